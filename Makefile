@@ -1,0 +1,43 @@
+# `make check` is what continuous integration runs.
+GO ?= go
+LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: check fmt lint test race bench fuzz sandbox build clean
+
+check: lint test race
+
+lint:
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(LINT) fmt --diff
+	$(LINT) run ./...
+
+fmt:
+	$(LINT) fmt
+
+test:
+	$(GO) test ./...
+
+# The packages in which goroutines meet; the rest is covered by `test`.
+race:
+	$(GO) test -race -short ./internal/...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+# Every fuzz target for FUZZTIME each.
+FUZZTIME ?= 30s
+fuzz:
+	@for p in $$($(GO) list ./internal/...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+sandbox:
+	$(GO) run ./cmd/sandbox
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+
+clean:
+	rm -rf bin

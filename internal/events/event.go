@@ -1,0 +1,243 @@
+package events
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
+	"go.opentelemetry.io/otel/propagation"
+
+	"gongdan-bridge/internal/strictjson"
+)
+
+// Event is a CloudEvent 1.0. Its id, type and source are plain ASCII.
+type Event = event.Event
+
+// ContentType is that of every event on the bus: structured JSON.
+const ContentType = "application/cloudevents+json"
+
+// Extension attributes beside those of CloudEvents itself.
+const (
+	ExtTenant    = "tenant"
+	ExtCausation = "causationid" // id of the event that this one follows from
+	ExtPosition  = "position"    // see Position
+	ExtOrigin    = "origin"      // see Origin
+	ExtParent    = "traceparent" // the starting trace, for life
+	ExtState     = "tracestate"
+)
+
+// MaxID is the longest message id, in bytes, that becomes an event id as it is.
+const MaxID = 128
+
+const unrecognised = "unrecognised"
+
+// Callback is what [NewCallback] makes an event of.
+type Callback struct {
+	Tenant string
+	CorpID string // Weiban's tenant id, from the configuration
+	ID     string // Weiban's message id, or a content hash
+	Event  string // Weiban's own word, "" if the plaintext was not understood
+	Status string
+	Key    string // order number or opportunity id
+	Time   time.Time
+	Origin Origin
+	Data   []byte // the decrypted plaintext
+}
+
+// NewCallback builds the event of a verified callback. A plaintext that was not
+// understood becomes com.weibanzhushou.unrecognised.raw.v1, as data_base64
+// where it is not strict JSON. The trace of ctx becomes its starting trace.
+func NewCallback(ctx context.Context, c Callback) (Event, error) {
+	e := event.New()
+	e.SetID(SafeID(c.ID))
+	e.SetSource("urn:weiban:corp:" + Token(c.CorpID))
+	if c.Event == "" {
+		c.Event, c.Status = unrecognised, "raw"
+	}
+	e.SetType(CallbackType(c.Event, c.Status))
+	if c.Key != "" {
+		e.SetSubject(c.Key)
+	}
+	if !c.Time.IsZero() {
+		e.SetTime(c.Time.UTC())
+	}
+	e.SetExtension(ExtTenant, c.Tenant)
+	e.SetExtension(ExtOrigin, string(c.Origin))
+	stampTrace(ctx, &e)
+	if strictjson.Check(c.Data) == nil {
+		e.SetDataContentType(event.ApplicationJSON)
+		e.DataEncoded = c.Data
+	} else {
+		e.SetDataContentType("application/octet-stream")
+		e.DataEncoded, e.DataBase64 = c.Data, true
+	}
+	return e, valid(e)
+}
+
+// CallbackType is the event type of a callback; event and status are Weiban's
+// own words.
+func CallbackType(event, status string) string {
+	return "com.weibanzhushou." + Token(event) + "." + Token(status) + ".v1"
+}
+
+// EnrichedType is the event type of an enriched order.
+func EnrichedType(n Noun) string { return "com.weibanzhushou." + string(n) + ".enriched.v1" }
+
+// OutcomeType is the event type of an outcome in Kingdee.
+func OutcomeType(o Outcome) string { return "com.kingdee.handle_order." + string(o) + ".v1" }
+
+// NewEnriched derives the enriched event from its callback's event. n is 0, or
+// the replay's number; position is the callback's, see [Position].
+func NewEnriched(parent Event, n Noun, key string, replay int, position string, data Enriched) (Event, error) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return Event{}, fmt.Errorf("event %s: enrich: %w", parent.ID(), err)
+	}
+	e := derive(parent, "enrich", replay)
+	e.SetSource(parent.Source())
+	e.SetType(EnrichedType(n))
+	e.SetSubject(key)
+	e.SetTime(parent.Time())
+	e.SetExtension(ExtPosition, position)
+	e.DataEncoded = raw
+	return e, valid(e)
+}
+
+// HandleOutcome is the data of an outcome event.
+type HandleOutcome struct {
+	Outcome     Outcome         `json:"outcome"`
+	Stage       Stage           `json:"stage"`
+	Noun        Noun            `json:"noun"`
+	Key         string          `json:"key"`
+	Reason      string          `json:"reason,omitempty"`
+	DuplicateOf string          `json:"duplicate_of,omitempty"`
+	Rule        string          `json:"rule,omitempty"`
+	Mapping     string          `json:"mapping,omitempty"`
+	Bill        *BillRef        `json:"bill,omitempty"`
+	Status      string          `json:"status,omitempty"`
+	Marker      string          `json:"marker,omitempty"`
+	DryRun      bool            `json:"dry_run,omitempty"`
+	Body        json.RawMessage `json:"body,omitempty"`
+	Letter      *LetterRef      `json:"letter,omitempty"`
+}
+
+// BillRef names a Kingdee service work order (服务工单).
+type BillRef struct {
+	ID      string `json:"id,omitempty"` // 服务工单单据id
+	OrderNo string `json:"orderNo"`      // 服务工单单据编码
+}
+
+// LetterRef names a dead letter.
+type LetterRef struct {
+	ID   string `json:"id"`
+	Kind Kind   `json:"kind"`
+}
+
+// NewOutcome derives an outcome event from the event that ended. account is
+// Kingdee's account set id; n is 0, or the replay's number; at is the moment of
+// the outcome.
+func NewOutcome(parent Event, account string, replay int, at time.Time, o HandleOutcome) (Event, error) {
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return Event{}, fmt.Errorf("event %s: outcome: %w", parent.ID(), err)
+	}
+	e := derive(parent, string(o.Outcome), replay)
+	e.SetSource("urn:kingdee:account:" + Token(account))
+	e.SetType(OutcomeType(o.Outcome))
+	e.SetSubject(o.Key)
+	e.SetTime(at.UTC())
+	e.DataEncoded = raw
+	return e, valid(e)
+}
+
+// derive begins an event that follows from parent and stays on its trace.
+func derive(parent Event, step string, n int) Event {
+	e := event.New()
+	e.SetID(parent.ID() + "~" + step + "~" + strconv.Itoa(n))
+	e.SetDataContentType(event.ApplicationJSON)
+	e.SetExtension(ExtCausation, parent.ID())
+	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtParent, ExtState} {
+		if v := Extension(parent, x); v != "" {
+			e.SetExtension(x, v)
+		}
+	}
+	return e
+}
+
+// Extension is the text of an extension attribute, "" if it is absent.
+func Extension(e Event, name string) string {
+	v, ok := e.Extensions()[name]
+	if !ok {
+		return ""
+	}
+	s, err := types.Format(v)
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// Position orders the events of one order: the vendor's time in milliseconds,
+// then the callback's sequence in its stream. Positions compare as text.
+func Position(vendor time.Time, sequence uint64) string {
+	return fmt.Sprintf("%015d-%020d", max(vendor.UnixMilli(), 0), sequence)
+}
+
+// SafeID is id where it can be an event id as it is (printable ASCII of at most
+// [MaxID] bytes, not empty), else a hash of it.
+func SafeID(id string) string {
+	ok := id != "" && len(id) <= MaxID
+	for i := 0; ok && i < len(id); i++ {
+		ok = id[i] > ' ' && id[i] < 0x7f && id[i] != '~'
+	}
+	if ok {
+		return id
+	}
+	return "h-" + Hash([]byte(id))
+}
+
+// Hash is the lower-case hex SHA-256 of b.
+func Hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// MessageID is the Nats-Msg-Id of an event: event ids are the tenant's, message
+// ids the stream's. A replay (n > 0) takes a new one and keeps the event id.
+func MessageID(tenant, eventID string, n int) string {
+	id := tenant + "/" + eventID
+	if n > 0 {
+		id += "/r" + strconv.Itoa(n)
+	}
+	return id
+}
+
+func stampTrace(ctx context.Context, e *Event) {
+	c := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, c)
+	for _, k := range []string{ExtParent, ExtState} {
+		if v := c[k]; v != "" {
+			e.SetExtension(k, v)
+		}
+	}
+}
+
+// StartingTrace is ctx with the trace in which the event began as its remote
+// parent; ctx as it is where the event carries none.
+func StartingTrace(ctx context.Context, e Event) context.Context {
+	c := propagation.MapCarrier{ExtParent: Extension(e, ExtParent), ExtState: Extension(e, ExtState)}
+	return propagation.TraceContext{}.Extract(ctx, c)
+}
+
+func valid(e Event) error {
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("event %s: %w", e.ID(), err)
+	}
+	return nil
+}

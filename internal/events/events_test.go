@@ -1,0 +1,282 @@
+package events_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
+	"pgregory.net/rapid"
+
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/schemas"
+)
+
+func codec(tb testing.TB) *events.Codec {
+	tb.Helper()
+	set, err := schemas.Load()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return events.NewCodec(set)
+}
+
+const closeText = `{"id":"7a1d","corp_id":"1704174310933890049","create_time":1640244967924,"type":"event",` +
+	`"event":"work_order_change","status":"close","retry_count":0,"msg_data":{"order_no":"1446377590381088768","staff_id":"LiYang",` +
+	`"content":{"text":"已修好","pic":["https://e.example/a.png"]}}}`
+
+func closing() events.Callback {
+	return events.Callback{
+		Tenant: "acme", CorpID: "1704174310933890049", ID: "7a1d", Event: "work_order_change", Status: "close",
+		Key: "1446377590381088768", Time: time.UnixMilli(1640244967924), Origin: events.FromCallback, Data: []byte(closeText),
+	}
+}
+
+func traced() context.Context {
+	return trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled,
+	}))
+}
+
+func TestCallbackSurvivesTheWay(t *testing.T) {
+	c := codec(t)
+	e, err := events.NewCallback(traced(), closing())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := c.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wire map[string]any
+	if err := json.Unmarshal(b, &wire); err != nil {
+		t.Fatal(err)
+	}
+	var data any
+	if err := json.Unmarshal([]byte(closeText), &data); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"specversion": "1.0", "id": "7a1d", "type": "com.weibanzhushou.work_order_change.close.v1",
+		"source": "urn:weiban:corp:1704174310933890049", "subject": "1446377590381088768",
+		"time": "2021-12-23T07:36:07.924Z", "datacontenttype": "application/json", "tenant": "acme", "origin": "callback",
+		"traceparent": "00-01000000000000000000000000000000-0200000000000000-01", "data": data,
+	}
+	if diff := cmp.Diff(want, wire); diff != "" {
+		t.Fatalf("event on the wire (-want +got):\n%s", diff)
+	}
+	back, err := events.Decode(events.ContentType, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(back.Data()) != closeText {
+		t.Fatalf("data changed on the way: %s", back.Data())
+	}
+	sc := trace.SpanContextFromContext(events.StartingTrace(context.Background(), back))
+	if sc.TraceID() != (trace.TraceID{1}) {
+		t.Fatalf("starting trace lost: %v", sc)
+	}
+}
+
+func TestDerivedEvents(t *testing.T) {
+	c := codec(t)
+	parent, err := events.NewCallback(traced(), closing())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pos := events.Position(parent.Time(), 42)
+	// 19-digit numbers and rounded ones stay as they are written.
+	detail := json.RawMessage(`{"order_no":"1446377590381088768","rounded":1653682321878942700}`)
+	en, err := events.NewEnriched(parent, events.WorkOrder, "1446377590381088768", 0, pos,
+		events.Enriched{Callback: []byte(closeText), FetchedAt: time.Unix(1640244968, 0).UTC(), WorkOrder: detail})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Encode(en); err != nil {
+		t.Fatal(err)
+	}
+	d, err := events.DecodeEnriched(en)
+	if err != nil || string(d.WorkOrder) != string(detail) || string(d.Callback) != closeText {
+		t.Fatalf("enriched data changed: %v\n%s\n%s", err, d.WorkOrder, d.Callback)
+	}
+	out, err := events.NewOutcome(en, "1683187060740048426", 0, time.Unix(1640244969, 0), events.HandleOutcome{
+		Outcome: events.Applied, Stage: events.Handle, Noun: events.WorkOrder, Key: "1446377590381088768",
+		Rule: "close", Bill: &events.BillRef{ID: "2230413444614467584", OrderNo: "fwgs-20250605-00000001"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Encode(out); err != nil {
+		t.Fatal(err)
+	}
+	got := []string{en.ID(), out.ID(), events.Extension(out, "causationid"), events.Extension(out, "position"), events.Extension(out, "traceparent")}
+	want := []string{"7a1d~enrich~0", "7a1d~enrich~0~applied~0", "7a1d~enrich~0", "001640244967924-00000000000000000042", "00-01000000000000000000000000000000-0200000000000000-01"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsNotUnderstoodTravelsWhole(t *testing.T) {
+	c := codec(t)
+	for _, text := range []string{"not json", `{"a":1,"a":2}`, "\xff\xfe", `[1e10000000]`, ``, `"just text"`, `{"工单":1}`} {
+		e, err := events.NewCallback(context.Background(), events.Callback{Tenant: "acme", CorpID: "1", ID: "编号 一", Origin: events.FromCallback, Data: []byte(text)})
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		b, err := c.Encode(e)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		back, err := events.Decode(events.ContentType, b)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if string(back.Data()) != text || back.Type() != "com.weibanzhushou.unrecognised.raw.v1" {
+			t.Fatalf("%q came back as %q of type %s", text, back.Data(), back.Type())
+		}
+	}
+}
+
+func TestEncodeRefusesWhatBreaksTheContract(t *testing.T) {
+	c := codec(t)
+	e, err := events.NewCallback(context.Background(), closing())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.DataEncoded = []byte(`{"event":"work_order_change","status":"switch","msg_data":{"order_no":"1"}}`)
+	var f *schemas.Faults
+	if _, err := c.Encode(e); !errors.As(err, &f) || f.List[0].Path != "/status" {
+		t.Fatalf("a close event with a switch inside: %v", err)
+	}
+	if c.Conforms(e) {
+		t.Fatal("Conforms disagrees with Encode")
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	ok := `{"specversion":"1.0","id":"1","source":"urn:x","type":"t"}`
+	for name, in := range map[string][2]string{
+		"content type": {"application/json", ok},
+		"not json":     {events.ContentType, `<html>`},
+		"no id":        {events.ContentType, `{"specversion":"1.0","source":"urn:x","type":"t"}`},
+		"duplicate":    {events.ContentType, `{"specversion":"1.0","id":"1","id":"2","source":"urn:x","type":"t"}`},
+		"bad time":     {events.ContentType, `{"specversion":"1.0","id":"1","source":"urn:x","type":"t","time":"secret"}`},
+	} {
+		_, err := events.Decode(in[0], []byte(in[1]))
+		if !errors.Is(err, events.ErrNotEvent) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := events.Decode(events.ContentType+"; charset=utf-8", []byte(ok)); err != nil {
+		t.Errorf("charset parameter: %v", err)
+	}
+}
+
+func TestTokenIsOneToOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-zA-Z0-9_=.*> -]{0,12}`)).Draw(t, "s")
+		tok := events.Token(s)
+		if tok == "" || strings.ContainsAny(tok, ".*> \t\r\n%~") {
+			t.Fatalf("Token(%q) = %q is not a token", s, tok)
+		}
+		back, err := events.Untoken(tok)
+		if err != nil || back != s {
+			t.Fatalf("Untoken(%q) = %q, %v; want %q", tok, back, err, s)
+		}
+	})
+	for _, bad := range []string{"", "=4", "=41", "=zz", "a.b", "=ff", "工", "=="} {
+		if s, err := events.Untoken(bad); err == nil {
+			t.Errorf("Untoken(%q) = %q, want an error", bad, s)
+		}
+	}
+}
+
+func TestRoutesReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tenant := rapid.StringMatching(`[a-z0-9-]{1,20}`).Draw(t, "tenant")
+		key := rapid.StringN(1, 30, -1).Draw(t, "key")
+		status := rapid.StringN(1, 10, -1).Draw(t, "status")
+		noun := rapid.SampledFrom([]events.Noun{events.WorkOrder, events.Opportunity}).Draw(t, "noun")
+		stage := rapid.SampledFrom([]events.Stage{events.Enrich, events.Handle}).Draw(t, "stage")
+		want := events.Route{Tenant: tenant, Stage: stage, Noun: noun, Status: status, Key: key}
+		s := events.CallbackSubject(tenant, string(noun)+"_change", status, key)
+		if stage == events.Handle {
+			s = events.EnrichedSubject(tenant, noun, status, key)
+		}
+		if rapid.Bool().Draw(t, "replay") {
+			want.Replay, want.Status, s = true, "", events.ReplaySubject(tenant, stage, noun, key)
+		}
+		got, err := events.ParseRoute(s)
+		if err != nil || got != want {
+			t.Fatalf("ParseRoute(%s) = %+v, %v; want %+v", s, got, err, want)
+		}
+	})
+	for _, s := range []string{"", "gongdan", "gongdan.a.event.weiban.meeting_change.create.1", "x.a.replay.enrich.work_order.1", "gongdan.a.replay.enrich.staff.1", "gongdan.a.dead.enrich.invalid.work_order.1"} {
+		if r, err := events.ParseRoute(s); err == nil {
+			t.Errorf("ParseRoute(%q) = %+v, want an error", s, r)
+		}
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	deep := errors.Join(errors.New("x"), &events.Failure{Kind: events.Missing, Code: "22301"})
+	for _, tt := range []struct {
+		err  error
+		want events.Kind
+	}{
+		{nil, ""},
+		{deep, events.Missing},
+		{context.Canceled, events.Interrupted},
+		{context.DeadlineExceeded, events.Internal},
+		{errors.New("x"), events.Internal},
+	} {
+		if got := events.KindOf(tt.err); got != tt.want {
+			t.Errorf("KindOf(%v) = %q, want %q", tt.err, got, tt.want)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	c := codec(f)
+	e, err := events.NewCallback(context.Background(), closing())
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := c.Encode(e)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"specversion":"1.0","id":"1","source":"urn:x","type":"t","data_base64":"AA=="}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := events.Decode(events.ContentType, b)
+		if err != nil {
+			return
+		}
+		if _, err := c.Encode(e); err == nil && e.ID() == "" {
+			t.Fatal("an event without an id passed")
+		}
+		_, _ = events.DecodeEnriched(e)
+	})
+}
+
+func BenchmarkBuildEvent(b *testing.B) {
+	c, ctx := codec(b), traced()
+	cb := closing()
+	cb.Data = []byte(strings.Replace(closeText, "已修好", strings.Repeat("已修好", 85), 1))
+	b.SetBytes(int64(len(cb.Data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		e, err := events.NewCallback(ctx, cb)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := c.Encode(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

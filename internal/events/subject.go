@@ -1,0 +1,132 @@
+package events
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Every subject begins with this token.
+const root = "gongdan"
+
+func subject(tokens ...string) string { return root + "." + strings.Join(tokens, ".") }
+
+// CallbackSubject is where a verified callback goes; event and status are
+// Weiban's own words.
+func CallbackSubject(tenant, event, status, key string) string {
+	return subject(Token(tenant), "event.weiban", Token(event), Token(status), Token(key))
+}
+
+// UnrecognisedSubject is where a callback goes that verified but could not be
+// understood.
+func UnrecognisedSubject(tenant, key string) string {
+	return CallbackSubject(tenant, unrecognised, "raw", key)
+}
+
+// EnrichedSubject is where an enriched event goes.
+func EnrichedSubject(tenant string, n Noun, status, key string) string {
+	return subject(Token(tenant), "event.enriched", string(n), Token(status), Token(key))
+}
+
+// OutcomeSubject is where the end of an event is announced.
+func OutcomeSubject(tenant string, o Outcome, key string) string {
+	return subject(Token(tenant), "event.kingdee.handle_order", string(o), Token(key))
+}
+
+// ReplaySubject is where an event goes that is sent again to one stage alone.
+func ReplaySubject(tenant string, s Stage, n Noun, key string) string {
+	return subject(Token(tenant), "replay", string(s), string(n), Token(key))
+}
+
+// DeadSubject is where a dead letter goes.
+func DeadSubject(tenant string, s Stage, k Kind, n Noun, key string) string {
+	return subject(Token(tenant), "dead", string(s), string(k), string(n), Token(key))
+}
+
+// AuditSubject is where the record of an operator's act goes.
+func AuditSubject(tenant, action string) string {
+	return subject(Token(tenant), "audit", Token(action))
+}
+
+// ControlSubject is where the owner of a tenant answers operators' requests.
+func ControlSubject(tenant, verb string) string {
+	return subject(Token(tenant), "ctl", Token(verb))
+}
+
+// The vendor's name of each noun's change event.
+func change(n Noun) string { return string(n) + "_change" }
+
+// NounOf is the noun that an event name of Weiban's is about, "" if none.
+func NounOf(event string) Noun {
+	for _, n := range []Noun{WorkOrder, Opportunity} {
+		if event == change(n) {
+			return n
+		}
+	}
+	return ""
+}
+
+// StageFilters are the subjects that one stage reads for a tenant and noun:
+// its events and its replays.
+func StageFilters(tenant string, s Stage, n Noun) []string {
+	replays := subject(Token(tenant), "replay", string(s), string(n), "*")
+	if s == Enrich {
+		return []string{subject(Token(tenant), "event.weiban", change(n), "*", "*"), replays}
+	}
+	return []string{subject(Token(tenant), "event.enriched", string(n), "*", "*"), replays}
+}
+
+// OrderFilters are the subjects of one order's events and replays at a stage.
+func OrderFilters(tenant string, s Stage, n Noun, key string) []string {
+	replays := ReplaySubject(tenant, s, n, key)
+	if s == Enrich {
+		return []string{subject(Token(tenant), "event.weiban", change(n), "*", Token(key)), replays}
+	}
+	return []string{subject(Token(tenant), "event.enriched", string(n), "*", Token(key)), replays}
+}
+
+// Route is what a subject that a stage reads says about its message.
+type Route struct {
+	Tenant string
+	Stage  Stage
+	Noun   Noun
+	Status string // Weiban's status word; "" for a replay
+	Key    string
+	Replay bool
+}
+
+// ParseRoute reads a subject that [StageFilters] lets through.
+func ParseRoute(s string) (Route, error) {
+	t := strings.Split(s, ".")
+	bad := func() (Route, error) { return Route{}, fmt.Errorf("subject %s: not one that a stage reads", s) }
+	if len(t) < 6 || t[0] != root {
+		return bad()
+	}
+	var r Route
+	status := ""
+	switch {
+	case t[2] == "replay" && len(t) == 6:
+		r.Replay, r.Stage, r.Noun = true, Stage(t[3]), Noun(t[4])
+	case t[2] == "event" && t[3] == "weiban" && len(t) == 7:
+		r.Stage, r.Noun, status = Enrich, NounOf(t[4]), t[5]
+	case t[2] == "event" && t[3] == "enriched" && len(t) == 7:
+		r.Stage, r.Noun, status = Handle, Noun(t[4]), t[5]
+	default:
+		return bad()
+	}
+	if (r.Noun != WorkOrder && r.Noun != Opportunity) || (r.Stage != Enrich && r.Stage != Handle) {
+		return bad()
+	}
+	var err error
+	if r.Tenant, err = Untoken(t[1]); err != nil {
+		return bad()
+	}
+	if r.Key, err = Untoken(t[len(t)-1]); err != nil {
+		return bad()
+	}
+	if status != "" {
+		if r.Status, err = Untoken(status); err != nil {
+			return bad()
+		}
+	}
+	return r, nil
+}
