@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/trace"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/ingest"
+)
+
+// Run is one run of a program's main work.
+type Run struct {
+	Config *config.Config
+	Env    func(string) (string, bool)
+	Log    io.Writer
+	Spans  trace.SpanExporter // gets every span beside OTLP; may be nil
+	Ready  func(Addresses)    // called once, when everything is up; may be nil
+}
+
+// Addresses are where a running program listens.
+type Addresses struct{ Listen, Admin string }
+
+// Ingest runs the callback endpoint, and the embedded NATS server where no
+// other is configured, until ctx ends or a part of it fails for good.
+func (r Run) Ingest(ctx context.Context) error {
+	cfg := r.Config
+	b, err := r.begin(ctx, "gongdan-ingest", "")
+	if err != nil {
+		return err
+	}
+	return b.end(r.ingest(ctx, b), cfg.Ingest.StopWithin)
+}
+
+func (r Run) ingest(ctx context.Context, b *base) error {
+	cfg := b.cfg
+	failed := make(chan error, 4)
+	if cfg.NATS.IsEmbedded() {
+		srv, err := embed(ctx, b)
+		if err != nil {
+			return err
+		}
+		go forward(ctx, srv.Err(), failed)
+	}
+	conn, err := b.connect(ctx, "gongdan-ingest")
+	if err != nil {
+		return err
+	}
+	end, err := endpoint(b, conn)
+	if err != nil {
+		return err
+	}
+	admin, err := b.admin(ctx, cfg.Ingest.Admin, conn, failed)
+	if err != nil {
+		return err
+	}
+	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest, end), b.log)
+	if err != nil {
+		return err
+	}
+	b.undo.add("callbacks", pub.stop)
+	go forward(ctx, pub.err, failed)
+	if r.Ready != nil {
+		r.Ready(Addresses{Listen: pub.addr, Admin: admin.addr})
+	}
+	select {
+	case <-ctx.Done():
+		b.log.InfoContext(ctx, "stopping")
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+func forward(ctx context.Context, from <-chan error, to chan<- error) {
+	select {
+	case err := <-from:
+		if err != nil {
+			to <- err
+		}
+	case <-ctx.Done():
+	}
+}
+
+func embed(ctx context.Context, b *base) (*bus.Server, error) {
+	e := b.cfg.NATS.Embedded
+	srv, err := bus.StartServer(ctx, bus.ServerOptions{
+		Dir: e.Dir, Port: e.Port, TokenFile: e.TokenFile, MaxStore: int64(e.MaxStore), Logger: b.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.undo.add("embedded NATS server", srv.Stop)
+	b.tel.Redactor.Add(srv.Token())
+	return srv, nil
+}
+
+func endpoint(b *base, conn *bus.Bus) (*ingest.Endpoint, error) {
+	codec, err := eventCodec()
+	if err != nil {
+		return nil, err
+	}
+	c := b.cfg.Ingest
+	o := ingest.Options{
+		Bus: conn, Events: codec, MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, ReadTimeout: c.ReadTimeout,
+		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew,
+		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
+	}
+	for _, t := range b.cfg.Tenants {
+		keys := make([]weiban.Key, len(t.Weiban.Callbacks))
+		for i, k := range t.Weiban.Callbacks {
+			keys[i] = weiban.Key{Token: k.Token.Reveal(), EncodingAESKey: k.EncodingAESKey.Reveal()}
+		}
+		kc, err := weiban.NewCodec(keys, t.Weiban.Receivers)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+		}
+		o.Tenants = append(o.Tenants, ingest.Tenant{Name: t.Name, CorpID: t.Weiban.CorpID, Codec: kc})
+	}
+	return ingest.New(o)
+}
+
+func publicServer(c config.Ingest, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
+		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
+	}
+}
+
+// ingestCLI is the command line of ingest.
+type ingestCLI struct {
+	globals
+	Run     ingestRunCmd `cmd:"" default:"1" help:"Take callbacks until stopped (the default)."`
+	Conf    configCmd    `cmd:"" name:"config" help:"Check or print the configuration."`
+	Version versionCmd   `cmd:"" help:"Print the version."`
+}
+
+type ingestRunCmd struct{}
+
+func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
+	cfg, err := load(p, g)
+	if err != nil {
+		return err
+	}
+	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Ingest(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and stores each as a CloudEvent in NATS JetStream before it ` +
+	`answers. With no nats.url in the configuration it also runs an embedded NATS server.`
+
+// IngestMain is the program ingest.
+func IngestMain(ctx context.Context, p Program) error {
+	var cli ingestCLI
+	return p.run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
+}

@@ -1,0 +1,100 @@
+// Package app assembles the programs: it reads the configuration, builds the
+// parts in order, connects them, and takes them down again. The commands under
+// cmd call it, and so does the sandbox, so that what is tried there is what
+// runs.
+//
+// It holds no rule of the trade. It is the only package that reads the
+// configuration; every part gets plain settings.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/user"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// Program is the surroundings of one run of a command.
+type Program struct {
+	Args   []string // without the program's name
+	Env    func(string) (string, bool)
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// globals are the flags that every subcommand takes.
+type globals struct {
+	Config string `short:"c" default:"bridge.yaml" env:"GONGDAN_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`
+}
+
+// errUsage is the class of command-line faults; the text has been chosen by kong.
+var errUsage = errors.New("usage")
+
+// run parses the arguments into cli and runs the chosen subcommand. bind are
+// values that the subcommands' Run methods ask for.
+func (p Program) run(ctx context.Context, name, help string, cli any, g *globals) error {
+	exited := false
+	k, err := kong.New(cli,
+		kong.Name(name), kong.Description(help), kong.UsageOnError(),
+		kong.Writers(p.Stdout, p.Stderr), kong.Exit(func(int) { exited = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p, g),
+	)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	c, err := k.Parse(p.Args)
+	if exited { // --help or --version has been answered
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, name)
+	}
+	return c.Run()
+}
+
+// ExitStatus is what a program ends with: 0, 2 for a wrong command line, else 1.
+func ExitStatus(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	default:
+		return 1
+	}
+}
+
+// Version is the module's version, or the revision that it was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += " " + s.Value[:12]
+		}
+	}
+	return v
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(p Program) error {
+	_, err := fmt.Fprintln(p.Stdout, Version())
+	return err
+}
+
+// whoami is the name that an audit keeps unless --who gives another.
+func whoami() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "unknown"
+}

@@ -1,0 +1,226 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Bucket is a key-value bucket: any NATS client can read it as one. Keys are
+// tokens parted by dots, of letters, digits and -_=/ alone.
+type Bucket struct {
+	bus  *Bus
+	name string
+}
+
+// Bucket gives the bucket of that name; it must be provisioned.
+func (b *Bus) Bucket(name string) *Bucket { return &Bucket{bus: b, name: name} }
+
+// Entry is one key's value.
+type Entry struct {
+	Key      string
+	Value    []byte
+	Revision uint64    // of this value; it grows over the whole bucket
+	Time     time.Time // when it was written
+	Deleted  bool      // the key is gone; only [Bucket.Watch] shows this
+}
+
+// Fence is a claim: a write under it is refused with [ErrFenced] unless the
+// fence's key, in the same bucket, still has this revision.
+//
+// The server takes one expectation a message: a write is held either to a fence or
+// to the revision of its own key ([Bucket.Update]), never to both. Under a fence
+// the claim's owner is the only writer, and keeps its own writes in order.
+type Fence struct {
+	Key      string
+	Revision uint64
+}
+
+// Option changes how a value is written.
+type Option func(nats.Header)
+
+// Expire lets the value vanish after that time (whole seconds, at least one).
+// Each write says anew how long its value lives; without, for ever.
+func Expire(after time.Duration) Option {
+	return func(h nats.Header) {
+		h.Set(jetstream.MsgTTLHeader, max(after.Round(time.Second), time.Second).String())
+	}
+}
+
+// expect makes the server compare the last revision of a key.
+func (k *Bucket) expect(key string, revision uint64) Option {
+	return func(h nats.Header) {
+		h.Set(jetstream.ExpectedLastSubjSeqSubjHeader, bucketSubject(k.name, key))
+		h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(revision, 10))
+	}
+}
+
+// gone makes the write a deletion. The marker goes by itself after a while.
+func gone() Option {
+	return func(h nats.Header) {
+		h.Set(headOperation, operationPurge)
+		h.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+		h.Set(jetstream.MsgTTLHeader, markerLife.String())
+	}
+}
+
+const (
+	headOperation  = "KV-Operation"
+	headMarker     = "Nats-Marker-Reason"
+	operationPurge = "PURGE"
+)
+
+func bucketStream(name string) string       { return "KV_" + name }
+func bucketSubject(name, key string) string { return "$KV." + name + "." + key }
+
+// Get reads a key; [ErrNotFound] if it is not there. Of several replicas the
+// leader is asked.
+func (k *Bucket) Get(ctx context.Context, key string) (Entry, error) {
+	e, err := k.latest(ctx, key)
+	if err == nil && e.Deleted {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, k.failed("get", key, err)
+	}
+	return e, nil
+}
+
+// Put writes a key whatever it holds, and gives the new revision.
+func (k *Bucket) Put(ctx context.Context, key string, value []byte, opts ...Option) (uint64, error) {
+	rev, err := k.write(ctx, key, value, nil, opts...)
+	return rev, k.failed("put", key, err)
+}
+
+// Create writes a key that is not there; [ErrExists] if it is.
+func (k *Bucket) Create(ctx context.Context, key string, value []byte, opts ...Option) (uint64, error) {
+	rev, err := k.write(ctx, key, value, ErrExists, append(opts, k.expect(key, 0))...)
+	if errors.Is(err, ErrExists) {
+		// A deleted key leaves a marker, which has a revision of its own.
+		if e, lerr := k.latest(ctx, key); lerr == nil && e.Deleted {
+			rev, err = k.write(ctx, key, value, ErrExists, append(opts, k.expect(key, e.Revision))...)
+		}
+	}
+	return rev, k.failed("create", key, err)
+}
+
+// Update writes a key that still has that revision; [ErrConflict] if not.
+func (k *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64, opts ...Option) (uint64, error) {
+	rev, err := k.write(ctx, key, value, ErrConflict, append(opts, k.expect(key, revision))...)
+	return rev, k.failed("update", key, err)
+}
+
+// PutFenced writes a key under a claim; [ErrFenced] if the claim is lost.
+func (k *Bucket) PutFenced(ctx context.Context, key string, value []byte, f Fence, opts ...Option) (uint64, error) {
+	rev, err := k.write(ctx, key, value, ErrFenced, append(opts, k.expect(f.Key, f.Revision))...)
+	return rev, k.failed("put", key, err)
+}
+
+// Delete removes a key, there or not.
+func (k *Bucket) Delete(ctx context.Context, key string) error {
+	_, err := k.write(ctx, key, nil, nil, gone())
+	return k.failed("delete", key, err)
+}
+
+// DeleteRevision removes a key that still has that revision; [ErrConflict] if not.
+func (k *Bucket) DeleteRevision(ctx context.Context, key string, revision uint64) error {
+	_, err := k.write(ctx, key, nil, ErrConflict, gone(), k.expect(key, revision))
+	return k.failed("delete", key, err)
+}
+
+// DeleteFenced removes a key under a claim; [ErrFenced] if the claim is lost.
+func (k *Bucket) DeleteFenced(ctx context.Context, key string, f Fence) error {
+	_, err := k.write(ctx, key, nil, ErrFenced, gone(), k.expect(f.Key, f.Revision))
+	return k.failed("delete", key, err)
+}
+
+// write sends one write. refused is what it means when the expectation fails. On
+// several replicas the server also refuses while another write of the same
+// expectation is on its way to them; that means nothing yet, and is tried again
+// until ctx ends.
+func (k *Bucket) write(ctx context.Context, key string, value []byte, refused error, opts ...Option) (uint64, error) {
+	if !validKey(key) {
+		return 0, errors.New("not a key: only letters, digits and -_=/ between dots")
+	}
+	m := &nats.Msg{Subject: bucketSubject(k.name, key), Data: value, Header: nats.Header{}}
+	for _, opt := range opts {
+		opt(m.Header)
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	defer cancel()
+	var last error
+	try := func() (uint64, error) {
+		ack, err := k.bus.js.PublishMsg(ctx, m, jetstream.WithExpectStream(bucketStream(k.name)))
+		switch {
+		case err == nil:
+			return ack.Sequence, nil
+		case code(err) == jetstream.JSErrCodeStreamWrongLastSequenceConstant, code(err) == codeExpectedNotReady:
+			last = classify(err)
+			return 0, last
+		case code(err) == jetstream.JSErrCodeStreamWrongLastSequence && refused != nil:
+			return 0, backoff.Permanent(fmt.Errorf("%w: %w", refused, err))
+		default:
+			return 0, backoff.Permanent(classify(err))
+		}
+	}
+	wait := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(2*time.Millisecond),
+		backoff.WithMaxInterval(100*time.Millisecond),
+		backoff.WithMultiplier(2),
+		backoff.WithMaxElapsedTime(0))
+	rev, err := backoff.RetryWithData(try, backoff.WithContext(wait, ctx))
+	if err != nil && last != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w: %w", ErrUnreachable, last, err)
+	}
+	return rev, err
+}
+
+// latest is the newest message of the key, a marker too.
+func (k *Bucket) latest(ctx context.Context, key string) (Entry, error) {
+	if !validKey(key) {
+		return Entry{}, errors.New("not a key: only letters, digits and -_=/ between dots")
+	}
+	s, err := k.bus.one(ctx, bucketStream(k.name), get{Last: bucketSubject(k.name, key)})
+	if err != nil {
+		return Entry{}, err
+	}
+	return k.entry(s), nil
+}
+
+func (k *Bucket) entry(s Stored) Entry {
+	return Entry{
+		Key:      strings.TrimPrefix(s.Subject, bucketSubject(k.name, "")),
+		Value:    s.Data,
+		Revision: s.Sequence,
+		Time:     s.Time,
+		Deleted:  s.Header.Get(headOperation) != "" || s.Header.Get(headMarker) != "",
+	}
+}
+
+func (k *Bucket) failed(what, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s/%s: %w", what, k.name, key, err)
+}
+
+func validKey(key string) bool {
+	for token := range strings.SplitSeq(key, ".") {
+		if token == "" {
+			return false
+		}
+		for i := range len(token) {
+			if c := token[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_=/", rune(c)) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,172 @@
+// Package bus is everything that the bridge says to NATS JetStream: it provisions
+// the streams and buckets, publishes, consumes, reads back, keeps the fenced
+// records, carries operators' requests, and runs the embedded server.
+//
+// It knows no event, no vendor and no order: a message is a subject, an id,
+// headers and bytes. It never buffers what the server has not confirmed, never
+// retries a publish whose outcome it does not know, and never lists a stream's
+// subjects to find work. Ingest, dispatch, deadletter and app call it; nothing
+// else in the bridge speaks NATS.
+package bus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// An answer that is lost with its connection never comes, so no wait for one is
+// longer than this, whatever the context allows.
+const (
+	requestWait = 5 * time.Second  // for a question
+	publishWait = 15 * time.Second // for the confirmation of a write, behind a slow disk
+)
+
+// Options say which server to use and how.
+type Options struct {
+	URL  string // one or several, comma separated: nats://host:port
+	Name string // of this connection, as operators of the server see it
+
+	Token           string // the server's token
+	TokenFile       string // a file that holds it, read at every connect; see [ReadTokenFile]
+	CredentialsFile string // a NATS credentials file (.creds)
+	TLS             *tls.Config
+
+	Replicas int    // of every stream and bucket; 0 means 1
+	Limits   Limits // of streams and buckets, where the defaults do not fit
+
+	Logger         *slog.Logger         // nil: nothing is logged
+	TracerProvider trace.TracerProvider // nil: the global one
+}
+
+// Bus is one connection to JetStream. All methods may be called concurrently.
+type Bus struct {
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	log      *slog.Logger
+	tracer   trace.Tracer
+	replicas int
+	limits   Limits
+	routes   routes
+	faults   *faults
+	last     *atomic.Pointer[string] // why the connection was lost last
+	closed   chan struct{}
+}
+
+// Connect connects, trying again until ctx ends; from then on the connection is
+// kept up for ever, and what is asked of a lost one fails at once with
+// [ErrUnreachable]. A refused token or credential is not tried again here. The
+// error names the server without its credentials.
+func Connect(ctx context.Context, o Options) (*Bus, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.TracerProvider == nil {
+		o.TracerProvider = otel.GetTracerProvider()
+	}
+	b := &Bus{
+		log:      o.Logger,
+		tracer:   o.TracerProvider.Tracer(tracerName),
+		replicas: max(o.Replicas, 1),
+		limits:   o.Limits,
+		routes:   newRoutes(Streams()),
+		faults:   newFaults(faultMemory),
+		last:     new(atomic.Pointer[string]),
+		closed:   make(chan struct{}),
+	}
+	nc, err := dial(ctx, o, b.events())
+	if err != nil {
+		return nil, fmt.Errorf("connect %s: %w", safeURL(o.URL), err)
+	}
+	b.nc = nc
+	if b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestWait)); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect %s: %w", safeURL(o.URL), err)
+	}
+	return b, nil
+}
+
+// Close ends the connection after what was sent has left. Stop consumers before.
+// It may be called twice.
+func (b *Bus) Close(ctx context.Context) error {
+	if err := b.nc.Drain(); err != nil {
+		b.nc.Close()
+	}
+	select {
+	case <-b.closed:
+		return nil
+	case <-ctx.Done():
+		b.nc.Close()
+		return fmt.Errorf("close connection to NATS: %w", context.Cause(ctx))
+	}
+}
+
+// Ready says whether work can be done: nil when the server is connected, answers
+// for JetStream, and has complained of nothing in the last minute (a refused
+// permission shows nowhere else: the call that it refuses only times out).
+func (b *Bus) Ready(ctx context.Context) error {
+	if s := b.nc.Status(); s != nats.CONNECTED {
+		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.lastLoss())
+	}
+	if err := b.faults.current(time.Now()); err != nil {
+		return fmt.Errorf("NATS reports: %w", err)
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if _, err := b.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("JetStream: %w", classify(err))
+	}
+	return nil
+}
+
+func (b *Bus) lastLoss() string {
+	if why := b.last.Load(); why != nil {
+		return ": " + *why
+	}
+	return ""
+}
+
+// events are the connection's callbacks: they log, and they remember for Ready.
+func (b *Bus) events() []nats.Option {
+	return []nats.Option{
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if b.faults.add(err, time.Now()) {
+				b.log.Error("NATS reports a fault", "error", err)
+			}
+		}),
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if nc.IsClosed() || nc.IsDraining() {
+				return
+			}
+			if err != nil {
+				why := err.Error()
+				b.last.Store(&why)
+			}
+			b.log.Warn("connection to NATS lost, connecting again", "error", err)
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			b.log.Info("connection to NATS is back", "server", nc.ConnectedAddr())
+		}),
+		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
+	}
+}
+
+// bounded is ctx for one question.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, requestWait)
+}
+
+// disconnected says whether err means that the bus itself is going down.
+func disconnected(err error) bool {
+	return errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrConnectionDraining)
+}

@@ -1,0 +1,263 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ConsumerConfig describes a durable pull consumer.
+type ConsumerConfig struct {
+	Stream  string
+	Name    string   // durable
+	Filters []string // subjects; none: the whole stream
+	// StartSequence is the first message for a consumer that is made new; 0: all.
+	// One that exists goes on where it is.
+	StartSequence uint64
+	AckWait       time.Duration // until what is not settled comes again; 0: 30 s
+	MaxAckPending int           // delivered and not settled; 0: 256
+	Batch         int           // asked for in advance, at most 256; 0: 16
+	Heartbeat     time.Duration // of an idle server; two missed are a sign of trouble. 0: 5 s
+}
+
+const (
+	defaultAckWait       = 30 * time.Second
+	defaultMaxAckPending = 256
+	defaultBatch         = 16
+	maxBatch             = 256
+	defaultHeartbeat     = 5 * time.Second
+)
+
+func (c ConsumerConfig) withDefaults() ConsumerConfig {
+	if c.AckWait <= 0 {
+		c.AckWait = defaultAckWait
+	}
+	if c.MaxAckPending <= 0 {
+		c.MaxAckPending = defaultMaxAckPending
+	}
+	if c.Batch <= 0 {
+		c.Batch = defaultBatch
+	}
+	c.Batch = min(c.Batch, maxBatch)
+	if c.Heartbeat <= 0 {
+		c.Heartbeat = defaultHeartbeat
+	}
+	return c
+}
+
+// Consumer is a running consumer.
+type Consumer struct {
+	stream, name string
+	heartbeat    time.Duration
+	log          *slog.Logger
+	handle       func(*Delivery)
+	info         func(context.Context) error // whether the server still has it
+	cc           jetstream.ConsumeContext
+
+	turn    chan struct{} // held while handle runs
+	stopped chan struct{} // closed: nothing more is handled
+	once    sync.Once
+	errs    chan error
+
+	mu       sync.Mutex
+	lastMiss time.Time
+}
+
+// Consume makes the durable consumer, or takes up the one that is there, and calls
+// handle for each message, one after the other, from one goroutine. A handle that
+// blocks holds back what follows. ctx bounds only the making; [Consumer.Stop]
+// ends it.
+func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delivery)) (*Consumer, error) {
+	c = c.withDefaults()
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	durable, err := b.durable(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("consume %s as %s: %w", c.Stream, c.Name, classify(err))
+	}
+	k := &Consumer{
+		stream: c.Stream, name: c.Name, heartbeat: c.Heartbeat, log: b.log, handle: handle,
+		info: func(ctx context.Context) error {
+			_, err := b.ConsumerInfo(ctx, c.Stream, c.Name)
+			return err
+		},
+		turn:    make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		errs:    make(chan error, 1),
+	}
+	// Consume and not Messages: the iterator's buffer has room for the messages
+	// alone, so that the heartbeats of a server whose client is busy push
+	// messages out of it, which then come again out of order.
+	started := make(chan struct{})
+	cc, err := durable.Consume(k.deliver,
+		jetstream.PullMaxMessages(c.Batch),
+		jetstream.PullExpiry(6*c.Heartbeat),
+		jetstream.PullHeartbeat(c.Heartbeat),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			<-started
+			k.trouble(err)
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("consume %s as %s: %w", c.Stream, c.Name, classify(err))
+	}
+	k.cc = cc
+	close(started)
+	return k, nil
+}
+
+// durable makes the consumer. Of one that exists, what can change is changed.
+func (b *Bus) durable(ctx context.Context, c ConsumerConfig) (jetstream.Consumer, error) {
+	cfg := jetstream.ConsumerConfig{
+		Durable:        c.Name,
+		AckPolicy:      jetstream.AckExplicitPolicy,
+		DeliverPolicy:  jetstream.DeliverAllPolicy,
+		AckWait:        c.AckWait,
+		MaxDeliver:     -1,
+		MaxAckPending:  c.MaxAckPending,
+		FilterSubjects: c.Filters,
+	}
+	if c.StartSequence > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, c.StartSequence
+	}
+	k, err := b.js.CreateConsumer(ctx, c.Stream, cfg)
+	if !errors.Is(err, jetstream.ErrConsumerExists) {
+		return k, err
+	}
+	there, err := b.js.Consumer(ctx, c.Stream, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	have := there.CachedInfo().Config
+	cfg.DeliverPolicy, cfg.OptStartSeq = have.DeliverPolicy, have.OptStartSeq
+	return b.js.UpdateConsumer(ctx, c.Stream, cfg)
+}
+
+// Err gives at most one error, [ErrConsumerGone] or [ErrStalled], after which the
+// consumer handles nothing more and must be made anew; it is closed when the
+// consumer ends, by itself or by Stop. A lost connection is no error here: the
+// consumer goes on when it is back.
+func (k *Consumer) Err() <-chan error { return k.errs }
+
+// Stop ends the consumer: what is fetched and not yet handled is left unsettled and
+// comes again, and the message in hand is waited for until ctx ends. It must not
+// be called from handle. It may be called twice.
+func (k *Consumer) Stop(ctx context.Context) error {
+	k.end(nil)
+	select {
+	case k.turn <- struct{}{}:
+		<-k.turn
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop consumer %s of %s: its message is still being handled: %w", k.name, k.stream, context.Cause(ctx))
+	}
+}
+
+// end lets no further message be handled, and says why.
+func (k *Consumer) end(err error) {
+	k.once.Do(func() {
+		close(k.stopped)
+		k.cc.Stop()
+		if err != nil {
+			k.errs <- fmt.Errorf("consumer %s of %s: %w", k.name, k.stream, err)
+		}
+		close(k.errs)
+	})
+}
+
+func (k *Consumer) deliver(m jetstream.Msg) {
+	k.turn <- struct{}{}
+	defer func() { <-k.turn }()
+	select {
+	case <-k.stopped:
+		return
+	default:
+	}
+	d, err := delivered(m)
+	if err != nil {
+		// Only a reply subject that is not JetStream's can do this.
+		k.log.Error("delivery not understood", "stream", k.stream, "consumer", k.name, "error", err)
+		return
+	}
+	k.handle(d)
+}
+
+// trouble judges what the client library reports of the pulls.
+func (k *Consumer) trouble(err error) {
+	select {
+	case <-k.stopped:
+		return
+	default:
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrBadRequest):
+		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
+	case errors.Is(err, jetstream.ErrConnectionClosed):
+		k.end(fmt.Errorf("%w: %w", ErrStalled, err))
+	case errors.Is(err, jetstream.ErrNoHeartbeat):
+		k.missed(time.Now(), err)
+	default:
+		k.log.Debug("pull ended", "stream", k.stream, "consumer", k.name, "error", err)
+	}
+}
+
+// missed is called when nothing, not even a heartbeat, came for two heartbeats.
+// The library has pulled again by then: the first time may be a blip, a second
+// one right after it is not.
+func (k *Consumer) missed(now time.Time, cause error) {
+	ctx, cancel := context.WithTimeout(context.Background(), k.heartbeat)
+	defer cancel()
+	if err := k.info(ctx); errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnprovisioned) {
+		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
+		return
+	}
+	k.mu.Lock()
+	again := now.Sub(k.lastMiss) < 5*k.heartbeat
+	k.lastMiss = now
+	k.mu.Unlock()
+	if again {
+		k.end(fmt.Errorf("%w: %w", ErrStalled, cause))
+		return
+	}
+	k.log.Warn("no heartbeat from the server", "stream", k.stream, "consumer", k.name)
+}
+
+// ConsumerInfo is how far a consumer has come, in sequences of its stream.
+type ConsumerInfo struct {
+	AckFloor      uint64 // everything up to here is settled
+	Delivered     uint64 // the last that was delivered
+	NumPending    uint64 // not delivered yet
+	NumAckPending int    // delivered and not settled
+}
+
+// ConsumerInfo asks the server; [ErrNotFound] if there is no such consumer.
+func (b *Bus) ConsumerInfo(ctx context.Context, stream, name string) (ConsumerInfo, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	k, err := b.js.Consumer(ctx, stream, name)
+	if err != nil {
+		return ConsumerInfo{}, fmt.Errorf("consumer %s of %s: %w", name, stream, classify(err))
+	}
+	i := k.CachedInfo()
+	return ConsumerInfo{
+		AckFloor:      i.AckFloor.Stream,
+		Delivered:     i.Delivered.Stream,
+		NumPending:    i.NumPending,
+		NumAckPending: i.NumAckPending,
+	}, nil
+}
+
+// DeleteConsumer removes a consumer: whoever runs it gets [ErrConsumerGone], and
+// its acks count for nothing. [ErrNotFound] if there is none.
+func (b *Bus) DeleteConsumer(ctx context.Context, stream, name string) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := b.js.DeleteConsumer(ctx, stream, name); err != nil {
+		return fmt.Errorf("delete consumer %s of %s: %w", name, stream, classify(err))
+	}
+	return nil
+}

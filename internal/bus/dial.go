@@ -1,0 +1,201 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	dialWait      = 2 * time.Second        // for one attempt
+	reconnectWait = 250 * time.Millisecond // between attempts once connected
+	pingEvery     = 10 * time.Second       // a dead peer is noticed after two
+	faultMemory   = time.Minute            // how long Ready remembers a complaint
+)
+
+// dial tries until it succeeds, is refused for good, or ctx ends.
+func dial(ctx context.Context, o Options, events []nats.Option) (*nats.Conn, error) {
+	if err := checkURL(o.URL); err != nil {
+		return nil, err
+	}
+	opts := append(events, connection(o)...)
+	var last error
+	try := func() (*nats.Conn, error) {
+		nc, err := attempt(ctx, o, opts)
+		if err == nil {
+			return nc, nil
+		}
+		if refused(err) {
+			return nil, backoff.Permanent(err)
+		}
+		if last == nil {
+			o.Logger.Warn("NATS does not answer yet", "server", safeURL(o.URL), "error", err)
+		}
+		last = err
+		return nil, err
+	}
+	wait := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(50*time.Millisecond),
+		backoff.WithMaxInterval(dialWait),
+		backoff.WithMaxElapsedTime(0))
+	nc, err := backoff.RetryWithData(try, backoff.WithContext(wait, ctx))
+	switch {
+	case err == nil:
+		return nc, nil
+	case ctx.Err() != nil && last != nil:
+		return nil, fmt.Errorf("%w: %w (%w)", ErrUnreachable, last, context.Cause(ctx))
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, context.Cause(ctx))
+	default:
+		return nil, err
+	}
+}
+
+// attempt makes one connection. The client library knows no context, so an
+// attempt that outlives ctx is left to end by itself.
+func attempt(ctx context.Context, o Options, opts []nats.Option) (*nats.Conn, error) {
+	if o.TokenFile != "" {
+		if _, err := ReadTokenFile(o.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	type outcome struct {
+		nc  *nats.Conn
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		nc, err := nats.Connect(o.URL, opts...)
+		done <- outcome{nc, err}
+	}()
+	select {
+	case r := <-done:
+		return r.nc, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.nc != nil {
+				r.nc.Close()
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// connection translates Options for the client library.
+func connection(o Options) []nats.Option {
+	opts := []nats.Option{
+		nats.Name(o.Name),
+		nats.Timeout(dialWait),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(reconnectWait, 4*reconnectWait),
+		nats.PingInterval(pingEvery),
+		// Nothing is kept back for later while the server is away: whoever
+		// publishes must know at once.
+		nats.ReconnectBufSize(-1),
+		// A rotated credential must not end the connection for good.
+		nats.IgnoreAuthErrorAbort(),
+	}
+	switch {
+	case o.TokenFile != "":
+		opts = append(opts, nats.TokenHandler(func() string {
+			// An unreadable file is an empty token here, and is refused.
+			token, _ := ReadTokenFile(o.TokenFile)
+			return token
+		}))
+	case o.Token != "":
+		opts = append(opts, nats.Token(o.Token))
+	}
+	if o.CredentialsFile != "" {
+		opts = append(opts, nats.UserCredentials(o.CredentialsFile))
+	}
+	if o.TLS != nil {
+		opts = append(opts, nats.Secure(o.TLS))
+	}
+	return opts
+}
+
+// refused are the errors that trying again does not mend.
+func refused(err error) bool {
+	for _, e := range []error{
+		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
+		nats.ErrSecureConnRequired, nats.ErrSecureConnWanted, nats.ErrTokenAlreadySet, nats.ErrNoUserCB,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkURL refuses what the client library would refuse with an error that
+// repeats the URL, password and all.
+func checkURL(list string) error {
+	for u := range strings.SplitSeq(list, ",") {
+		u = strings.TrimSpace(u)
+		if !strings.Contains(u, "://") {
+			u = "nats://" + u
+		}
+		p, err := url.Parse(u)
+		if err != nil || p.Hostname() == "" {
+			return errors.New("not a URL of the form nats://host:port")
+		}
+	}
+	return nil
+}
+
+// safeURL is the list without users, passwords, paths and queries. It reads the
+// text itself: what does not parse must be safe too.
+func safeURL(list string) string {
+	var out []string
+	for u := range strings.SplitSeq(list, ",") {
+		u = strings.TrimSpace(u)
+		scheme, rest, ok := strings.Cut(u, "://")
+		if !ok || strings.Contains(scheme, "@") {
+			scheme, rest = "nats", u
+		}
+		rest = rest[strings.LastIndex(rest, "@")+1:]
+		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+			rest = rest[:i]
+		}
+		out = append(out, scheme+"://"+rest)
+	}
+	return strings.Join(out, ",")
+}
+
+// faults remembers the last complaint of the server for a while.
+type faults struct {
+	memory time.Duration
+
+	mu   sync.Mutex
+	last error
+	at   time.Time
+}
+
+func newFaults(memory time.Duration) *faults { return &faults{memory: memory} }
+
+// add remembers err and says whether it is news.
+func (f *faults) add(err error, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.last != nil && f.last.Error() == err.Error() && now.Sub(f.at) < f.memory
+	f.last, f.at = err, now
+	return !known
+}
+
+// current is the last complaint if it is young enough to matter.
+func (f *faults) current(now time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil || now.Sub(f.at) >= f.memory {
+		return nil
+	}
+	return f.last
+}

@@ -1,0 +1,183 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// loadAtOnce bounds the requests in flight while a bucket is read key by key.
+const loadAtOnce = 32
+
+// Load calls each for every entry whose key is below prefix, whole tokens ("wait.acme"
+// has "wait.acme.work_order.1"; "" is all), from one goroutine, until each fails.
+// No other key is touched. An entry that is written meanwhile may come again with
+// its newer value, none is missed. Of several replicas only the leader is read.
+func (k *Bucket) Load(ctx context.Context, prefix string, each func(Entry) error) error {
+	below := ">"
+	if prefix = strings.TrimSuffix(prefix, "."); prefix != "" {
+		if !validKey(prefix) {
+			return k.failed("load", prefix, errors.New("not a prefix of whole tokens"))
+		}
+		below = prefix + ".>"
+	}
+	read := k.pages
+	if k.bus.replicas > 1 {
+		read = k.oneByOne
+	}
+	err := read(ctx, bucketSubject(k.name, below), func(s Stored) error {
+		e := k.entry(s)
+		if e.Deleted {
+			return nil
+		}
+		return each(e)
+	})
+	return k.failed("load", below, err)
+}
+
+// pages reads the messages below filter in the order of their revisions. An entry
+// that is written meanwhile moves to the end, which is still ahead.
+func (k *Bucket) pages(ctx context.Context, filter string, each func(Stored) error) error {
+	for from, more := uint64(1), true; more; {
+		var page []Stored
+		var err error
+		if page, more, err = k.bus.batch(ctx, bucketStream(k.name), filter, from, pageAtOnce); err != nil {
+			return err
+		}
+		for _, s := range page {
+			if err := each(s); err != nil {
+				return err
+			}
+			from = s.Sequence + 1
+		}
+		more = more && len(page) > 0
+	}
+	return nil
+}
+
+// oneByOne asks the leader which keys there are below filter, then for each of them,
+// several at a time: the leader has no batch.
+func (k *Bucket) oneByOne(ctx context.Context, filter string, each func(Stored) error) error {
+	subjects, err := k.subjects(ctx, filter)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	readers, rctx := errgroup.WithContext(ctx)
+	next, got := make(chan string), make(chan Stored, loadAtOnce)
+	readers.Go(func() error {
+		defer close(next)
+		for subject := range subjects {
+			select {
+			case next <- subject:
+			case <-rctx.Done():
+				return rctx.Err()
+			}
+		}
+		return nil
+	})
+	for range loadAtOnce {
+		readers.Go(func() error { return k.readAll(rctx, next, got) })
+	}
+	go func() {
+		err = readers.Wait()
+		close(got)
+	}()
+	var refused error
+	for s := range got {
+		if refused == nil {
+			if refused = each(s); refused != nil {
+				stop() // and let the readers end
+			}
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	return err
+}
+
+// readAll reads the last message of each subject.
+func (k *Bucket) readAll(ctx context.Context, subjects <-chan string, got chan<- Stored) error {
+	for subject := range subjects {
+		s, err := k.bus.one(ctx, bucketStream(k.name), get{Last: subject})
+		if errors.Is(err, ErrNotFound) {
+			continue // deleted since
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case got <- s:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (k *Bucket) subjects(ctx context.Context, filter string) (map[string]uint64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s, err := k.bus.js.Stream(ctx, bucketStream(k.name))
+	if err != nil {
+		return nil, classify(err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, classify(err)
+	}
+	return info.State.Subjects, nil
+}
+
+// Watch calls each for the present entry of every key that fits the pattern (* is
+// one token, > the rest), then for every change, deletions too, from one
+// goroutine, until ctx ends; then it returns ctx's cause. It survives lost
+// connections and goes on where it was. It shows what a replica knows and may
+// lag: decisions belong to Get and to the writes that compare.
+func (k *Bucket) Watch(ctx context.Context, pattern string, each func(Entry)) error {
+	consumer, err := k.bus.js.OrderedConsumer(ctx, bucketStream(k.name), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{bucketSubject(k.name, pattern)},
+		DeliverPolicy:  jetstream.DeliverLastPerSubjectPolicy,
+	})
+	if err != nil {
+		return k.failed("watch", pattern, classify(err))
+	}
+	ctx, stop := context.WithCancel(ctx)
+	changes := make(chan Entry)
+	cc, err := consumer.Consume(func(m jetstream.Msg) {
+		d, err := delivered(m)
+		if err != nil {
+			return // not JetStream's: no change of a key
+		}
+		select {
+		case changes <- k.entry(d.Stored):
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		stop()
+		return k.failed("watch", pattern, classify(err))
+	}
+	ended := cc.Closed()
+	defer func() {
+		stop()
+		cc.Stop()
+		<-ended
+	}()
+	for {
+		select {
+		case e := <-changes:
+			each(e)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-k.bus.closed:
+			return k.failed("watch", pattern, fmt.Errorf("%w: the connection was closed", ErrUnreachable))
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Provision makes the streams and buckets, or brings those that are there to the
+// wanted limits. It may be called again, and by several processes at once. What
+// cannot be changed, or would throw away what is stored, is an error that names
+// the stream, the field, what it is and what it should be.
+func (b *Bus) Provision(ctx context.Context) error {
+	wanted, err := configs(b.limits, b.replicas)
+	if err != nil {
+		return fmt.Errorf("provision: %w", err)
+	}
+	for _, want := range wanted {
+		if err := b.provision(ctx, want); err != nil {
+			return fmt.Errorf("provision %s: %w", want.Name, err)
+		}
+	}
+	return nil
+}
+
+// Losing a race against another process costs one more look.
+const provisionTries = 3
+
+func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig) error {
+	var err error
+	for range provisionTries {
+		var have *jetstream.StreamInfo
+		have, err = b.streamInfo(ctx, want.Name)
+		if err == nil {
+			return b.align(ctx, have, want)
+		}
+		if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			break
+		}
+		if err = b.create(ctx, want); err == nil {
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			break
+		}
+	}
+	return explain(classify(err))
+}
+
+func (b *Bus) create(ctx context.Context, want jetstream.StreamConfig) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	_, err := b.js.CreateStream(ctx, want)
+	return err
+}
+
+func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return s.CachedInfo(), nil
+}
+
+// align brings a stream that exists to what is wanted.
+func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
+	drift, err := compare(have.Config, want)
+	if err != nil || len(drift) == 0 {
+		return err
+	}
+	if used := have.State.Bytes; want.MaxBytes > 0 && used > uint64(want.MaxBytes) {
+		return fmt.Errorf("max bytes: %d are in use, want a limit of %d, which would throw messages away", used, want.MaxBytes)
+	}
+	merged := have.Config
+	for _, f := range drift {
+		f.set(&merged, want)
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if _, err := b.js.UpdateStream(ctx, merged); err != nil {
+		return explain(classify(err))
+	}
+	names := make([]string, 0, len(drift))
+	for _, f := range drift {
+		names = append(names, fmt.Sprintf("%s %v → %v", f.name, f.get(have.Config), f.get(want)))
+	}
+	b.log.Info("stream changed", "stream", want.Name, "fields", strings.Join(names, ", "))
+	return nil
+}
+
+// field is one setting of a stream that the bridge cares for.
+type field struct {
+	name  string
+	fixed bool // cannot be changed, or not without losing messages
+	get   func(jetstream.StreamConfig) any
+	set   func(to *jetstream.StreamConfig, from jetstream.StreamConfig)
+}
+
+type config = jetstream.StreamConfig
+
+func fields() []field {
+	return []field{
+		{"storage", true, func(c config) any { return c.Storage }, nil},
+		{"retention", true, func(c config) any { return c.Retention }, nil},
+		{"max messages per subject", true, func(c config) any { return c.MaxMsgsPerSubject }, nil},
+		{"deny delete", true, func(c config) any { return c.DenyDelete }, nil},
+		{"subjects", false, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
+		{"discard", false, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
+		{"max age", false, func(c config) any { return c.MaxAge }, func(to *config, c config) { to.MaxAge = c.MaxAge }},
+		{"max bytes", false, func(c config) any { return c.MaxBytes }, func(to *config, c config) { to.MaxBytes = c.MaxBytes }},
+		{"duplicate window", false, func(c config) any { return c.Duplicates }, func(to *config, c config) { to.Duplicates = c.Duplicates }},
+		{"replicas", false, func(c config) any { return c.Replicas }, func(to *config, c config) { to.Replicas = c.Replicas }},
+		{"allow direct", false, func(c config) any { return c.AllowDirect }, func(to *config, c config) { to.AllowDirect = c.AllowDirect }},
+		{"allow rollup", false, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
+		{"allow message TTL", false, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
+	}
+}
+
+// compare gives the fields to change, or an error for those that cannot be.
+func compare(have, want jetstream.StreamConfig) ([]field, error) {
+	var drift []field
+	var errs []error
+	for _, f := range fields() {
+		h, w := f.get(have), f.get(want)
+		switch {
+		case h == w:
+		case f.fixed:
+			errs = append(errs, fmt.Errorf("%s cannot be changed: have %v, want %v", f.name, h, w))
+		default:
+			drift = append(drift, f)
+		}
+	}
+	return drift, errors.Join(errs...)
+}
+
+func subjectList(c jetstream.StreamConfig) string {
+	s := slices.Sorted(slices.Values(c.Subjects))
+	return strings.Join(s, " ")
+}
+
+// explain says what an operator can do about a refusal.
+func explain(err error) error {
+	switch code(err) {
+	case codeStorageExceeded, codeAccountLimit, codeStreamMaxBytes:
+		return fmt.Errorf("%w (the size limits of all streams and buckets together exceed what the server may store: raise its max store or lower the limits)", err)
+	case 10074:
+		return fmt.Errorf("%w (the server is not part of a cluster: set replicas to 1)", err)
+	case 10065:
+		return fmt.Errorf("%w (a stream that is not the bridge's takes the same subjects)", err)
+	}
+	return err
+}

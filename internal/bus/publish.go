@@ -1,0 +1,113 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Publish stores one message and returns once the server has it on disk. Its span
+// is a PRODUCER's and its trace goes with the message. Errors are [ErrFull],
+// [ErrTooLarge] and [ErrUnreachable]; after the last the message may be there
+// all the same, and may be sent again under the same id.
+func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
+	r, err := b.routes.of(m.Subject)
+	if err == nil {
+		err = ours(m.Header)
+	}
+	if err != nil {
+		return Ack{}, fmt.Errorf("publish %s: %w", m.Subject, err)
+	}
+	ctx, span := b.startPublish(ctx, r.shape, m)
+	ack, err := b.store(ctx, r.stream, m)
+	if err != nil {
+		err = fmt.Errorf("publish %s: %w", m.Subject, classify(err))
+	}
+	endPublish(span, ack, err)
+	return ack, err
+}
+
+// store is the one place where a message of the bridge leaves for a stream.
+func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) {
+	opts := []jetstream.PublishOpt{jetstream.WithExpectStream(stream)}
+	if m.ID != "" {
+		opts = append(opts, jetstream.WithMsgID(m.ID))
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	defer cancel()
+	a, err := b.js.PublishMsg(ctx, m.wire(ctx), opts...)
+	if err != nil {
+		return Ack{}, err
+	}
+	return Ack{Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
+}
+
+// ours refuses the headers by which a client commands the server.
+func ours(h Header) error {
+	for name := range h {
+		if len(name) >= 5 && strings.EqualFold(name[:5], "Nats-") {
+			return fmt.Errorf("header %s is the server's", name)
+		}
+	}
+	return nil
+}
+
+// route is where a subject leads.
+type route struct {
+	stream string
+	shape  string
+	filter []string
+}
+
+// routes finds a subject's stream and shape.
+type routes []route
+
+// newRoutes puts the shapes first: a subject that only fits its stream's filter
+// (a kind of event that is not thought of yet) is called by that filter.
+func newRoutes(streams []Stream) routes {
+	var rs routes
+	for _, s := range streams {
+		for _, shape := range s.Shapes {
+			rs = append(rs, route{s.Name, shape, strings.Split(shape, ".")})
+		}
+	}
+	for _, s := range streams {
+		for _, f := range s.Subjects {
+			rs = append(rs, route{s.Name, f, strings.Split(f, ".")})
+		}
+	}
+	return rs
+}
+
+func (rs routes) of(subject string) (route, error) {
+	tokens := strings.Split(subject, ".")
+	for _, t := range tokens {
+		if t == "" || t == "*" || t == ">" {
+			return route{}, fmt.Errorf("not a subject to publish on")
+		}
+	}
+	for _, r := range rs {
+		if fits(r.filter, tokens) {
+			return r, nil
+		}
+	}
+	return route{}, fmt.Errorf("no stream takes this subject")
+}
+
+// fits matches tokens against a filter whose wildcards are *, > and {names}.
+func fits(filter, tokens []string) bool {
+	for i, f := range filter {
+		if f == ">" {
+			return len(tokens) > i
+		}
+		if i >= len(tokens) {
+			return false
+		}
+		if f != "*" && f[0] != '{' && f != tokens[i] {
+			return false
+		}
+	}
+	return len(filter) == len(tokens)
+}

@@ -1,0 +1,173 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// pageAtOnce and pageBytes bound one request for many messages.
+const (
+	pageAtOnce = 512
+	pageBytes  = 8 * mib
+)
+
+// Last is the newest message of a subject (wildcards allowed); [ErrNotFound] if
+// there is none.
+func (b *Bus) Last(ctx context.Context, stream, subject string) (Stored, error) {
+	s, err := b.one(ctx, stream, get{Last: subject})
+	if err != nil {
+		return Stored{}, fmt.Errorf("read %s: last of %s: %w", stream, subject, err)
+	}
+	return s, nil
+}
+
+// Get is the message of that sequence; [ErrNotFound] if it is not there (any more).
+func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
+	if seq == 0 {
+		return Stored{}, fmt.Errorf("read %s: message 0: %w", stream, ErrNotFound)
+	}
+	s, err := b.one(ctx, stream, get{Sequence: seq})
+	if err != nil {
+		return Stored{}, fmt.Errorf("read %s: message %d: %w", stream, seq, err)
+	}
+	return s, nil
+}
+
+// Next is the first message of a subject (wildcards allowed) at sequence from or
+// behind it; [ErrNotFound] if there is none yet. Of several replicas the leader
+// is asked: what was confirmed is found.
+func (b *Bus) Next(ctx context.Context, stream, subject string, from uint64) (Stored, error) {
+	s, err := b.one(ctx, stream, get{Next: subject, Sequence: max(from, 1)})
+	if err != nil {
+		return Stored{}, fmt.Errorf("read %s: next of %s from %d: %w", stream, subject, from, err)
+	}
+	return s, nil
+}
+
+// Page is up to n messages of a subject (wildcards allowed; "" is every subject)
+// from sequence from on, oldest first; fewer, or none, at the stream's end. Any
+// replica may answer, so the newest may be missing: it is for people and for
+// counting, decisions belong to [Bus.Next].
+func (b *Bus) Page(ctx context.Context, stream, subject string, from uint64, n int) ([]Stored, error) {
+	if subject == "" {
+		subject = ">"
+	}
+	var out []Stored
+	for len(out) < n {
+		got, more, err := b.batch(ctx, stream, subject, max(from, 1), min(n-len(out), pageAtOnce))
+		if err != nil {
+			return nil, fmt.Errorf("read %s: page of %s from %d: %w", stream, subject, from, err)
+		}
+		out = append(out, got...)
+		if !more || len(got) == 0 {
+			break
+		}
+		from = got[len(got)-1].Sequence + 1
+	}
+	return out, nil
+}
+
+// Delete removes one message; [ErrNotFound] if it is not there. The place on the
+// disk is not overwritten.
+func (b *Bus) Delete(ctx context.Context, stream string, seq uint64) error {
+	req := struct {
+		Sequence uint64 `json:"seq"`
+		NoErase  bool   `json:"no_erase"`
+	}{seq, true}
+	if err := b.api(ctx, "STREAM.MSG.DELETE."+stream, req, &apiAnswer{}); err != nil {
+		return fmt.Errorf("delete message %d of %s: %w", seq, stream, err)
+	}
+	return nil
+}
+
+// Usage is how full a stream is.
+type Usage struct {
+	Messages, Bytes uint64
+	MaxBytes        int64  // -1: no limit
+	First, Last     uint64 // sequences; Last is never taken back
+}
+
+// Usage asks the server.
+func (b *Bus) Usage(ctx context.Context, stream string) (Usage, error) {
+	i, err := b.streamInfo(ctx, stream)
+	if err != nil {
+		return Usage{}, fmt.Errorf("usage of %s: %w", stream, classify(err))
+	}
+	return Usage{
+		Messages: i.State.Msgs,
+		Bytes:    i.State.Bytes,
+		MaxBytes: i.Config.MaxBytes,
+		First:    i.State.FirstSeq,
+		Last:     i.State.LastSeq,
+	}, nil
+}
+
+// one reads one message. A single server answers a direct read with what is
+// true; of several the leader is asked, since a replica that lags behind would
+// deny a message that was confirmed.
+func (b *Bus) one(ctx context.Context, stream string, req get) (Stored, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if b.replicas == 1 {
+		s, err := b.direct(ctx, stream, req)
+		if !errors.Is(err, errNotDirect) {
+			return s, err
+		}
+	}
+	return b.leader(ctx, stream, req)
+}
+
+// batch reads up to n messages in one exchange. more says that there are more.
+func (b *Bus) batch(ctx context.Context, stream, subject string, from uint64, n int) (out []Stored, more bool, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	out, more, err = b.directBatch(ctx, stream, get{Next: subject, Sequence: from, Batch: n, MaxBytes: pageBytes})
+	if !errors.Is(err, errNotDirect) {
+		return out, more, err
+	}
+	for len(out) < n {
+		s, err := b.leader(ctx, stream, get{Next: subject, Sequence: from})
+		if errors.Is(err, ErrNotFound) {
+			return out, false, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		out, from = append(out, s), s.Sequence+1
+	}
+	return out, true, nil
+}
+
+// Headers that a direct read adds to those of the message.
+const (
+	headStream   = "Nats-Stream"
+	headSubject  = "Nats-Subject"
+	headSequence = "Nats-Sequence"
+	headTime     = "Nats-Time-Stamp"
+	headPending  = "Nats-Num-Pending"
+	headPrevious = "Nats-Last-Sequence"
+)
+
+// storedOf reads a message out of the answer to a direct read.
+func storedOf(m *nats.Msg) (Stored, error) {
+	h := Header(m.Header)
+	seq, err := strconv.ParseUint(h.Get(headSequence), 10, 64)
+	if err != nil {
+		return Stored{}, fmt.Errorf("answer without a sequence: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, h.Get(headTime))
+	if err != nil {
+		return Stored{}, fmt.Errorf("answer without a time: %w", err)
+	}
+	s := Stored{Stream: h.Get(headStream), Subject: h.Get(headSubject), Sequence: seq, Time: at, Data: m.Data}
+	for _, name := range []string{headStream, headSubject, headSequence, headTime, headPending, headPrevious} {
+		delete(h, name)
+	}
+	s.Header = h
+	return s, nil
+}

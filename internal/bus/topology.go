@@ -1,0 +1,194 @@
+package bus
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The streams.
+const (
+	Callbacks = "CALLBACKS" // verified callbacks, and replays into enrich
+	Events    = "EVENTS"    // enriched events, outcomes, and replays into handle
+	Dead      = "DEAD"      // open dead letters
+	Audit     = "AUDIT"     // who did what
+)
+
+// The buckets.
+const (
+	State   = "STATE"   // ownership, and the record of every order
+	Tokens  = "TOKENS"  // the vendors' access tokens, and the lease to renew them
+	Tables  = "TABLES"  // mapping tables that operators add to
+	Cursors = "CURSORS" // how far polling has come
+	Jobs    = "JOBS"    // replay jobs
+)
+
+const (
+	day = 24 * time.Hour
+	mib = 1 << 20
+	gib = 1 << 30
+
+	// duplicateWindow is how long the server remembers message ids.
+	duplicateWindow = time.Hour
+	// markerLife is how long the trace of a deleted key stays.
+	markerLife = time.Hour
+)
+
+// Stream is one stream of the bridge. All are kept in files under limits
+// retention, refuse what is new when they are full, and allow direct reads.
+type Stream struct {
+	Name     string
+	Holds    string   // in a few words
+	Subjects []string // that it takes
+	Shapes   []string // of those subjects, with the variable tokens named
+	MaxBytes int64
+	MaxAge   time.Duration // 0: for ever
+}
+
+// Streams are the streams of the bridge, with their default limits.
+func Streams() []Stream {
+	return []Stream{
+		{
+			Name: Callbacks, Holds: "verified callbacks, and replays into enrich",
+			Subjects: []string{"gongdan.*.event.weiban.>", "gongdan.*.replay.enrich.>"},
+			Shapes: []string{
+				"gongdan.{tenant}.event.weiban.{event}.{status}.{key}",
+				"gongdan.{tenant}.replay.enrich.{noun}.{key}",
+			},
+			MaxBytes: 2 * gib, MaxAge: 30 * day,
+		},
+		{
+			Name: Events, Holds: "enriched events, outcomes, and replays into handle",
+			Subjects: []string{"gongdan.*.event.enriched.>", "gongdan.*.event.kingdee.>", "gongdan.*.replay.handle.>"},
+			Shapes: []string{
+				"gongdan.{tenant}.event.enriched.{noun}.{status}.{key}",
+				"gongdan.{tenant}.event.kingdee.handle_order.{outcome}.{key}",
+				"gongdan.{tenant}.replay.handle.{noun}.{key}",
+			},
+			MaxBytes: 8 * gib, MaxAge: 30 * day,
+		},
+		{
+			Name: Dead, Holds: "open dead letters",
+			Subjects: []string{"gongdan.*.dead.>"},
+			Shapes:   []string{"gongdan.{tenant}.dead.{stage}.{kind}.{noun}.{key}"},
+			MaxBytes: 1 * gib,
+		},
+		{
+			Name: Audit, Holds: "who did what",
+			Subjects: []string{"gongdan.*.audit.>"},
+			Shapes:   []string{"gongdan.{tenant}.audit.{action}"},
+			MaxBytes: 512 * mib, MaxAge: 30 * day,
+		},
+	}
+}
+
+// BucketPlan is one key-value bucket of the bridge: the last value of each key,
+// for ever unless its writer gives it a life (see [Expire]).
+type BucketPlan struct {
+	Name     string
+	Holds    string // in a few words
+	MaxBytes int64
+	// Leader: of several replicas only the leader is read, for a replica that
+	// lags behind must never hide an entry.
+	Leader bool
+}
+
+// Buckets are the buckets of the bridge, with their default limits.
+func Buckets() []BucketPlan {
+	return []BucketPlan{
+		{Name: State, Holds: "ownership, and the record of every order", MaxBytes: 4 * gib, Leader: true},
+		{Name: Tokens, Holds: "the vendors' access tokens", MaxBytes: 16 * mib},
+		{Name: Tables, Holds: "mapping tables", MaxBytes: 256 * mib},
+		{Name: Cursors, Holds: "how far polling has come", MaxBytes: 64 * mib},
+		{Name: Jobs, Holds: "replay jobs", MaxBytes: 256 * mib},
+	}
+}
+
+// Limit replaces a default. A zero field keeps it; a negative MaxAge means none.
+type Limit struct {
+	MaxBytes int64
+	MaxAge   time.Duration // of streams; a bucket has none
+}
+
+// Limits replace defaults: of all streams and buckets, and by their names.
+type Limits struct {
+	DuplicateWindow time.Duration // 0: one hour
+	Of              map[string]Limit
+}
+
+// configs are the streams to provision, buckets included.
+func configs(l Limits, replicas int) ([]jetstream.StreamConfig, error) {
+	var out []jetstream.StreamConfig
+	known := map[string]bool{}
+	for _, s := range Streams() {
+		known[s.Name] = true
+		out = append(out, s.config(l, replicas))
+	}
+	for _, p := range Buckets() {
+		known[p.Name] = true
+		out = append(out, p.config(l, replicas))
+	}
+	for name := range l.Of {
+		if !known[name] {
+			return nil, fmt.Errorf("limits of %s: no such stream or bucket", name)
+		}
+	}
+	return out, nil
+}
+
+func (s Stream) config(l Limits, replicas int) jetstream.StreamConfig {
+	limit := l.Of[s.Name]
+	age := s.MaxAge
+	if limit.MaxAge != 0 {
+		age = max(limit.MaxAge, 0)
+	}
+	window := duplicateWindow
+	if l.DuplicateWindow > 0 {
+		window = l.DuplicateWindow
+	}
+	if age > 0 {
+		window = min(window, age)
+	}
+	return jetstream.StreamConfig{
+		Name:              s.Name,
+		Description:       s.Holds,
+		Subjects:          s.Subjects,
+		Storage:           jetstream.FileStorage,
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		MaxAge:            age,
+		MaxBytes:          or(limit.MaxBytes, s.MaxBytes),
+		MaxMsgsPerSubject: -1,
+		Duplicates:        window,
+		Replicas:          replicas,
+		AllowDirect:       true,
+	}
+}
+
+// config is what any NATS client takes for a bucket.
+func (p BucketPlan) config(l Limits, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              bucketStream(p.Name),
+		Description:       p.Holds,
+		Subjects:          []string{bucketSubject(p.Name, ">")},
+		Storage:           jetstream.FileStorage,
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		MaxBytes:          or(l.Of[p.Name].MaxBytes, p.MaxBytes),
+		MaxMsgsPerSubject: 1,
+		Duplicates:        2 * time.Minute,
+		Replicas:          replicas,
+		AllowDirect:       !p.Leader || replicas == 1,
+		AllowRollup:       true,
+		DenyDelete:        true,
+		AllowMsgTTL:       true,
+	}
+}
+
+func or(a, b int64) int64 {
+	if a != 0 {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,71 @@
+package bus
+
+import (
+	"context"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const tracerName = "gongdan-bridge/internal/bus"
+
+// propagator writes traceparent and tracestate, whatever the process has
+// configured: they are part of the bridge's events.
+func propagator() propagation.TraceContext { return propagation.TraceContext{} }
+
+// carrier puts W3C trace headers on a NATS message. NATS header names have a
+// case, HTTP's canonical one is wrong here: they are written in lower case, and
+// read in any.
+type carrier Header
+
+func (c carrier) Get(name string) string { return Header(c).Get(name) }
+
+func (c carrier) Set(name, value string) {
+	for k := range c {
+		if strings.EqualFold(k, name) {
+			delete(c, k)
+		}
+	}
+	c[name] = []string{value}
+}
+
+func (c carrier) Keys() []string {
+	keys := make([]string, 0, len(c))
+	for k := range c {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// startPublish begins the span of one publish. Its name is the subject's shape,
+// so that it holds no id.
+func (b *Bus) startPublish(ctx context.Context, shape string, m Message) (context.Context, trace.Span) {
+	return b.tracer.Start(ctx, "publish "+shape,
+		trace.WithSpanKind(trace.SpanKindProducer),
+		trace.WithAttributes(
+			semconv.MessagingSystemKey.String("nats"),
+			semconv.MessagingOperationName("publish"),
+			semconv.MessagingOperationTypeSend,
+			semconv.MessagingDestinationTemplate(shape),
+			semconv.MessagingMessageID(m.ID),
+			semconv.MessagingMessageBodySize(len(m.Data)),
+		))
+}
+
+// endPublish closes the span with what came of it.
+func endPublish(span trace.Span, ack Ack, err error) {
+	if err != nil {
+		span.RecordError(err)
+		span.SetStatus(codes.Error, "not stored")
+	} else {
+		span.SetAttributes(
+			attribute.String("nats.stream", ack.Stream),
+			attribute.Int64("nats.sequence", int64(ack.Sequence)),
+			attribute.Bool("nats.duplicate", ack.Duplicate))
+	}
+	span.End()
+}

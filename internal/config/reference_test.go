@@ -1,0 +1,136 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The table and the structs are the same tree in the same order, and each leaf's type reads into the field's.
+func TestReferenceIsTheStruct(t *testing.T) {
+	goTypes := map[string]reflect.Type{
+		kindSwitch: reflect.TypeFor[bool](), kindCount: reflect.TypeFor[int](), kindDuration: reflect.TypeFor[time.Duration](),
+		kindDurations: reflect.TypeFor[[]time.Duration](), kindSize: reflect.TypeFor[Size](), kindSecret: reflect.TypeFor[Secret](), kindIDs: reflect.TypeFor[[]string](),
+	}
+	var inStructs []string
+	var walk func(reflect.Type, string)
+	walk = func(typ reflect.Type, at string) {
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			name := f.Tag.Get("yaml")
+			if name == "" || name == "-" {
+				continue
+			}
+			path := strings.TrimPrefix(at+"."+name, ".")
+			inStructs = append(inStructs, path)
+			spec := specsByPath()[path]
+			inner := f.Type
+			if inner.Kind() == reflect.Pointer {
+				inner = inner.Elem()
+			}
+			switch {
+			case spec.Type == kindSection:
+				walk(inner, path)
+			case spec.Type == kindList:
+				walk(inner.Elem(), path+"[]")
+			case goTypes[spec.Type] != nil && f.Type != goTypes[spec.Type]:
+				t.Errorf("%s: a %s does not read into a %v", path, spec.Type, f.Type)
+			case goTypes[spec.Type] == nil && f.Type.Kind() != reflect.String:
+				t.Errorf("%s: a %s does not read into a %v", path, spec.Type, f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config](), "")
+	var inTable []string
+	for _, s := range Reference() {
+		inTable = append(inTable, s.Path)
+	}
+	if diff := cmp.Diff(inStructs, inTable); diff != "" {
+		t.Errorf("settings (-structs +table):\n%s", diff)
+	}
+}
+
+// Every row is whole: a meaning, a default that its own type and bounds allow, and no default
+// beside "required".
+func TestReferenceRowsAreSound(t *testing.T) {
+	for _, s := range Reference() {
+		if s.Meaning == "" || strings.ContainsAny(s.Meaning, "|\n") || s.Expected() == "" {
+			t.Errorf("%s: no meaning, or one that breaks the table", s.Path)
+		}
+		if s.Required && s.Default != "" {
+			t.Errorf("%s: required, and yet a default", s.Path)
+		}
+		if s.Default == "" || s.from != "" {
+			continue
+		}
+		for text := range strings.SplitSeq(s.Default, ", ") {
+			if _, ok := s.parse(text); !ok {
+				t.Errorf("%s: the default %q is not %s", s.Path, text, s.Expected())
+			}
+		}
+	}
+}
+
+func TestTableIsMarkdown(t *testing.T) {
+	var b strings.Builder
+	if err := Table(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != len(Reference())+2 {
+		t.Fatalf("%d lines for %d settings", len(lines), len(Reference()))
+	}
+	for _, want := range []string{
+		"| `ingest.max_body` | size, 1KiB to 4MiB | `1MiB` | largest callback; more is 413 |",
+		"| `nats.replicas` | `1` `3` `5` | `1` | copies of every stream and bucket in a cluster |",
+		"| `tenants[].weiban.secret` | secret | **required** | secret of the OpenAPI |",
+		"| `tenants[].retries.give_up` | duration | `dispatcher.retries.give_up` | after so much waiting with the API up: a dead letter |",
+	} {
+		if !strings.Contains(b.String(), want+"\n") {
+			t.Errorf("the table lacks\n%s", want)
+		}
+	}
+	for _, line := range lines {
+		if strings.Count(line, "|") != 5 {
+			t.Errorf("not four cells: %s", line)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]Size{"0B": 0, "1B": 1, "512KiB": 512 << 10, "3MiB": 3 << 20, "2GiB": 2 << 30, "1TiB": 1 << 40} {
+		got, err := ParseSize(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("ParseSize(%q) = %v (%d), %v; want %d", text, got, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "1", "MiB", "1 MiB", "1mib", "1MB", "-1B", "1.5GiB", "9223372036854775807B", "99999999TiB", "1KiBKiB"} {
+		if got, err := ParseSize(text); err == nil {
+			t.Errorf("ParseSize(%q) = %v, want an error", text, got)
+		}
+	}
+}
+
+func TestDurationText(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", time.Hour: "1h", 30 * 24 * time.Hour: "720h", 90 * time.Minute: "1h30m", time.Minute: "1m", 10 * time.Second: "10s", time.Hour + time.Second: "1h0m1s", 20 * time.Minute: "20m", 1500 * time.Millisecond: "1.5s",
+	} {
+		if got := durationText(d); got != want {
+			t.Errorf("durationText(%d) = %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	words := []string{"listen", "admin", "max_body", "read_timeout", "corp_id"}
+	for word, want := range map[string]string{
+		"lisen": "listen", "Listen": "listen", "adminn": "admin", "amdin": "admin", "maxbody": "max_body", "read_time_out": "read_timeout", "corpid": "corp_id", "corp-id": "corp_id", "x": "", "": "", "everything": "",
+	} {
+		if got := nearest(word, words); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/events"
+)
+
+// errTimeout is the cause of a call that took longer than LineOptions.Timeout.
+var errTimeout = errors.New("no answer in time")
+
+// errGrounded is what a connection gives to a request that is already given up.
+var errGrounded = errors.New("given up before the first byte")
+
+type (
+	insideKey struct{} // value: the *Line whose Request is running
+	flightKey struct{} // value: the *flight that a connection is dialled for
+)
+
+// flight knows of one request whether its first byte has left. Until it has, the
+// request can still be held back; [flight.land] ends that for good.
+type flight struct {
+	before func() error
+	exact  bool // a connection of ours asks before it writes
+
+	mu       sync.Mutex
+	gotConn  bool
+	wrote    bool
+	grounded bool
+	refused  error // what before said
+}
+
+// boarded is told that a connection is up: what it writes from now on is the request.
+func (f *flight) boarded() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gotConn = true
+}
+
+// takeoff is asked before bytes are written. An error means that they must not be.
+func (f *flight) takeoff() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.wrote:
+		return nil
+	case f.grounded:
+		return errGrounded
+	case !f.gotConn:
+		return nil // TLS handshake
+	}
+	if err := f.before(); err != nil {
+		f.grounded, f.refused = true, err
+		return err
+	}
+	f.wrote = true
+	return nil
+}
+
+// land tells whether the request may have left, and lets nothing leave after it:
+// net/http may return to us while its writing goroutine is only about to begin.
+func (f *flight) land(err error) (sent bool, refused error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.grounded = true
+	if f.exact {
+		return f.wrote, f.refused
+	}
+	op := (*net.OpError)(nil)
+	dialling := errors.As(err, &op) && op.Op == "dial"
+	return f.gotConn || !dialling, nil
+}
+
+// guardedConn asks its flight before it writes.
+type guardedConn struct {
+	net.Conn
+	flight *flight
+}
+
+func (c *guardedConn) Write(b []byte) (int, error) {
+	if err := c.flight.takeoff(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// exchange is the call itself: build, send, read, classify.
+func (l *Line) exchange(ctx context.Context, ln *lane, c Call, s *sight) (Answer, *events.Failure) {
+	req, err := c.Request(context.WithValue(ctx, insideKey{}, l))
+	if err != nil {
+		return Answer{}, l.unbuilt(err)
+	}
+	if err := l.o.Before(ctx); err != nil {
+		return Answer{}, refusedBy(err)
+	}
+	ln.inFlight.Add(1)
+	defer ln.inFlight.Add(-1)
+	s.sending(req)
+	a, f := l.send(ctx, c, req)
+	s.landed(ctx)
+	if f != nil {
+		return a, f
+	}
+	return a, classify(c, a)
+}
+
+// send makes one round trip, redirects not followed, and reads the whole answer.
+func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *events.Failure) {
+	callCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(l.o.Timeout, func() { cancel(errTimeout) })
+	defer timer.Stop()
+
+	fl := &flight{before: func() error { return l.o.Before(ctx) }}
+	rt := l.reads
+	if c.Write {
+		rt, fl.exact = l.writes, l.known
+		req.GetBody = nil // nothing below us may send it twice
+		callCtx = context.WithValue(callCtx, flightKey{}, fl)
+	}
+	callCtx = httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		timer.Reset(l.o.Timeout)
+		fl.boarded()
+	}})
+	resp, err := rt.RoundTrip(req.WithContext(callCtx))
+	if err != nil {
+		sent, refused := fl.land(err)
+		if refused != nil {
+			return Answer{}, refusedBy(refused)
+		}
+		return Answer{}, broken(ctx, callCtx, err, c.Write, sent)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	limit := c.MaxBody
+	if limit <= 0 {
+		limit = l.o.MaxBody
+	}
+	a := Answer{Status: resp.StatusCode, Header: resp.Header}
+	a.Body, err = ReadAll(resp.Body, limit)
+	if err != nil {
+		a.Body = nil // half an answer is none
+		return a, broken(ctx, callCtx, err, c.Write, true)
+	}
+	return a, nil
+}
+
+// broken is a call that got no whole answer.
+func broken(ctx, callCtx context.Context, err error, write, sent bool) *events.Failure {
+	if cause := context.Cause(callCtx); cause != nil {
+		err = cause // a timeout, rather than what the connection says after it
+	}
+	why := phrase(err)
+	f := &events.Failure{Kind: events.Unavailable, Reason: why, Err: opaque(why, err)}
+	switch {
+	case write && sent:
+		f.Kind, f.Reason = events.Uncertain, "no answer after the request had left: "+why
+	case errors.Is(ctx.Err(), context.Canceled):
+		f.Kind = events.Interrupted
+	}
+	return f
+}
+
+// refusedBy is a call that LineOptions.Before did not let go.
+func refusedBy(err error) *events.Failure {
+	f := (*events.Failure)(nil)
+	if errors.As(err, &f) {
+		return f
+	}
+	return &events.Failure{Kind: events.Interrupted, Reason: "held back before it was sent", Err: Scrub(err)}
+}
+
+func (l *Line) unbuilt(err error) *events.Failure {
+	f := (*events.Failure)(nil)
+	if errors.As(err, &f) {
+		return f
+	}
+	return &events.Failure{Kind: events.Internal, Reason: "the request could not be built", Err: Scrub(err)}
+}
+
+// classify asks the vendor's table. A panic in it must not turn a write that ran
+// into one that looks as if it could be repeated.
+func classify(c Call, a Answer) (f *events.Failure) {
+	defer func() {
+		if recover() == nil {
+			return
+		}
+		f = &events.Failure{Kind: events.Internal, Reason: "the answer could not be judged"}
+		if c.Write {
+			f.Kind = events.Uncertain
+		}
+	}()
+	if c.Classify != nil {
+		return c.Classify(a)
+	}
+	return byStatus(c, a)
+}
+
+// byStatus judges by the HTTP status alone.
+func byStatus(c Call, a Answer) *events.Failure {
+	f := &events.Failure{Status: a.Status, Reason: "HTTP " + http.StatusText(a.Status)}
+	switch {
+	case a.Status/100 == 2:
+		return nil
+	case a.Status == http.StatusTooManyRequests:
+		f.Kind, f.Wait = events.Throttled, RetryAfter(a.Header)
+	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
+		f.Kind = events.Denied
+	case a.Status/100 == 4:
+		f.Kind = events.Rejected
+	case c.Write:
+		f.Kind = events.Uncertain
+	default:
+		f.Kind = events.Unavailable
+	}
+	return f
+}

@@ -1,0 +1,276 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"gongdan-bridge/internal/events"
+)
+
+// Why a call was not sent, in a Failure's chain, so that whoever waits can tell
+// "the API is known to be down" from "this call failed".
+var (
+	ErrOpen   = errors.New("the breaker is open")
+	ErrPaused = errors.New("the api is paused")
+)
+
+// Weights of an outcome for the breaker.
+var (
+	errDown   = errors.New("counts as a failure")
+	errNoWord = errors.New("says nothing about the api")
+)
+
+const (
+	defaultPause = 10 * time.Second // a throttle that names no time
+	probeWait    = time.Second      // while another call is the breaker's probe
+)
+
+// lane is one API of a line.
+type lane struct {
+	breaker   *gobreaker.CircuitBreaker[struct{}]
+	openUntil atomic.Int64 // unix ns, as of the breaker's last opening
+	paused    atomic.Int64 // unix ns; 0 = not paused
+	inFlight  atomic.Int64
+	pool      *pool
+}
+
+// pool is the pace that one or more lanes share. One call at a time stands in its
+// turn, so that an API's queue never holds the slots that other APIs could use.
+type pool struct {
+	turn    chan struct{}
+	limiter *rate.Limiter
+}
+
+func newPool(r Rate) *pool {
+	p := &pool{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
+	if r.PerMinute <= 0 {
+		return p
+	}
+	burst := r.Burst
+	if burst <= 0 {
+		burst = max(r.PerMinute/100, 1)
+	}
+	burst = min(burst, r.PerMinute)
+	// The burst is part of the minute, not on top of it. A ten thousandth is left
+	// to rounding.
+	p.limiter = rate.NewLimiter(rate.Limit(0.9999*float64(r.PerMinute-burst+1)/60), burst)
+	p.limiter.AllowN(time.Now(), burst-1)
+	return p
+}
+
+func (l *Line) lane(api string) *lane {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ln, ok := l.lanes[api]; ok {
+		return ln
+	}
+	r := l.o.Rate(api)
+	name := r.Pool
+	if name == "" {
+		name = "api " + api
+	}
+	p, ok := l.pools[name]
+	if !ok {
+		p = newPool(r)
+		l.pools[name] = p
+	}
+	ln := &lane{pool: p}
+	ln.breaker = newBreaker(l.o.Breaker, ln)
+	l.lanes[api] = ln
+	return ln
+}
+
+func newBreaker(b BreakerSettings, ln *lane) *gobreaker.CircuitBreaker[struct{}] {
+	if b.Failures <= 0 {
+		b.Failures = 5
+	}
+	if b.MinCalls <= 0 {
+		b.MinCalls = 20
+	}
+	if b.Window <= 0 {
+		b.Window = time.Minute
+	}
+	if b.OpenFor <= 0 {
+		b.OpenFor = 30 * time.Second
+	}
+	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Interval:     b.Window,
+		BucketPeriod: b.Window / 6,
+		Timeout:      b.OpenFor,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			if int(c.ConsecutiveFailures) >= b.Failures {
+				return true
+			}
+			heard := c.TotalSuccesses + c.TotalFailures
+			return b.Ratio > 0 && int(heard) >= b.MinCalls && float64(c.TotalFailures) >= b.Ratio*float64(heard)
+		},
+		IsExcluded: func(err error) bool { return errors.Is(err, errNoWord) },
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				ln.openUntil.Store(time.Now().Add(b.OpenFor).UnixNano())
+			}
+		},
+	})
+}
+
+// weigh says what an outcome tells the breaker about the API.
+func weigh(ctx context.Context, f *events.Failure) error {
+	switch {
+	case f == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errNoWord
+	}
+	switch f.Kind {
+	case events.Unavailable, events.Uncertain:
+		return errDown
+	case events.Throttled, events.Denied, events.Interrupted, events.Internal:
+		return errNoWord
+	default:
+		return nil // the vendor answered in its trade: it is up
+	}
+}
+
+// admit waits for pause, slot and pace. What it returns must be called when the
+// call is over.
+func (l *Line) admit(ctx context.Context, ln *lane, share string) (release func(), f *events.Failure) {
+	for {
+		if f := l.clear(ctx, ln); f != nil {
+			return nil, f
+		}
+		release, f := l.grant(ctx, ln, share)
+		if f != nil {
+			return nil, f
+		}
+		// Others were answered while this call stood in the queue.
+		if ln.pausedFor() <= 0 && ln.breaker.State() != gobreaker.StateOpen {
+			return release, nil
+		}
+		release()
+	}
+}
+
+// clear sits out a short pause and refuses a long one, or an open breaker.
+func (l *Line) clear(ctx context.Context, ln *lane) *events.Failure {
+	if ctx.Err() != nil {
+		return stopped(ctx)
+	}
+	if rest := ln.pausedFor(); rest > 0 {
+		if rest > l.o.MaxWait || endsWithin(ctx, rest) {
+			return &events.Failure{Kind: events.Throttled, Wait: rest, Reason: "the API is paused", Err: ErrPaused}
+		}
+		if !sleep(ctx, rest) {
+			return stopped(ctx)
+		}
+	}
+	if ln.breaker.State() == gobreaker.StateOpen {
+		return ln.refusal()
+	}
+	return nil
+}
+
+func (l *Line) grant(ctx context.Context, ln *lane, share string) (func(), *events.Failure) {
+	var held []chan struct{}
+	release := func() {
+		for _, c := range held {
+			<-c
+		}
+	}
+	// A share's places come first: its queue must hold neither turn nor slot.
+	queue := []chan struct{}{ln.pool.turn, l.slots}
+	if c, ok := l.shares[share]; ok {
+		queue = append([]chan struct{}{c}, queue...)
+	}
+	for _, c := range queue {
+		select {
+		case c <- struct{}{}:
+			held = append(held, c)
+		case <-ctx.Done():
+			release()
+			return nil, stopped(ctx)
+		}
+	}
+	if f := ln.pool.pace(ctx); f != nil {
+		release()
+		return nil, f
+	}
+	<-ln.pool.turn
+	held = append(held[:len(held)-2], l.slots)
+	return release, nil
+}
+
+// pace waits for the next place in the minute.
+func (p *pool) pace(ctx context.Context) *events.Failure {
+	place := p.limiter.Reserve()
+	wait := place.Delay()
+	if endsWithin(ctx, wait) {
+		place.Cancel()
+		return &events.Failure{Kind: events.Throttled, Wait: wait, Reason: "paced: no free place before the deadline", Err: ErrPaused}
+	}
+	if !sleep(ctx, wait) {
+		place.Cancel()
+		return stopped(ctx)
+	}
+	return nil
+}
+
+func (ln *lane) pausedFor() time.Duration {
+	until := ln.paused.Load()
+	if until == 0 {
+		return 0
+	}
+	return time.Until(time.Unix(0, until))
+}
+
+func (ln *lane) pause(d time.Duration) {
+	until := time.Now().Add(d).UnixNano()
+	for {
+		old := ln.paused.Load()
+		if old >= until || ln.paused.CompareAndSwap(old, until) {
+			return
+		}
+	}
+}
+
+// refusal is why the breaker lets nothing through.
+func (ln *lane) refusal() *events.Failure {
+	wait := time.Until(time.Unix(0, ln.openUntil.Load())) + time.Millisecond
+	if wait <= 0 {
+		wait = probeWait
+	}
+	return &events.Failure{Kind: events.Unavailable, Wait: wait, Reason: "the API is down: its breaker is open", Err: ErrOpen}
+}
+
+// stopped is a call that ended with its context, before anything was sent.
+func stopped(ctx context.Context) *events.Failure {
+	err := context.Cause(ctx)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &events.Failure{Kind: events.Unavailable, Reason: "the caller's time ran out before anything was sent", Err: opaque("deadline", err)}
+	}
+	return &events.Failure{Kind: events.Interrupted, Reason: "stopped before anything was sent", Err: opaque("stopped", err)}
+}
+
+func endsWithin(ctx context.Context, d time.Duration) bool {
+	end, ok := ctx.Deadline()
+	return ok && d > 0 && time.Until(end) < d
+}
+
+// sleep is false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,114 @@
+package connectors
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"gongdan-bridge/internal/events"
+)
+
+const scope = "gongdan-bridge/internal/connectors"
+
+// meters are the line's instruments. Their labels are vendor, api and kind: never
+// a tenant, a code or an order.
+type meters struct {
+	calls    metric.Int64Counter
+	duration metric.Float64Histogram
+	unlisted metric.Int64Counter
+}
+
+func newMeters(p metric.MeterProvider) meters {
+	if p == nil {
+		p = otel.GetMeterProvider()
+	}
+	m := p.Meter(scope)
+	var made meters
+	var err error
+	made.calls, err = m.Int64Counter("bridge.vendor.calls",
+		metric.WithDescription("Calls to a vendor by outcome, refused ones included."))
+	report(err)
+	made.duration, err = m.Float64Histogram("bridge.vendor.call.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time on the wire of a call to a vendor."),
+		metric.WithExplicitBucketBoundaries(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60))
+	report(err)
+	made.unlisted, err = m.Int64Counter("bridge.vendor.unlisted_codes",
+		metric.WithDescription("Answers whose code no table lists."))
+	report(err)
+	return made
+}
+
+// report hands a fault of an instrument, which still works as a no-op, to OTel.
+func report(err error) {
+	if err != nil {
+		otel.Handle(err)
+	}
+}
+
+func newTracer(p trace.TracerProvider) trace.Tracer {
+	if p == nil {
+		p = otel.GetTracerProvider()
+	}
+	return p.Tracer(scope)
+}
+
+func (l *Line) labels(api string) []attribute.KeyValue {
+	return []attribute.KeyValue{attribute.String("vendor", l.o.Vendor), attribute.String("api", api)}
+}
+
+// sight is what is seen of one call: its span, and its times.
+type sight struct {
+	line  *Line
+	api   string
+	span  trace.Span
+	begun time.Time
+	sent  time.Time
+}
+
+// sight starts the CLIENT span of a call, before it waits for anything.
+func (l *Line) sight(ctx context.Context, c Call) (context.Context, *sight) {
+	ctx, span := l.tracer.Start(ctx, l.o.Vendor+" "+c.API,
+		trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(l.labels(c.API)...),
+		trace.WithAttributes(attribute.String("tenant", l.o.Tenant), attribute.Bool("bridge.write", c.Write)))
+	return ctx, &sight{line: l, api: c.API, span: span, begun: time.Now()}
+}
+
+func (s *sight) admitted() {
+	s.span.SetAttributes(attribute.Int64("bridge.waited_ms", time.Since(s.begun).Milliseconds()))
+}
+
+func (s *sight) sending(req *http.Request) {
+	s.sent = time.Now()
+	s.span.SetAttributes(
+		attribute.String("http.request.method", req.Method),
+		attribute.String("server.address", req.URL.Host),
+		attribute.String("url.full", RedactURL(req.URL)),
+	)
+}
+
+func (s *sight) landed(ctx context.Context) {
+	s.line.meters.duration.Record(ctx, time.Since(s.sent).Seconds(), metric.WithAttributes(s.line.labels(s.api)...))
+}
+
+func (s *sight) end(ctx context.Context, a Answer, f *events.Failure) {
+	kind := "ok"
+	if a.Status != 0 {
+		s.span.SetAttributes(attribute.Int("http.response.status_code", a.Status))
+	}
+	if f != nil {
+		kind = string(f.Kind)
+		s.span.SetStatus(codes.Error, f.Reason)
+		s.span.SetAttributes(attribute.String("bridge.vendor.code", f.Code))
+	}
+	s.span.SetAttributes(attribute.String("bridge.kind", kind))
+	s.span.End()
+	labels := append(s.line.labels(s.api), attribute.String("kind", kind))
+	s.line.meters.calls.Add(ctx, 1, metric.WithAttributes(labels...))
+}

@@ -1,0 +1,235 @@
+package weiban
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/events"
+)
+
+// BaseURL is where Weiban's API is.
+const BaseURL = "https://open.weibanzhushou.com"
+
+// TokenName is the vault's entry for the access token of a corp id.
+func TokenName(corpID string) string { return "weiban/" + corpID }
+
+// Options says whose Weiban it is. CorpID, Secret, Line and Vault must be given.
+type Options struct {
+	BaseURL string           // possibly with a path before /open-api; default [BaseURL]
+	CorpID  string           // 企业id: Weiban's, 19 digits
+	Secret  string           // 企业secret
+	Line    *connectors.Line // everything that calls this corp id goes over it
+	Vault   connectors.Vault // where all processes keep the one access token
+
+	TokenEarly     time.Duration // a new token this long before the end; default 300 s
+	TokenPerMinute int           // token fetches a minute over all processes; default 6
+}
+
+// Client reads from Weiban. Safe for concurrent use. Every error of its methods
+// is an [*events.Failure] and holds no secret, no token and no URL.
+type Client struct {
+	o     Options
+	token *connectors.Shared[string]
+}
+
+// New makes a client; nothing is called before it is asked.
+func New(o Options) *Client {
+	if o.BaseURL == "" {
+		o.BaseURL = BaseURL
+	}
+	if o.TokenEarly <= 0 {
+		o.TokenEarly = 300 * time.Second
+	}
+	if o.TokenPerMinute <= 0 {
+		o.TokenPerMinute = 6
+	}
+	c := &Client{o: o}
+	c.token = connectors.NewShared(connectors.SharedOptions[string]{
+		Name: TokenName(o.CorpID), API: "weiban " + apiToken, Vault: o.Vault, Fetch: c.fetchToken,
+		Early: o.TokenEarly, PerMinute: o.TokenPerMinute, Lease: tokenLease,
+		Equal: func(a, b string) bool { return a == b },
+	})
+	return c
+}
+
+// String hides the client's secret.
+func (c *Client) String() string { return "weiban client of " + c.o.CorpID }
+
+// GoString hides it from %#v.
+func (c *Client) GoString() string { return c.String() }
+
+// The API names, as they appear in failures, spans and rates.
+const (
+	APIWorkOrder   = "workorder/detail"
+	APIOpportunity = "opportunity/one"
+	APIStaffList   = "staff/list"
+)
+
+// Detail is an object as Weiban gave it.
+type Detail[T any] struct {
+	Value     T
+	Raw       json.RawMessage // the object's bytes, verbatim
+	FetchedAt time.Time       // when the call was sent: the state is no older
+	UpdatedAt time.Time       // by Weiban's own word, to the second; zero if it has none
+}
+
+// WorkOrder fetches a work order (获取工单详情, api-8267914). It may be called
+// any number of times. Missing: Weiban does not know the number, or not yet.
+// Invalid: the answer is about another order, or a member is in no known form.
+func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrder], error) {
+	if orderNo == "" {
+		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "no order number to ask for")
+	}
+	q := url.Values{"order_no": {orderNo}}
+	d, err := fetch[WorkOrder](ctx, c, APIWorkOrder, q, "work_order")
+	if err != nil {
+		return d, err
+	}
+	if string(d.Value.OrderNo) != orderNo {
+		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "the answer is about another work order")
+	}
+	d.UpdatedAt = d.Value.UpdatedAt.Time()
+	return d, nil
+}
+
+// OpportunityRef names an opportunity: by id, or else by serial number.
+type OpportunityRef struct {
+	ID           string // 商机id
+	SerialNumber string // 商机编码
+}
+
+// Opportunity fetches an opportunity (获取商机详情, api-10790878). It may be
+// called any number of times. Missing: Weiban does not know it, or it was
+// deleted. Invalid: the answer is about another one, or a member is in no known
+// form.
+func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Opportunity], error) {
+	q := url.Values{}
+	switch {
+	case ref.ID != "":
+		q.Set("id", ref.ID)
+	case ref.SerialNumber != "":
+		q.Set("serial_number", ref.SerialNumber)
+	default:
+		return Detail[Opportunity]{}, invalid(APIOpportunity, "neither id nor serial number to ask for")
+	}
+	d, err := fetch[Opportunity](ctx, c, APIOpportunity, q, "opportunity")
+	if err != nil {
+		return d, err
+	}
+	if ref.ID != "" && string(d.Value.ID) != ref.ID || ref.ID == "" && string(d.Value.SerialNumber) != ref.SerialNumber {
+		return Detail[Opportunity]{}, invalid(APIOpportunity, "the answer is about another opportunity")
+	}
+	d.UpdatedAt = d.Value.UpdatedAt.Time()
+	return d, nil
+}
+
+// fetch gets the object that an answer holds under the name member.
+func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, member string) (d Detail[T], err error) {
+	body, sent, err := c.get(ctx, api, q)
+	if err != nil {
+		return d, err
+	}
+	members, _ := object(body)
+	raw := members[member]
+	if _, f := scalar(raw); f != formNull && f != formObject {
+		return d, invalid(api, fmt.Sprintf("%s is no object but %s", member, f))
+	}
+	// Under load Weiban has been seen to answer "ok" with nothing in it.
+	if some, _ := object(raw); len(some) == 0 {
+		return d, &events.Failure{Kind: events.Unavailable, API: "weiban " + api, Reason: "the answer says ok and holds no " + member}
+	}
+	if err := decode(raw, &d.Value); err != nil {
+		return Detail[T]{}, invalid(api, member+": "+err.Error())
+	}
+	d.Raw, d.FetchedAt = raw, sent
+	return d, nil
+}
+
+// get calls a read API, and once more with a new token if the token was refused.
+func (c *Client) get(ctx context.Context, api string, q url.Values) (body []byte, sent time.Time, err error) {
+	token, err := c.token.Get(ctx)
+	if err != nil {
+		return nil, sent, err
+	}
+	body, sent, err = c.getWith(ctx, api, q, token)
+	if !tokenRefused(err) {
+		return body, sent, err
+	}
+	token, err = c.token.Renew(ctx, token)
+	if err != nil {
+		return nil, sent, err
+	}
+	return c.getWith(ctx, api, q, token)
+}
+
+func (c *Client) getWith(ctx context.Context, api string, q url.Values, token string) (body []byte, sent time.Time, err error) {
+	withToken := url.Values{"access_token": {token}}
+	for name, values := range q {
+		withToken[name] = values
+	}
+	answer, err := c.o.Line.Do(ctx, connectors.Call{
+		API: api,
+		Request: func(ctx context.Context) (*http.Request, error) {
+			sent = time.Now()
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(api, withToken), nil)
+			if err != nil {
+				return nil, badBaseURL()
+			}
+			return req, nil
+		},
+		Classify: func(a connectors.Answer) *events.Failure { return c.judge(ctx, api, a, token, c.o.Secret) },
+	})
+	return answer.Body, sent, err
+}
+
+// judge is the code table's word, with codes that it does not hold counted.
+func (c *Client) judge(ctx context.Context, api string, a connectors.Answer, secrets ...string) *events.Failure {
+	f, known := judge(a, secrets...)
+	if !known {
+		c.o.Line.Unlisted(ctx, api)
+	}
+	return f
+}
+
+func (c *Client) url(api string, q url.Values) string {
+	u := strings.TrimRight(c.o.BaseURL, "/") + "/open-api/" + api
+	if len(q) > 0 {
+		u += "?" + q.Encode()
+	}
+	return u
+}
+
+// decode reads an object that is known to be strict JSON. Its error names the
+// member and not what is in it.
+func decode(raw json.RawMessage, v any) error {
+	err := json.Unmarshal(raw, v)
+	var misfit *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &misfit):
+		form, _, _ := strings.Cut(misfit.Value, " ")
+		return fmt.Errorf("%s cannot be read from %s", misfit.Field, form)
+	default:
+		return errors.New("cannot be decoded")
+	}
+}
+
+func object(raw []byte) (map[string]json.RawMessage, bool) {
+	var members map[string]json.RawMessage
+	if len(raw) == 0 || json.Unmarshal(raw, &members) != nil {
+		return nil, false
+	}
+	return members, members != nil
+}
+
+func invalid(api, reason string) *events.Failure {
+	return &events.Failure{Kind: events.Invalid, API: "weiban " + api, Reason: reason}
+}

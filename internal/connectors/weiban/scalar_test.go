@@ -1,0 +1,152 @@
+package weiban
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const misread = "cannot be read"
+
+// read decodes text as a T and gives what it then is as JSON.
+func read[T any](text string) string {
+	var v T
+	err := json.Unmarshal([]byte(text), &v)
+	var misfit *json.UnmarshalTypeError
+	if errors.As(err, &misfit) {
+		return misread
+	}
+	if err != nil {
+		return err.Error()
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+func TestScalarsReadEveryForm(t *testing.T) {
+	tests := []struct {
+		name string
+		read func(string) string
+		want map[string]string
+	}{
+		{"ID", read[ID], map[string]string{
+			`"LiYang"`: `"LiYang"`, `1471808049579560960`: `"1471808049579560960"`, `null`: `""`, `""`: `""`, `0`: `"0"`,
+			`true`: misread, `[]`: misread, `{}`: misread,
+		}},
+		{"Text", read[Text], map[string]string{
+			`"超长"`: `"超长"`, `"\u8d85\/"`: `"超/"`, `12.50`: `"12.50"`, `true`: `"true"`, `null`: `""`, `[ 1, "a" ]`: `"[1,\"a\"]"`, `{"a": null}`: `"{\"a\":null}"`,
+		}},
+		{"Decimal", read[Decimal], map[string]string{
+			`12.50`: `"12.5"`, `"0.10"`: `"0.1"`, `-3`: `"-3"`, `1.5e3`: `"1500"`, `25E-3`: `"0.025"`, `-0.0`: `"0"`, `9007199254740993`: `"9007199254740993"`,
+			`null`: `""`, `""`: `""`, `"1/3"`: misread, `"0x10"`: misread, `"1e999999999"`: misread, `true`: misread, `[]`: misread,
+		}},
+		{"Int", read[Int], map[string]string{
+			`10`: `10`, `"10"`: `10`, `10.0`: `10`, `-1`: `-1`, `null`: `0`, `""`: `0`, `true`: `1`, `false`: `0`,
+			`9007199254740993`: `9007199254740993`, `10.5`: misread, `1e30`: misread, `"ten"`: misread, `{}`: misread,
+		}},
+		{"Flag", read[Flag], map[string]string{
+			`0`: `false`, `1`: `true`, `true`: `true`, `false`: `false`, `"1"`: `true`, `"false"`: `false`, `null`: `false`, `""`: `false`,
+			`2`: misread, `"yes"`: misread, `[]`: misread,
+		}},
+		{"Unix", read[Unix], map[string]string{
+			`1639741382`: `1639741382`, `1640244967.924`: `1640244967`, `1640244967924`: `1640244967`, `"1639741382"`: `1639741382`,
+			`"2021-12-17T19:43:02+08:00"`: `1639741382`, `"2021-12-17 19:43:02"`: `1639741382`, `"2021-12-17"`: `1639670400`,
+			`null`: `0`, `""`: `0`, `0`: `0`, `-5`: misread, `"soon"`: misread, `true`: misread, `1e30`: misread,
+		}},
+		{"Texts", read[Texts], map[string]string{
+			`["a","b"]`: `["a","b"]`, `[]`: `null`, `null`: `null`, `""`: `null`, `"a"`: `["a"]`, `7`: `["7"]`, `{}`: `null`,
+			`["",null,1,{"url":"x"}]`: `["1","{\"url\":\"x\"}"]`, `{"a":1}`: `["{\"a\":1}"]`,
+		}},
+		{"Content", read[Content], map[string]string{
+			`{"text":"x","pic":null}`: `{"text":"x","pic":null}`, `"x"`: `{"text":"x","pic":null}`, `null`: `{"text":"","pic":null}`,
+			`[]`: `{"text":"","pic":null}`, `{"pic":["u"]}`: `{"text":"","pic":["u"]}`, `7`: misread, `["x"]`: misread,
+		}},
+		{"Attachments", read[Attachments], map[string]string{
+			`[{"type":"image","url":"u"}]`: `[{"type":"image","url":"u"}]`, `["u"]`: `[{"type":"","url":"u"}]`, `[]`: `null`, `null`: `null`, `""`: `null`,
+			`"[{\"type\":\"video\",\"url\":\"u\"}]"`: `[{"type":"video","url":"u"}]`, `"u"`: misread, `"[oops]"`: misread, `{}`: misread, `[[1]]`: misread,
+		}},
+	}
+	for _, tt := range tests {
+		got := make(map[string]string, len(tt.want))
+		for text := range tt.want {
+			got[text] = tt.read(text)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestInstantIsExactToTheMillisecond(t *testing.T) {
+	for text, want := range map[string]string{
+		"1640244967.924":       "2021-12-23T07:36:07.924Z",
+		"1640244967924":        "2021-12-23T07:36:07.924Z",
+		"1640244967.9249999":   "2021-12-23T07:36:07.924Z",
+		"1640244967924.75":     "2021-12-23T07:36:07.924Z",
+		"1.640244967924e9":     "2021-12-23T07:36:07.924Z",
+		"1.640244967924e+12":   "2021-12-23T07:36:07.924Z",
+		"1640244967":           "2021-12-23T07:36:07Z",
+		"99999999999":          "5138-11-16T09:46:39Z",
+		"100000000000":         "1973-03-03T09:46:40Z",
+		"253402300799999":      "9999-12-31T23:59:59.999Z",
+		"253402300800000":      "",
+		"0":                    "",
+		"-1":                   "",
+		"1e30":                 "",
+		"16402449679240000000": "",
+		"now":                  "",
+	} {
+		got := ""
+		if at, ok := instant(text); ok {
+			got = at.Format(time.RFC3339Nano)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A decimal's own notation reads as the same decimal, and equals what the
+// digits say, however the point is written.
+func TestDecimalIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		whole := strings.TrimLeft(rapid.StringMatching(`[0-9]{1,15}`).Draw(t, "whole"), "0")
+		fraction := strings.TrimRight(rapid.StringMatching(`[0-9]{0,8}`).Draw(t, "fraction"), "0")
+		want := decimal{whole: whole, fraction: fraction}
+		if whole == "" {
+			want.whole = "0"
+		}
+		plain := want.String()
+		shifted := whole + fraction + "e-" + string(rune('0'+len(fraction)))
+		if whole+fraction == "" {
+			shifted = "0e-0"
+		}
+		for _, text := range []string{plain, plain + "e0", shifted} {
+			got, ok := parseDecimal(text)
+			if !ok || got != want {
+				t.Fatalf("%s: got %+v %v, want %+v", text, got, ok, want)
+			}
+		}
+	})
+}
+
+// A member in a form that cannot be read is named by its path; what is in it is
+// not.
+func TestMisfitNamesThePath(t *testing.T) {
+	var w WorkOrder
+	err := decode([]byte(`{"order_no":"1","processing_flows":[{"created_at":"secret-ish"}],"status":{}}`), &w)
+	if err == nil || err.Error() != "processing_flows.created_at cannot be read from string" {
+		t.Errorf("got %v", err)
+	}
+	if w.OrderNo != "1" {
+		t.Error("what could be read was not")
+	}
+}

@@ -1,0 +1,105 @@
+// Package ingest is the endpoint that Weiban calls: it verifies and opens a
+// callback, makes a CloudEvent of it, and answers 200 only after JetStream has
+// confirmed that the event is on disk.
+//
+// It is quick and stateless. It calls no vendor, reads no record and drops
+// nothing that verified: what it cannot understand it publishes raw. Package
+// app runs it.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/events"
+)
+
+// Tenant is one customer whose callbacks are accepted.
+type Tenant struct {
+	Name   string
+	CorpID string // Weiban's tenant id, the event's source
+	Codec  *weiban.Codec
+}
+
+// Publisher stores one event and returns once it is on disk.
+type Publisher interface {
+	Publish(ctx context.Context, m bus.Message) (bus.Ack, error)
+}
+
+// Options are the endpoint's settings; those with a default may be zero.
+type Options struct {
+	Tenants        []Tenant
+	Bus            Publisher
+	Events         *events.Codec
+	MaxBody        int64         // bytes of a POST body, default 1 MiB
+	MaxInFlight    int           // requests at once, default 512; more get 503
+	ReadTimeout    time.Duration // for the whole body, default 5 s
+	PublishTimeout time.Duration // until the event is on disk, default 4 s
+	RetryAfter     time.Duration // told with a 503, default 5 s
+	MaxSkew        time.Duration // largest age of a signature, 0 = any
+	Refuse         func() error  // asked first: why nothing can be accepted now; may be nil
+	Logger         *slog.Logger
+	Tracer         trace.TracerProvider
+	Meter          metric.MeterProvider
+}
+
+// Endpoint answers GET and POST /weiban/{tenant}.
+type Endpoint struct {
+	o       Options
+	mux     *http.ServeMux
+	tenants map[string]Tenant
+	slots   chan struct{}
+	tracer  trace.Tracer
+	count   metric.Int64Counter
+	seconds metric.Float64Histogram
+}
+
+// New returns the endpoint, or an error that names the missing setting.
+func New(o Options) (*Endpoint, error) {
+	if o.Bus == nil || o.Events == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
+		return nil, errors.New("ingest: bus, events, logger, tracer and meter are needed")
+	}
+	o.MaxBody = orDefault(o.MaxBody, 1<<20)
+	o.MaxInFlight = orDefault(o.MaxInFlight, 512)
+	o.ReadTimeout = orDefault(o.ReadTimeout, 5*time.Second)
+	o.PublishTimeout = orDefault(o.PublishTimeout, 4*time.Second)
+	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
+	e := &Endpoint{
+		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
+		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"),
+	}
+	e.mux = http.NewServeMux()
+	e.mux.HandleFunc("/weiban/{tenant}", e.serve)
+	e.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(http.StatusNotFound, "path").write(w, 0) })
+	for _, t := range o.Tenants {
+		e.tenants[t.Name] = t
+	}
+	m := o.Meter.Meter("gongdan-bridge/internal/ingest")
+	var err, err2 error
+	e.count, err = m.Int64Counter("gongdan.ingest.callbacks",
+		metric.WithDescription("Requests to the callback endpoint by tenant and result."), metric.WithUnit("{callback}"))
+	e.seconds, err2 = m.Float64Histogram("gongdan.ingest.duration",
+		metric.WithDescription("Time from a callback's first byte to its answer."), metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
+	return e, errors.Join(err, err2)
+}
+
+func orDefault[T int | int64 | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// ServeHTTP serves the endpoint; any path but /weiban/{tenant} is 404.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.mux.ServeHTTP(w, r)
+}

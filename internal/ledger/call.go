@@ -1,0 +1,120 @@
+package ledger
+
+import (
+	"time"
+
+	"gongdan-bridge/internal/events"
+)
+
+const dryRun = "dry_run"
+
+// intend puts the call on record and makes it.
+func (t *turn) intend() {
+	if t.s.DryRun {
+		t.ignore(dryRun, "")
+		return
+	}
+	if t.gated(ActCall) {
+		return
+	}
+	k := t.o.desks[1].task
+	e := t.draft()
+	e.State, e.Body = Intent, k.plan.Body
+	if t.s.Marker {
+		e.Marker = Marker(t.s.Tenant, e.IDs[0], e.Generation, e.Application)
+	}
+	t.o.Record.Effects = append(t.o.Record.Effects, e)
+	t.send()
+}
+
+// send makes the open effect's call, for the first time or again.
+func (t *turn) send() {
+	k := t.o.desks[1].task
+	e := &t.o.Record.Effects[t.open()]
+	after := t.o.quiet
+	if after.Before(t.m.At) {
+		after = t.m.At
+	}
+	e.State, e.Looks, e.Deadline = Intent, 0, after.Add(t.s.CallTimeout)
+	e.Sends++
+	k.pending = calling
+	t.write()
+	t.do(Call{
+		Bill: *e.Bill, Body: e.Body, Marker: e.Marker, After: after, Deadline: e.Deadline,
+		EventID: e.EventID, Seq: e.Seq,
+	})
+}
+
+// called reads the outcome of a call.
+func (t *turn) called(in Called) {
+	if t.waitingFor(events.Handle, calling) == nil {
+		return
+	}
+	if in.Failure == nil {
+		t.applied("")
+		return
+	}
+	tr := t.treat(ActCall, in.Failure)
+	i := t.open()
+	e := &t.o.Record.Effects[i]
+	f := faultOf(in.Failure)
+	switch {
+	case tr.Do == ToDoubt:
+		t.doubt(&f)
+	case tr.Do == ToLetter:
+		t.refused(f)
+	case e.Sends > 1:
+		// This send did not run, but the effect stays one that may have.
+		t.unsend(e, tr, f)
+	default:
+		// Nothing ran: as if it had never been meant.
+		t.o.Record.Effects = append(t.o.Record.Effects[:i], t.o.Record.Effects[i+1:]...)
+		if tr.Do == GiveBack {
+			t.write()
+		}
+		t.failed(ActCall, in.Failure)
+	}
+}
+
+// refused: the vendor said no, or could not be reached for too long. If it was
+// sent before, that may be why: then it may have run.
+func (t *turn) refused(f Fault) {
+	e := &t.o.Record.Effects[t.open()]
+	e.State, e.Ended, e.Unsure = Dead, t.m.At, e.Sends > 1
+	if e.Unsure && t.s.HoldAfterLetter {
+		e.State, e.Looks = InDoubt, len(t.s.Looks)
+	}
+	t.dead(events.Handle, f)
+}
+
+// unsend: a resend did not run, but the effect stays one that may have. Where
+// the API is known to be down that resend is not counted.
+func (t *turn) unsend(e *Effect, tr Treatment, f Fault) {
+	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
+	next := t.spread(tr.Wait)
+	if tr.Do == Retry {
+		next = t.lookAt(*e)
+	} else {
+		e.Sends--
+	}
+	if tr.Alert {
+		t.do(Alert{Why: AlarmDenied, Text: f.Reason})
+	}
+	t.wait(events.Handle, pauseFor{why: Doubt, on: Writes, next: next, fault: &f, must: true})
+}
+
+// lookAt is when the next look for a call in doubt is due. The last one comes
+// right before a resend.
+func (t *turn) lookAt(e Effect) time.Time {
+	n := min(e.Looks, len(t.s.Looks)-1)
+	wait := t.s.Looks[n]
+	if n == len(t.s.Looks)-1 {
+		after, _ := Resend(e.Sends, t.s)
+		wait = max(wait, after)
+	}
+	from := e.Deadline
+	if from.Before(t.o.quiet) {
+		from = t.o.quiet
+	}
+	return from.Add(wait)
+}

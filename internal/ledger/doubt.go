@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"time"
+
+	"gongdan-bridge/internal/events"
+)
+
+// doubt: the open effect's call ended without a readable outcome.
+func (t *turn) doubt(f *Fault) {
+	e := &t.o.Record.Effects[t.open()]
+	e.State, e.Looks = InDoubt, 0
+	t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e), fault: f, must: true})
+}
+
+// revive takes up a dead effect that may have run, for a replay: it is looked
+// for, and only then, if at all, sent.
+func (t *turn) revive() {
+	k := t.o.desks[1].task
+	r := &t.o.Record
+	i := t.unsure(k)
+	e := r.Effects[i]
+	e.IDs = union(e.IDs, k.plan.IDs)
+	e.EventID, e.Seq, e.Position, e.Replay = k.EventID, k.Seq, k.Position, k.Replay
+	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
+	r.Effects = append(append(r.Effects[:i:i], r.Effects[i+1:]...), e)
+	t.look()
+}
+
+// look searches Kingdee's records for the call in doubt.
+func (t *turn) look() {
+	l, d := t.at(events.Handle)
+	e := t.o.Record.Effects[t.open()]
+	if t.paused(ActLook) {
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.spread(t.s.Probe)})
+		return
+	}
+	if d.task == nil {
+		d.task = &task{Message: l.Head.Message, bill: *e.Bill}
+	}
+	d.task.pending = looking
+	t.do(t.lookFor(e))
+}
+
+func (t *turn) lookFor(e Effect) Look {
+	return Look{Bill: *e.Bill, Marker: e.Marker, Like: e.Like, Body: e.Body, Applied: t.o.Record.like(e.Like)}
+}
+
+// looked decides on what a look showed.
+func (t *turn) looked(in Looked) {
+	if in.Sweep {
+		t.swept(in)
+		return
+	}
+	if t.waitingFor(events.Handle, looking) == nil {
+		return
+	}
+	e := &t.o.Record.Effects[t.open()]
+	switch {
+	case in.Failure != nil:
+		t.lookFailed(in.Failure)
+	case in.Found > 0 && t.tellable(*e):
+		if in.Found > 1 && e.Marker != "" {
+			t.doubled(*e)
+		}
+		t.applied("found in Kingdee's handling records")
+	default:
+		e.Looks++
+		t.absent(in, *e)
+	}
+}
+
+// tellable reports whether the effect's record can be told from the order's
+// others: by its marker, or because none of the others was forgotten.
+func (t *turn) tellable(e Effect) bool { return e.Marker != "" || !t.o.Record.Forgot }
+
+// absent: this look did not find it. After the last one it is sent again if
+// absence can be believed, else a person is asked.
+func (t *turn) absent(in Looked, e Effect) {
+	_, more := Resend(e.Sends, t.s)
+	switch {
+	case e.Looks < len(t.s.Looks):
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(e)})
+	case !in.Understood:
+		t.askPerson("the list of handling records was not understood")
+	case !in.Control || !t.tellable(e):
+		t.askPerson("no handling record was found, but this query has not yet found one of ours either")
+	case !more:
+		t.askPerson("sent again for as long as a call is, and never answered readably")
+	case t.isLate(t.current(events.Handle)):
+		t.askPerson("no handling record was found, but a later event was applied since")
+	case len(e.Body) == 0:
+		t.askPerson("no handling record was found, and the body is no longer kept")
+	default:
+		t.resend()
+	}
+}
+
+// resend sends the same body under the same marker, right after a look.
+func (t *turn) resend() {
+	e := &t.o.Record.Effects[t.open()]
+	if t.paused(ActCall) {
+		e.Looks = len(t.s.Looks) - 1
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Writes, next: t.spread(t.s.Probe)})
+		return
+	}
+	t.send()
+}
+
+// lookFailed treats a look that could not be made.
+func (t *turn) lookFailed(f *events.Failure) {
+	tr := t.treat(ActLook, f)
+	fault := faultOf(f)
+	if tr.Alert {
+		t.do(Alert{Why: AlarmDenied, Text: f.Error()})
+	}
+	switch tr.Do {
+	case Retry, Pause, GiveBack:
+		t.wait(events.Handle, pauseFor{
+			why: Doubt, on: Reads, next: t.spread(tr.Wait), fault: &fault, spend: tr.Do == Retry,
+		})
+	default:
+		t.askPerson("its handling record could not be looked for: " + fault.Reason)
+	}
+}
+
+// askPerson makes the call in doubt wait for a person.
+func (t *turn) askPerson(reason string) {
+	t.withLetter(events.Handle, Fault{
+		Kind: events.Uncertain, API: string(Writes), Reason: "the call may have run: " + reason,
+	})
+}
+
+// sweepDue looks for doubles of applied effects that were sent more than once.
+func (t *turn) sweepDue() {
+	if t.o.sweep != "" {
+		return
+	}
+	for i := range t.o.Record.Effects {
+		e := &t.o.Record.Effects[i]
+		if e.Sweep.IsZero() || e.Sweep.After(t.m.At) {
+			continue
+		}
+		if t.paused(ActLook) {
+			e.Sweep = t.spread(t.s.Probe)
+			continue
+		}
+		t.o.sweep = e.Marker
+		look := t.lookFor(*e)
+		look.Sweep = true
+		t.do(look)
+		return
+	}
+}
+
+// swept ends a sweep. One that could not be made is tried again; an answer that
+// was not understood will not be understood later either.
+func (t *turn) swept(in Looked) {
+	for i := range t.o.Record.Effects {
+		e := &t.o.Record.Effects[i]
+		if t.o.sweep == "" || e.Marker != t.o.sweep || e.Sweep.IsZero() {
+			continue
+		}
+		e.Sweep = time.Time{}
+		if in.Failure != nil && in.Failure.Kind != events.Rejected && in.Failure.Kind != events.Invalid {
+			e.Sweep = t.spread(t.s.Doubles)
+		}
+		if in.Found > 1 {
+			t.doubled(*e)
+		}
+	}
+	t.o.sweep = ""
+}
+
+func (t *turn) doubled(e Effect) {
+	t.do(Alert{Why: AlarmDoubled, Text: "two handling records of bill " + e.Bill.OrderNo + " carry " + e.Marker})
+}

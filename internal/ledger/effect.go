@@ -1,0 +1,146 @@
+package ledger
+
+import "gongdan-bridge/internal/events"
+
+// duplicate reports the event whose effect makes this one superfluous: applied
+// in any generation, unless a person forces a new one; or dead, unless a person
+// asks for it to run again or it died by this very message, which was held
+// since. All names of the effect are kept.
+func (t *turn) duplicate(k *task) (string, bool) {
+	best := -1
+	for i, e := range t.o.Record.Effects {
+		if e.State == Applied && e.known(k.plan.IDs) && (best < 0 || e.Generation > t.o.Record.Effects[best].Generation) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		e := &t.o.Record.Effects[best]
+		e.IDs = union(e.IDs, k.plan.IDs)
+		newer := k.Forced != "" && (k.Generation == 0 || k.Generation > e.Generation)
+		return e.EventID, !newer
+	}
+	for i := range t.o.Record.Effects {
+		e := &t.o.Record.Effects[i]
+		if e.State == Dead && e.known(k.plan.IDs) && !k.Asked && k.Forced == "" && e.Seq != k.Seq {
+			e.IDs = union(e.IDs, k.plan.IDs)
+			return e.EventID, true
+		}
+	}
+	return "", false
+}
+
+// unsure is the index of a dead effect that may have run and that a plain
+// replay wants again; -1 if there is none.
+func (t *turn) unsure(k *task) int {
+	if k.Forced != "" {
+		return -1
+	}
+	for i, e := range t.o.Record.Effects {
+		if e.State == Dead && e.Unsure && e.Bill != nil && e.known(k.plan.IDs) {
+			return i
+		}
+	}
+	return -1
+}
+
+// draft is the effect of the message in hand: a new one, or the one that it was
+// before it died, with a fresh application if that had been sent.
+func (t *turn) draft() Effect {
+	k := t.o.desks[1].task
+	p := k.plan
+	e := Effect{
+		IDs: p.IDs, EventID: k.EventID, Seq: k.Seq, Position: k.Position,
+		Replay: k.Replay, Rule: p.Rule, Mapping: p.Mapping, Like: p.Like, Status: p.Status, Begun: t.m.At,
+	}
+	if b := k.bill; b != (Bill{}) {
+		e.Bill = &b
+	}
+	if k.Forced != "" {
+		e.Generation = k.Generation
+	}
+	applied := -1
+	rest := t.o.Record.Effects[:0]
+	for _, old := range t.o.Record.Effects {
+		switch {
+		case !old.known(p.IDs):
+		case old.State == Applied:
+			applied = max(applied, old.Generation)
+		default:
+			// The same effect before: this entry takes its place.
+			e.IDs = union(e.IDs, old.IDs)
+			e.Application = max(e.Application, old.Application)
+			if old.Sends > 0 {
+				e.Application = max(e.Application, old.Application+1)
+			}
+			continue
+		}
+		rest = append(rest, old)
+	}
+	t.o.Record.Effects = rest
+	e.Generation = max(e.Generation, applied+1)
+	return e
+}
+
+// conclude puts an effect on record that ended without a call.
+func (t *turn) conclude(st events.Stage, s State) {
+	k := t.o.desks[1].task
+	if st != events.Handle || k == nil || k.plan == nil || len(k.plan.IDs) == 0 {
+		return
+	}
+	if t.unsure(k) >= 0 {
+		// What may have run stays known until it is settled.
+		return
+	}
+	e := t.draft()
+	e.State, e.Ended = s, t.m.At
+	t.o.Record.Effects = append(t.o.Record.Effects, e)
+}
+
+// open is the index of the effect with its call on the way or in doubt, -1 if
+// there is none. There is never more than one.
+func (t *turn) open() int {
+	for i, e := range t.o.Record.Effects {
+		if e.State == Intent || e.State == InDoubt {
+			return i
+		}
+	}
+	return -1
+}
+
+// applied ends the open effect, and with it the current message.
+func (t *turn) applied(reason string) {
+	r := &t.o.Record
+	e := &r.Effects[t.open()]
+	e.State, e.Ended, e.Unsure = Applied, t.m.At, false
+	if e.Sends > 1 && e.Marker != "" {
+		e.Sweep = t.spread(t.s.Doubles)
+	}
+	r.Applied = max(r.Applied, e.Position)
+	r.Status = e.Status
+	v := t.verdict(events.Handle, events.Applied)
+	v.Reason = reason
+	t.settle(events.Handle, v, false)
+}
+
+// like counts the applied effects that a record without a marker could be.
+func (r Record) like(hash string) int {
+	n := 0
+	for _, e := range r.Effects {
+		if e.State == Applied && e.Like == hash {
+			n++
+		}
+	}
+	return n
+}
+
+// known reports whether any of ids is one of the effect's names.
+func (e Effect) known(ids []string) bool {
+	for _, a := range e.IDs {
+		for _, b := range ids {
+			if a == b || brief(a) == brief(b) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,167 @@
+package ledger
+
+import (
+	"slices"
+
+	"gongdan-bridge/internal/events"
+)
+
+// delivered decides what becomes of a message that the consumer brought.
+func (t *turn) delivered(d Delivered) {
+	l, k := t.at(d.Stage)
+	switch {
+	case d.Seq <= l.Cursor:
+		t.do(Drop{Stage: d.Stage, Seq: d.Seq})
+	case l.Head != nil && d.Seq < l.Head.Seq, k.task != nil && d.Seq < k.task.Seq:
+		// Not acknowledged: it stays with the consumer, for a person to see.
+		t.do(Alert{Why: AlarmDisorder, Text: d.EventID + " came behind a later message of its order"})
+	case l.Head != nil:
+		t.release(d)
+		t.do(Ack{Stage: d.Stage, Seq: d.Seq})
+	case k.task != nil || k.asked:
+		t.hold(d)
+	case d.InOrder && !l.Behind && !k.more && len(k.unacked) == 0:
+		k.unacked = []uint64{d.Seq}
+		t.begin(d.Stage, d.Message, !d.Again)
+	default:
+		t.hold(d)
+		t.ask(d.Stage)
+	}
+}
+
+// hold keeps a message unacknowledged behind the one in hand. Too many of them,
+// and the one in hand is recorded so that they can be acknowledged.
+func (t *turn) hold(d Delivered) {
+	l, k := t.at(d.Stage)
+	if !slices.Contains(k.unacked, d.Seq) {
+		k.unacked = append(k.unacked, d.Seq)
+	}
+	if k.task != nil && k.task.Seq == d.Seq {
+		return
+	}
+	k.more = true
+	if k.task != nil && len(k.unacked) > t.s.MaxHeld {
+		l.Head = &Head{Message: k.task.Message, Why: Running, Since: t.m.At, Next: t.m.At}
+		l.Behind = true
+		t.write()
+		t.ackHeld(d.Stage)
+	}
+}
+
+// release lets a head that waits with a letter run again, because a replay of
+// it has come: behind the head that replay would never get its turn. When it
+// does, it finds the work done.
+func (t *turn) release(d Delivered) {
+	l, k := t.at(d.Stage)
+	h := l.Head
+	if h.Why != Held || k.task != nil || k.asked || d.Replay == 0 || d.EventID != h.EventID {
+		return
+	}
+	t.rerun(d.Stage)
+	t.write()
+}
+
+// ask looks in the stream for the lowest message above the cursor.
+func (t *turn) ask(st events.Stage) {
+	l, k := t.at(st)
+	if k.asked {
+		return
+	}
+	k.asked, k.more = true, false
+	k.retry = zeroTime
+	t.do(Next{Stage: st, After: l.Cursor})
+}
+
+func (t *turn) found(in Found) {
+	l, k := t.at(in.Stage)
+	if !k.asked || k.task != nil {
+		return
+	}
+	k.asked, k.missed = false, false
+	switch {
+	case in.Seq <= l.Cursor:
+		t.ask(in.Stage)
+	case l.Head != nil && in.Seq > l.Head.Seq:
+		t.vanished(in.Stage)
+	default:
+		if l.Head != nil && in.Seq < l.Head.Seq {
+			// What was vouched for was not so: the stream's order counts.
+			l.Head = nil
+		}
+		t.begin(in.Stage, in.Message, false)
+	}
+}
+
+// empty: the stream holds nothing more of this order. What was delivered and is
+// not found is asked for once more, then left to the consumer.
+func (t *turn) empty(st events.Stage) {
+	l, k := t.at(st)
+	if !k.asked || k.task != nil {
+		return
+	}
+	k.asked = false
+	switch {
+	case k.more:
+		t.ask(st)
+	case l.Head != nil:
+		t.vanished(st)
+	case len(k.unacked) > 0 && !k.missed:
+		k.missed = true
+		k.retry = t.spread(t.s.Probe)
+	default:
+		if len(k.unacked) > 0 {
+			t.do(Alert{Why: AlarmVanished, Text: "a delivered message is not in its stream"})
+		}
+		k.unacked, k.missed, l.Behind = nil, false, false
+	}
+}
+
+// vanished ends a head whose message is no longer in the stream.
+func (t *turn) vanished(st events.Stage) {
+	l, _ := t.at(st)
+	t.do(Alert{Why: AlarmVanished, Text: l.Head.EventID + " left its stream while it waited"})
+	f := Fault{Kind: events.Internal, Reason: "the message left the stream before it could be done"}
+	t.settle(st, t.deadVerdict(st, f), false)
+}
+
+// begin takes a message in hand. A message that is one of the newest settled
+// ones sent twice needs no call to be known.
+func (t *turn) begin(st events.Stage, m Message, fresh bool) {
+	l, k := t.at(st)
+	k.task = &task{Message: m, fresh: fresh}
+	k.retry = zeroTime
+	switch {
+	case slices.Contains(l.Seen, seen(m.EventID, m.Replay)):
+		v := t.verdict(st, events.Ignored)
+		v.DuplicateOf, v.Reason = m.EventID, "the same message was settled before"
+		t.settle(st, v, true)
+	case st == events.Handle:
+		k.task.pending = planning
+		t.do(Plan{Seq: m.Seq})
+	case t.gated(ActFetch):
+	default:
+		k.task.pending = fetching
+		t.do(Fetch{Seq: m.Seq})
+	}
+}
+
+// ackHeld acknowledges what is settled, waits on record, or follows a recorded head.
+func (t *turn) ackHeld(st events.Stage) {
+	l, k := t.at(st)
+	kept := k.unacked[:0]
+	for _, seq := range k.unacked {
+		if seq <= l.Cursor || l.Head != nil && seq >= l.Head.Seq {
+			t.do(Ack{Stage: st, Seq: seq})
+		} else {
+			kept = append(kept, seq)
+		}
+	}
+	k.unacked = kept
+}
+
+// next goes on with what may lie behind a settled message.
+func (t *turn) next(st events.Stage) {
+	if l, k := t.at(st); l.Behind || k.more || len(k.unacked) > 0 {
+		t.ask(st)
+	}
+}

@@ -1,0 +1,103 @@
+package ledger
+
+import "gongdan-bridge/internal/events"
+
+// operator carries out a person's word on a waiting head. It is answered before
+// anything else is done, and refused where the head is not what they saw.
+func (t *turn) operator(in Operator) {
+	l, k := t.at(in.Stage)
+	h := l.Head
+	switch {
+	case h == nil || h.Seq != in.Seq:
+		t.do(Answer{Refused: "no such event waits at this stage"})
+		return
+	case k.task != nil || k.asked:
+		t.do(Answer{Refused: "the event is being worked on; try again in a moment"})
+		return
+	}
+	doubted := in.Stage == events.Handle && t.open() >= 0
+	by := clean(in.Who+": "+in.Why, maxReason)
+	switch {
+	case in.Word == TryAgain && (h.Why == Held || !doubted):
+		t.do(Answer{})
+		t.rerun(in.Stage)
+		t.write()
+	case h.Why != Held:
+		t.do(Answer{Refused: "the event does not wait for a person"})
+	case in.Word == Discard:
+		t.do(Answer{})
+		t.giveUp(in.Stage, "discarded by "+by)
+	case !doubted:
+		t.do(Answer{Refused: "the event's call is not in doubt"})
+	case in.Word == SettleApplied:
+		t.do(Answer{})
+		t.applied("settled by " + by)
+	case in.Word == SendAgain:
+		t.sendAgain()
+	default:
+		t.do(Answer{Refused: "not a word that settles anything: " + clean(string(in.Word), maxName)})
+	}
+}
+
+// sendAgain sends a call in doubt at a person's word.
+func (t *turn) sendAgain() {
+	l, d := t.at(events.Handle)
+	e := t.o.Record.Effects[t.open()]
+	switch {
+	case t.paused(ActCall):
+		t.do(Answer{Refused: "Kingdee's handle-order is paused now"})
+	case len(e.Body) == 0:
+		t.do(Answer{Refused: "the body is no longer kept; discard the letter and replay the event by force"})
+	default:
+		t.do(Answer{})
+		l.Head.Why = Doubt
+		d.task = &task{Message: l.Head.Message, bill: *e.Bill}
+		t.send()
+	}
+}
+
+// rerun makes a waiting head due now, with its patience renewed. What is in
+// doubt is looked for before anything else.
+func (t *turn) rerun(st events.Stage) {
+	l, _ := t.at(st)
+	h := l.Head
+	h.Why, h.Next, h.Tries, h.Up = Backoff, t.m.At, 0, 0
+	if i := t.open(); st == events.Handle && i >= 0 {
+		e := &t.o.Record.Effects[i]
+		h.Why, e.Looks = Doubt, len(t.s.Looks)-1
+	}
+}
+
+// expiring ends a waiting head before the stream forgets its message.
+func (t *turn) expiring(in Expiring) {
+	l, k := t.at(in.Stage)
+	if l.Head == nil || l.Head.Seq != in.Seq || k.task != nil || k.asked {
+		return
+	}
+	last := "it waited"
+	if f := l.Head.Fault; f != nil && f.Reason != "" {
+		last = f.Reason
+	}
+	t.giveUp(in.Stage, "about to leave the stream; last: "+last)
+}
+
+// giveUp ends a waiting head as dead. Its letter may be out already.
+func (t *turn) giveUp(st events.Stage, reason string) {
+	l, _ := t.at(st)
+	h := l.Head
+	f := Fault{Kind: events.Unavailable}
+	if h.Fault != nil {
+		f = *h.Fault
+	}
+	f.Reason = clean(reason, maxReason)
+	v := t.deadVerdict(st, f)
+	if h.Why == Held {
+		v.Letter, v.Posted = h.Letters, true
+	}
+	if i := t.open(); st == events.Handle && i >= 0 {
+		e := &t.o.Record.Effects[i]
+		e.State, e.Unsure, e.Ended = Dead, true, t.m.At
+		v.Fault.Kind = events.Uncertain
+	}
+	t.settle(st, v, false)
+}

@@ -1,0 +1,212 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gongdan-bridge/internal/events"
+)
+
+// Record is everything that must be known of one order to go on with it. It is
+// stored under one key and never exceeds [MaxRecord] bytes as [Record.Encode]
+// writes it. The zero Record is an order never seen.
+type Record struct {
+	Bill    *Bill    `json:"bill,omitempty"`
+	Enrich  Lane     `json:"enrich"`
+	Handle  Lane     `json:"handle"`
+	Effects []Effect `json:"effects,omitempty"` // the one touched last stands last
+	Applied string   `json:"applied,omitempty"` // position of the newest event applied
+	Status  string   `json:"status,omitempty"`  // letter (F, H, G) of the call applied last
+	Forgot  bool     `json:"forgot,omitempty"`  // effects were dropped for want of room
+}
+
+// Bill is the Kingdee service work order that the order is about.
+type Bill struct {
+	ID      string `json:"id,omitempty"`      // 服务工单单据id
+	OrderNo string `json:"orderNo,omitempty"` // 服务工单单据编码
+}
+
+// Lane is how far one stage has come with the order.
+type Lane struct {
+	Cursor uint64   `json:"cursor,omitempty"` // every message up to here has its verdict
+	Behind bool     `json:"behind,omitempty"` // messages above may have been acknowledged without one
+	Head   *Head    `json:"head,omitempty"`   // the message that waits, nil if none does
+	Last   *Verdict `json:"last,omitempty"`   // the newest verdict, for its publications
+	Seen   []string `json:"seen,omitempty"`   // hashes of the newest settled (event, replay)
+}
+
+// Message is what a stage must know of a message without reading it.
+type Message struct {
+	Seq        uint64 `json:"seq"`
+	EventID    string `json:"event"`
+	Position   string `json:"position,omitempty"`   // events.Position; decides what is late
+	Replay     int    `json:"replay,omitempty"`     // number of the replay of this stage, 0 for none
+	Asked      bool   `json:"asked,omitempty"`      // a person wants this run: a replay of this stage, or what a replay of enrich made
+	Forced     string `json:"forced,omitempty"`     // a person's reason to run it whatever was applied before
+	Generation int    `json:"generation,omitempty"` // that a forced replay asks for; 0 is the next one
+}
+
+// Why is what a head waits for.
+type Why string
+
+// The reasons to wait.
+const (
+	Running Why = "running" // in hand; recorded because too many followers came
+	Backoff Why = "backoff" // until Next
+	Paused  Why = "paused"  // until its API is up again
+	Denied  Why = "denied"  // likewise; credentials were refused
+	NoBill  Why = "bill"    // until Kingdee has the bill, or another order leaves it
+	Doubt   Why = "doubt"   // until the next look
+	Held    Why = "letter"  // until a person settles the letter
+)
+
+// Head is the message that a stage waits with. It has been acknowledged.
+type Head struct {
+	Message
+	Why     Why           `json:"why"`
+	On      API           `json:"on,omitempty"`    // the API whose time and pauses count
+	Tries   int           `json:"tries,omitempty"` // failed tries on that API
+	Since   time.Time     `json:"since"`
+	Next    time.Time     `json:"next,omitzero"`     // earliest next try or look
+	Up      time.Duration `json:"up,omitempty"`      // time waited while that API was up
+	Fault   *Fault        `json:"fault,omitempty"`   // of the last try
+	Letters int           `json:"letters,omitempty"` // letters that this head has made while waiting
+	Posted  bool          `json:"posted,omitempty"`  // the newest of them is known to be published
+}
+
+// State is that of an effect.
+type State string
+
+// The states.
+const (
+	Intent     State = "intent"   // on record, the call may be on its way
+	InDoubt    State = "in doubt" // the call may have run
+	Applied    State = "applied"  // Kingdee holds its record
+	Superseded State = "superseded"
+	Ignored    State = "ignored"
+	Dead       State = "dead"
+)
+
+// Effect is one handle-order: what it is known by, what was or will be sent,
+// and what became of it.
+type Effect struct {
+	IDs         []string        `json:"ids"` // identities; any match is the same effect
+	Generation  int             `json:"generation,omitempty"`
+	Application int             `json:"application,omitempty"` // fresh runs after a dead one; each has its own marker
+	State       State           `json:"state"`
+	EventID     string          `json:"event"`
+	Seq         uint64          `json:"seq,omitempty"`
+	Position    string          `json:"position,omitempty"`
+	Replay      int             `json:"replay,omitempty"`
+	Rule        string          `json:"rule,omitempty"`
+	Mapping     string          `json:"mapping,omitempty"` // its version
+	Bill        *Bill           `json:"bill,omitempty"`
+	Body        json.RawMessage `json:"body,omitempty"`    // exact and compact, without the marker; gone once published
+	Marker      string          `json:"marker,omitempty"`  // to be stamped on the body with [WithMarker] at every send
+	Like        string          `json:"like,omitempty"`    // hash of start, end, handler and status, to be known by without a marker
+	Status      string          `json:"status,omitempty"`  // F, H or G
+	Sends       int             `json:"sends,omitempty"`   // calls of this application that may have run
+	Looks       int             `json:"looks,omitempty"`   // looks after the newest of them
+	Deadline    time.Time       `json:"deadline,omitzero"` // of the newest of them
+	Unsure      bool            `json:"unsure,omitempty"`  // dead, and may have run all the same
+	Sweep       time.Time       `json:"sweep,omitzero"`    // when to look for a double
+	Begun       time.Time       `json:"begun,omitzero"`
+	Ended       time.Time       `json:"ended,omitzero"`
+}
+
+// Verdict is how a message ended, and what it implies to be published.
+type Verdict struct {
+	Seq         uint64         `json:"seq"`
+	EventID     string         `json:"event"`
+	Replay      int            `json:"replay,omitempty"`
+	Outcome     events.Outcome `json:"outcome"`
+	Reason      string         `json:"reason,omitempty"`
+	DuplicateOf string         `json:"duplicate_of,omitempty"` // event id
+	Rule        string         `json:"rule,omitempty"`
+	Mapping     string         `json:"mapping,omitempty"`
+	Bill        *Bill          `json:"bill,omitempty"`
+	Marker      string         `json:"marker,omitempty"`
+	Status      string         `json:"status,omitempty"`
+	DryRun      bool           `json:"dry_run,omitempty"`
+	Fault       *Fault         `json:"fault,omitempty"`  // of a dead one
+	Letter      int            `json:"letter,omitempty"` // number of its letter among the head's
+	Posted      bool           `json:"posted,omitempty"` // that letter is out already, from when the head waited with it
+	Tries       int            `json:"tries,omitempty"`
+	At          time.Time      `json:"at"`
+	Published   bool           `json:"published,omitempty"` // known so; written with the record's next write
+}
+
+// Fault is an events.Failure as a record keeps it.
+type Fault struct {
+	Kind   events.Kind `json:"kind"`
+	API    string      `json:"api,omitempty"`
+	Code   string      `json:"code,omitempty"`
+	Status int         `json:"status,omitempty"`
+	Reason string      `json:"reason,omitempty"`
+	Rule   string      `json:"rule,omitempty"`
+	Field  string      `json:"field,omitempty"`
+	Expr   string      `json:"expr,omitempty"`
+	Word   string      `json:"word,omitempty"`
+}
+
+// Encode writes the record as JSON, the bodies byte for byte.
+func (r Record) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	// A body's "<" must stay what was mapped.
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// Decode reads what [Record.Encode] wrote; no bytes are an order never seen.
+func Decode(b []byte) (Record, error) {
+	var r Record
+	if len(b) == 0 {
+		return r, nil
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Record{}, fmt.Errorf("decode record: %w", err)
+	}
+	return r, nil
+}
+
+// Open reports whether something remains to be done that no delivery will bring
+// back: such a record is listed under its wait key and never expires.
+func (r Record) Open() bool {
+	for _, l := range []Lane{r.Enrich, r.Handle} {
+		if l.Head != nil || l.Behind {
+			return true
+		}
+	}
+	for _, e := range r.Effects {
+		if e.State == Intent || e.State == InDoubt || !e.Sweep.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// clone copies what Step may change; bodies and identities are replaced, never
+// written into.
+func (r Record) clone() Record {
+	r.Enrich, r.Handle = r.Enrich.clone(), r.Handle.clone()
+	r.Effects = append([]Effect(nil), r.Effects...)
+	return r
+}
+
+func (l Lane) clone() Lane {
+	if l.Head != nil {
+		h := *l.Head
+		l.Head = &h
+	}
+	if l.Last != nil {
+		v := *l.Last
+		l.Last = &v
+	}
+	return l
+}

@@ -1,0 +1,206 @@
+package ledger
+
+import (
+	"time"
+
+	"gongdan-bridge/internal/events"
+)
+
+var zeroTime time.Time
+
+// current is the message that a stage has in hand or waits with.
+func (t *turn) current(st events.Stage) Message {
+	l, k := t.at(st)
+	if k.task != nil {
+		return k.task.Message
+	}
+	return l.Head.Message
+}
+
+// verdict begins the verdict on the current message.
+func (t *turn) verdict(st events.Stage, o events.Outcome) Verdict {
+	l, k := t.at(st)
+	m := t.current(st)
+	v := Verdict{Seq: m.Seq, EventID: m.EventID, Replay: m.Replay, Outcome: o, At: t.m.At}
+	if l.Head != nil {
+		v.Tries = l.Head.Tries
+	}
+	if k.task != nil && k.task.plan != nil {
+		p := k.task.plan
+		v.Rule, v.Mapping, v.Status = p.Rule, p.Mapping, p.Status
+		if b := p.Bill; b != (Bill{}) {
+			v.Bill = &b
+		}
+	}
+	for _, e := range t.o.Record.Effects {
+		if st == events.Handle && e.Seq == m.Seq && e.Bill != nil {
+			v.Rule, v.Mapping, v.Status, v.Marker, v.Bill = e.Rule, e.Mapping, e.Status, e.Marker, e.Bill
+		}
+	}
+	return v
+}
+
+// settle ends the current message: on record, then announced, then acknowledged.
+// check: the same words may have been published before.
+func (t *turn) settle(st events.Stage, v Verdict, check bool) {
+	l, k := t.at(st)
+	l.Cursor, l.Head, k.task = v.Seq, nil, nil
+	l.Seen = remember(l.Seen, seen(v.EventID, v.Replay))
+	l.Last = &v
+	t.write()
+	t.announce(st, check)
+	t.ackHeld(st)
+	if st == events.Handle {
+		t.leave()
+	}
+	t.next(st)
+}
+
+// dead ends the current message with a letter, or, where followers are to wait
+// for a person, makes it wait with that letter.
+func (t *turn) dead(st events.Stage, f Fault) {
+	if t.s.HoldAfterLetter {
+		t.withLetter(st, f)
+		return
+	}
+	t.settle(st, t.deadVerdict(st, f), false)
+}
+
+// deadVerdict is the verdict that makes the current message's next letter.
+func (t *turn) deadVerdict(st events.Stage, f Fault) Verdict {
+	v := t.verdict(st, events.Dead)
+	v.Fault, v.Reason, v.Letter = &f, f.Reason, 1
+	if l, _ := t.at(st); l.Head != nil {
+		v.Letter += l.Head.Letters
+	}
+	return v
+}
+
+// pauseFor is one wait of a head.
+type pauseFor struct {
+	why   Why
+	on    API
+	next  time.Time
+	fault *Fault // nil keeps the last one
+	spend bool
+	must  bool // be written: more has changed than the head
+}
+
+// wait records that the current message waits, and acknowledges it. A wait that
+// only goes on is not written again.
+func (t *turn) wait(st events.Stage, p pauseFor) {
+	l, k := t.at(st)
+	h, news := l.Head, l.Head == nil
+	if news {
+		h = &Head{Message: t.current(st), Since: t.m.At}
+	}
+	if h.On != p.on {
+		h.On, h.Tries, h.Up = p.on, 0, 0
+		k.mark = t.m.Gate(p.on).Up
+	}
+	news = news || h.Why != p.why || p.spend || p.must
+	h.Why, h.Next = p.why, p.next
+	if p.spend {
+		h.Tries++
+	}
+	if p.fault != nil {
+		news = news || h.Fault == nil || h.Fault.Kind != p.fault.Kind || h.Fault.Code != p.fault.Code
+		h.Fault = p.fault
+	}
+	l.Head, l.Behind, k.task = h, true, nil
+	if news {
+		t.write()
+	}
+	t.ackHeld(st)
+	if st == events.Handle && t.open() < 0 {
+		t.leave()
+	}
+}
+
+// withLetter makes the current message wait for a person. Its letter is not yet
+// a verdict.
+func (t *turn) withLetter(st events.Stage, f Fault) {
+	l, k := t.at(st)
+	if l.Head == nil {
+		l.Head = &Head{Message: t.current(st), Since: t.m.At}
+	}
+	v := t.deadVerdict(st, f)
+	h := l.Head
+	h.Why, h.Next, h.Fault = Held, zeroTime, &f
+	h.Letters++
+	h.Posted = false
+	l.Behind, k.task = true, nil
+	t.write()
+	t.post(st, v, false)
+	t.ackHeld(st)
+	if st == events.Handle && t.open() < 0 {
+		t.leave()
+	}
+}
+
+// giveBack leaves the current message to whoever comes next: on record where it
+// was, else with the consumer. If nobody comes, this owner asks again.
+func (t *turn) giveBack(st events.Stage, again time.Time) {
+	l, k := t.at(st)
+	k.task = nil
+	if l.Head != nil {
+		l.Head.Next = again
+	} else {
+		k.retry, k.more = again, true
+	}
+	if st == events.Handle && t.open() < 0 {
+		t.leave()
+	}
+}
+
+// gated makes the current message wait if the act's API is down.
+func (t *turn) gated(a Act) bool {
+	if !t.paused(a) {
+		return false
+	}
+	t.wait(a.Stage(), pauseFor{why: Paused, on: a.API(), next: t.spread(t.s.Probe)})
+	return true
+}
+
+// failed treats the failure of an act that had no effect. ActCall and ActLook
+// prepare the effect before they come here.
+func (t *turn) failed(a Act, f *events.Failure) {
+	st := a.Stage()
+	fault := faultOf(f)
+	tr := t.treat(a, f)
+	if tr.Alert {
+		t.do(Alert{Why: AlarmDenied, Text: f.Error()})
+	}
+	switch tr.Do {
+	case Retry:
+		why := Backoff
+		if a == ActBill && (f.Kind == events.Missing || f.Kind == events.Unmapped) {
+			why = NoBill
+		}
+		t.wait(st, pauseFor{why: why, on: a.API(), next: t.spread(tr.Wait), fault: &fault, spend: true})
+	case Pause:
+		why := Paused
+		if f.Kind == events.Denied {
+			why = Denied
+		}
+		t.wait(st, pauseFor{why: why, on: a.API(), next: t.spread(tr.Wait), fault: &fault})
+	case GiveBack:
+		t.giveBack(st, t.spread(tr.Wait))
+	default:
+		t.conclude(st, Dead)
+		t.dead(st, fault)
+	}
+}
+
+// treat puts a failure into its circumstances.
+func (t *turn) treat(a Act, f *events.Failure) Treatment {
+	l, _ := t.at(a.Stage())
+	at := Attempt{
+		Act: a, Kind: f.Kind, Wait: f.Wait, Paused: t.m.Gate(a.API()).Paused,
+		Age: age(t.current(a.Stage()).Position, t.m.At),
+	}
+	if h := l.Head; h != nil && h.On == a.API() {
+		at.Tries, at.Up = h.Tries, h.Up
+	}
+	return Treat(at, t.s)
+}

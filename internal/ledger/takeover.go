@@ -1,0 +1,67 @@
+package ledger
+
+import "gongdan-bridge/internal/events"
+
+// takeover begins with a record that somebody else may have left in the midst
+// of something: a verdict perhaps not published, a letter likewise, an intent
+// whose call may be on its way, followers acknowledged and not yet done.
+func (t *turn) takeover(in Takeover) {
+	t.o.quiet = in.Quiet
+	t.o.listed = in.Listed
+	for _, st := range stages {
+		l, k := t.at(st)
+		if l.Last != nil && !l.Last.Published {
+			t.announce(st, true)
+		}
+		if h := l.Head; h != nil {
+			k.mark = t.m.Gate(h.On).Up
+			t.adopt(st)
+		}
+	}
+	t.adoptEffect()
+	for _, st := range stages {
+		if l, _ := t.at(st); l.Head == nil && l.Behind {
+			t.ask(st)
+		}
+	}
+}
+
+// adopt takes over a waiting head.
+func (t *turn) adopt(st events.Stage) {
+	l, _ := t.at(st)
+	h := l.Head
+	if h.Why == Running {
+		h.Why, h.Next = Backoff, t.m.At
+	}
+	if h.Why == Held && !h.Posted {
+		v := t.verdict(st, events.Dead)
+		v.Fault, v.Letter = h.Fault, h.Letters
+		if h.Fault != nil {
+			v.Reason = h.Fault.Reason
+		}
+		t.post(st, v, true)
+	}
+}
+
+// adoptEffect takes over a call on its way or in doubt: its bill stays closed to
+// other orders, and an intent is in doubt from now on.
+func (t *turn) adoptEffect() {
+	i := t.open()
+	if i < 0 {
+		return
+	}
+	e := &t.o.Record.Effects[i]
+	b := *e.Bill
+	t.o.bay = &b
+	t.do(Enter{Bill: b})
+	if e.State != Intent {
+		return
+	}
+	l := &t.o.Record.Handle
+	if l.Head == nil {
+		l.Head = &Head{Since: t.m.At, Message: Message{
+			Seq: e.Seq, EventID: e.EventID, Position: e.Position, Replay: e.Replay,
+		}}
+	}
+	t.doubt(&Fault{Kind: events.Uncertain, API: string(Writes), Reason: "its owner ended before the call did"})
+}

@@ -1,0 +1,179 @@
+package table
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"gongdan-bridge/internal/mapping/fault"
+)
+
+// MaxFile is the largest table file that is read, in bytes.
+const MaxFile = 64 << 20
+
+// ReadCSV reads a table from CSV in UTF-8: a header line, then a row a line, the
+// first column being the key. Every cell stays text, white space around it is
+// dropped, blank lines and lines that begin with # are skipped. The error is a
+// [fault.Faults] that names file, line and column of everything at once.
+func ReadCSV(file string, b []byte) (*Table, error) {
+	c := &csvReader{file: file, t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
+	if !c.open(b) {
+		return nil, c.faults.Err()
+	}
+	for c.next() {
+		c.row()
+	}
+	if c.t.Len() == 0 && c.faults.Empty() {
+		c.fault(1, 0, "the table has no rows", "a header line and at least one row")
+	}
+	if err := c.faults.Err(); err != nil {
+		return nil, err
+	}
+	return c.t, nil
+}
+
+type csvReader struct {
+	file   string
+	r      *csv.Reader
+	record []string
+	width  int // cells of a full row
+	t      *Table
+	lines  map[string]int // key → line, for duplicates
+	faults fault.List
+}
+
+func (c *csvReader) fault(line, column int, message, expected string) {
+	c.faults.Add(fault.Fault{File: c.file, Line: line, Column: column, Message: message, Expected: expected})
+}
+
+// faultAt reports a fault of one cell of the present record.
+func (c *csvReader) faultAt(cell int, message, expected string) {
+	line, column := c.r.FieldPos(cell)
+	c.fault(line, column, message, expected)
+}
+
+// open looks at the bytes and reads the header.
+func (c *csvReader) open(b []byte) bool {
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
+	switch {
+	case len(b) > MaxFile:
+		c.fault(0, 0, "the file is too large", fmt.Sprintf("at most %d MiB", MaxFile>>20))
+		return false
+	case !utf8.Valid(b):
+		c.fault(invalidLine(b), 0, "the file is not UTF-8", `"CSV UTF-8" when a spreadsheet saves it`)
+		return false
+	}
+	c.r = csv.NewReader(bytes.NewReader(b))
+	c.r.FieldsPerRecord, c.r.ReuseRecord, c.r.Comment = -1, false, '#'
+	if !c.next() {
+		if c.faults.Empty() {
+			c.fault(1, 0, "the file is empty", "a header line such as staff_id,emp,dept")
+		}
+		return false
+	}
+	return c.header()
+}
+
+func (c *csvReader) header() bool {
+	for i, name := range c.record {
+		c.record[i] = trim(name)
+	}
+	c.width = len(c.record)
+	if c.width < 2 {
+		message := "the header has one column only"
+		if strings.ContainsAny(c.record[0], ";\t") {
+			message = "the columns are not separated by commas"
+		}
+		c.faultAt(0, message, "the key's column and at least one more, separated by commas")
+		return false
+	}
+	seen := map[string]bool{}
+	for i, name := range c.record {
+		switch {
+		case name == "":
+			c.faultAt(i, fmt.Sprintf("column %d has no name", i+1), "a name for every column")
+		case seen[name]:
+			c.faultAt(i, fmt.Sprintf("column %q stands twice", name), "")
+		}
+		seen[name] = true
+	}
+	c.t.key, c.t.columns = c.record[0], c.record[1:]
+	return true
+}
+
+// next reads a record; false at the end and at what is not CSV.
+func (c *csvReader) next() bool {
+	var err error
+	c.record, err = c.r.Read()
+	if err == nil {
+		return true
+	}
+	var bad *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+	case errors.As(err, &bad):
+		c.fault(bad.Line, bad.Column, "not CSV: "+bad.Err.Error(), `a cell with a quote, comma or line break in "double quotes"`)
+	default:
+		c.fault(0, 0, "not CSV: "+err.Error(), "")
+	}
+	return false
+}
+
+// rounded is how a spreadsheet shows a long number, and then saves it: the
+// digits behind are lost.
+var rounded = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+?[0-9]{2}$`)
+
+func (c *csvReader) row() {
+	blank := true
+	for i, cell := range c.record {
+		c.record[i] = trim(cell)
+		blank = blank && c.record[i] == ""
+		if rounded.MatchString(c.record[i]) {
+			c.faultAt(i, fmt.Sprintf("%s is a number that a spreadsheet has rounded", c.record[i]), "all digits: format the column as text")
+		}
+	}
+	if blank {
+		return
+	}
+	line, _ := c.r.FieldPos(0)
+	key := c.record[0]
+	first, twice := c.lines[key]
+	switch {
+	case key == "":
+		c.faultAt(0, "the row has no key", fmt.Sprintf("a value under %q", c.t.key))
+		return
+	case len(c.record) != c.width:
+		c.faultAt(0, fmt.Sprintf("row %q has %d cells", key, len(c.record)), fmt.Sprintf("%d, as in the header", c.width))
+		return
+	case twice:
+		c.faultAt(0, fmt.Sprintf("key %q stands twice", key), fmt.Sprintf("one row a key; the other is on line %d", first))
+		return
+	}
+	c.lines[key] = line
+	c.t.rows[key] = c.record[1:]
+	c.t.order = append(c.t.order, key)
+}
+
+// trim drops white space of every kind, the ideographic and the non-breaking
+// one too, and the marks that a spreadsheet leaves around a cell.
+func trim(s string) string { return strings.Trim(s, " \t\r\n\u00a0\u3000\ufeff") }
+
+func invalidLine(b []byte) int {
+	line := 1
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		b = b[n:]
+	}
+	return line
+}

@@ -1,0 +1,201 @@
+package ownership
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// sighting is what was last seen of an instance's lease.
+type sighting struct {
+	revision uint64    // 0: nothing yet, or nothing more
+	since    time.Time // when this was first seen here, by our monotonic clock
+	gone     bool      // it is not on record: whoever deletes a lease knows that it is over
+	renewed  time.Time // by the server's clock; for people only
+	tenants  []string
+}
+
+// claimed is what was last seen of a tenant's claim.
+type claimed struct {
+	Claim
+	present bool
+}
+
+// roster is all that an instance has seen of leases and claims. What is older than
+// what it knows is passed over, so that reads and the watch may tell it in any order.
+type roster struct {
+	self   string
+	expire time.Duration
+
+	mu     sync.Mutex
+	peers  map[string]sighting // by instance, without ourselves
+	claims map[string]claimed  // by tenant
+}
+
+func newRoster(self string, expire time.Duration) *roster {
+	return &roster{self: self, expire: expire, peers: map[string]sighting{}, claims: map[string]claimed{}}
+}
+
+// sawBeat notes an instance's lease, or its deletion. It is true if that changes
+// who lives or what they serve.
+func (r *roster) sawBeat(instance string, e bus.Entry, now time.Time) bool {
+	if instance == r.self {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was, known := r.peers[instance]
+	if known && e.Revision <= was.revision {
+		return false
+	}
+	is := sighting{revision: e.Revision, since: now, gone: e.Deleted}
+	if !is.gone {
+		is.renewed, is.tenants = e.Time, decodeBeat(e).Tenants
+	}
+	r.peers[instance] = is
+	return was.living(now, r.expire) == is.gone || !slices.Equal(was.tenants, is.tenants)
+}
+
+// over is true once nobody can act under the lease.
+func (s sighting) over(now time.Time, expire time.Duration) bool {
+	return s.gone || now.Sub(s.since) >= expire
+}
+
+func (s sighting) living(now time.Time, expire time.Duration) bool {
+	return s.revision != 0 && !s.over(now, expire)
+}
+
+// missedBeat notes that an instance has no lease on record.
+func (r *roster) missedBeat(instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.peers[instance] = sighting{gone: true}
+}
+
+// sawClaim notes a tenant's claim, or its deletion. It is true if that is news.
+func (r *roster) sawClaim(tenant string, e bus.Entry, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if was, known := r.claims[tenant]; known && e.Revision <= was.Revision {
+		return false
+	}
+	is := claimed{Claim: Claim{Revision: e.Revision}, present: !e.Deleted}
+	if is.present {
+		is.Claim = decodeClaim(e)
+		if _, known := r.peers[is.Instance]; !known && is.Instance != r.self {
+			r.peers[is.Instance] = sighting{since: now}
+		}
+	}
+	r.claims[tenant] = is
+	return true
+}
+
+// missedClaim notes that a tenant has no claim on record.
+func (r *roster) missedClaim(tenant string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.claims[tenant] = claimed{}
+}
+
+// claim is the tenant's claim, the zero one if there is none.
+func (r *roster) claim(tenant string) Claim {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.claims[tenant]; c.present {
+		return c.Claim
+	}
+	return Claim{}
+}
+
+// lease is what was last seen of an instance's lease, and whether that was over then.
+func (r *roster) lease(instance string, then time.Time) (s sighting, over bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, known := r.peers[instance]
+	return s, known && s.over(then, r.expire)
+}
+
+// instances are all peers that anything is known of.
+func (r *roster) instances() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]string, 0, len(r.peers))
+	for i := range r.peers {
+		out = append(out, i)
+	}
+	return out
+}
+
+// view is what a decision needs of the roster.
+func (r *roster) view(now time.Time) View {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v := View{Lapsed: map[string]bool{}, Claims: map[string]Claim{}}
+	for i, p := range r.peers {
+		if p.over(now, r.expire) {
+			v.Lapsed[i] = true
+		} else if p.living(now, r.expire) {
+			v.Living = append(v.Living, Member{Instance: i, Tenants: p.tenants})
+		}
+	}
+	for t, c := range r.claims {
+		if c.present {
+			v.Claims[t] = c.Claim
+		}
+	}
+	return v
+}
+
+// nextLapse is how long until the first peer lapses that has not yet, at most limit.
+func (r *roster) nextLapse(now time.Time, limit time.Duration) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.peers {
+		if !p.over(now, r.expire) {
+			limit = min(limit, p.since.Add(r.expire).Sub(now))
+		}
+	}
+	return limit
+}
+
+// forget drops the peers that are gone and named by no claim.
+func (r *roster) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	named := map[string]bool{}
+	for _, c := range r.claims {
+		named[c.Instance] = named[c.Instance] || !c.Released
+	}
+	for i, p := range r.peers {
+		if p.gone && !named[i] {
+			delete(r.peers, i)
+		}
+	}
+}
+
+// ownerships lists the claims, and the tenants that have none. renewed is when our
+// own lease was renewed last.
+func (r *roster) ownerships(tenants []string, renewed time.Time) []Ownership {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Ownership, 0, len(r.claims))
+	for t, c := range r.claims {
+		if !c.present {
+			continue
+		}
+		at := r.peers[c.Instance].renewed
+		if c.Instance == r.self {
+			at = renewed
+		}
+		out = append(out, c.ownership(t, at))
+	}
+	for _, t := range tenants {
+		if !r.claims[t].present {
+			out = append(out, Ownership{Tenant: t})
+		}
+	}
+	sortOwnerships(out)
+	return out
+}

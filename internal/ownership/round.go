@@ -1,0 +1,279 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// decide looks, decides and acts until ctx ends: Settle after the first of several
+// changes, when a peer's lease lapses, and at every look.
+func (r *Runner) decide(ctx context.Context, start Start) {
+	r.look(ctx)
+	looked := r.clock.now().mono
+	wake := time.NewTimer(r.set.Settle)
+	defer wake.Stop()
+	settling := true // the first decision waits for what the watch tells at first
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.nudge:
+			if !settling {
+				settling = true
+				wake.Reset(r.set.Settle)
+			}
+			continue
+		case <-wake.C:
+			settling = false
+		}
+		if r.clock.now().mono.Sub(looked) >= r.set.Look {
+			r.look(ctx)
+			looked = r.clock.now().mono
+		}
+		wake.Reset(r.round(ctx, start))
+	}
+}
+
+// round makes one decision and carries it out. It says when the next one is due if
+// nothing changes before.
+func (r *Runner) round(ctx context.Context, start Start) time.Duration {
+	v := r.view() // the claims as they are before the lapsed are confirmed
+	buried := map[string]bool{}
+	for _, i := range slices.Sorted(maps.Keys(v.Lapsed)) {
+		over, err := r.bury(ctx, i)
+		if err != nil {
+			r.warn(ctx, "lease not read", err, slog.String("of", i))
+			return r.set.Retry
+		}
+		buried[i] = over
+	}
+	v.Lapsed = buried
+	for _, a := range Decide(v, r.instance) {
+		if ctx.Err() != nil {
+			return 0
+		}
+		if err := r.carryOut(ctx, a, start); err != nil {
+			r.warn(ctx, "claim not written", err, slog.String("tenant", a.Tenant), slog.String("act", string(a.Verb)))
+			return r.set.Retry
+		}
+	}
+	now := r.clock.now().mono
+	next := r.roster.nextLapse(now, r.set.Look)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, until := range r.delayed {
+		next = min(next, until.Sub(now))
+	}
+	return max(next, 0)
+}
+
+// view is what there is to decide on now.
+func (r *Runner) view() View {
+	now := r.clock.now().mono
+	v := r.roster.view(now)
+	v.Held = map[string]Phase{}
+	if r.currentLease().live() {
+		v.Living = append(v.Living, Member{Instance: r.instance, Tenants: r.serving()})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t, h := range r.holds {
+		v.Held[t] = h.phase()
+	}
+	maps.DeleteFunc(r.delayed, func(_ string, until time.Time) bool { return !now.Before(until) })
+	return v
+}
+
+// warn logs what a shutdown did not cause.
+func (r *Runner) warn(ctx context.Context, what string, err error, about ...any) {
+	if ctx.Err() == nil {
+		r.log.Warn(what, append(about, slog.Any("cause", err))...)
+	}
+}
+
+func (r *Runner) carryOut(ctx context.Context, a Act, start Start) error {
+	switch a.Verb {
+	case GiveUp:
+		r.mu.Lock()
+		h := r.holds[a.Tenant]
+		r.mu.Unlock()
+		if h != nil {
+			h.giveUp(r.set.SoftStop)
+		}
+	case Release:
+		// Who wrote it may have died with calls running: not clean.
+		return notConflict(r.writeRelease(a.Tenant, a.Claim, false))
+	case Take:
+		return r.take(ctx, a, start)
+	}
+	return nil
+}
+
+// notConflict leaves out the errors that mean that somebody else was first: the
+// next round starts from what they wrote.
+func notConflict(err error) error {
+	if errors.Is(err, bus.ErrConflict) || errors.Is(err, bus.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// bury makes sure that a lapsed peer's lease is over, by deleting it as it was seen
+// Expire ago: only that proves it, and the peer can then not renew it either, nor
+// does whoever joins later take it for alive. The claims were read before: should
+// the peer come back and take them anew, our writes compare in vain.
+func (r *Runner) bury(ctx context.Context, instance string) (bool, error) {
+	asked := r.clock.now().mono
+	seen, over := r.roster.lease(instance, asked)
+	if !over {
+		return false, nil
+	}
+	if seen.revision != 0 && !seen.gone {
+		dctx, cancel := context.WithTimeout(ctx, r.set.Reply)
+		err := r.store.DeleteRevision(dctx, aliveKey(instance), seen.revision)
+		cancel()
+		if err == nil {
+			r.log.Info("peer is dead", slog.String("peer", instance))
+			r.roster.missedBeat(instance)
+			return true, nil
+		}
+		if notConflict(err) != nil {
+			return false, err
+		}
+	}
+	if err := r.readBeat(ctx, instance); err != nil {
+		return false, err
+	}
+	_, over = r.roster.lease(instance, asked)
+	return over, nil
+}
+
+// take writes the claim, and starts the tenant if the lease has lasted until the
+// store's confirmation. If it has not, the claim is taken anew under the next one.
+func (r *Runner) take(ctx context.Context, a Act, start Start) error {
+	r.mu.Lock()
+	l, waits := r.lease, !r.delayed[a.Tenant].IsZero()
+	r.mu.Unlock()
+	if waits || !l.live() {
+		return nil
+	}
+	sent := r.clock.now().mono
+	c := Claim{Instance: r.instance, Epoch: a.Claim.Epoch + 1, Since: time.Now()}
+	revision, err := r.writeClaim(ctx, a.Tenant, c, a.Claim.Revision)
+	if err != nil {
+		return notConflict(err)
+	}
+	if !l.live() {
+		signal(r.nudge)
+		return nil
+	}
+	t := &Tenure{
+		Tenant: a.Tenant, Instance: r.instance, Epoch: c.Epoch, Since: c.Since,
+		Fence:         bus.Fence{Key: ownerKey(a.Tenant), Revision: revision},
+		CleanHandover: a.Claim.Revision == 0 || a.Claim.Clean,
+		lease:         l,
+	}
+	if !t.CleanHandover {
+		t.QuietUntil = sent.Add(r.set.CallTimeout)
+		if a.From != "" {
+			t.QuietUntil = t.QuietUntil.Add(-r.set.Margin) // its lease ended that much ago, at the latest
+		}
+	}
+	t.ctx, t.cancel = context.WithCancelCause(l.ctx)
+	r.hold(t, start)
+	return nil
+}
+
+// hold puts a tenant in hand. Its claim may have been taken by another already.
+func (r *Runner) hold(t *Tenure, start Start) {
+	h := newHold(t)
+	r.idle.Add(1)
+	r.mu.Lock()
+	r.holds[t.Tenant] = h
+	r.mu.Unlock()
+	r.compare(t.Tenant, r.roster.claim(t.Tenant).Revision)
+	go r.serve(h, start)
+}
+
+// writeClaim creates or replaces a claim. A shutdown does not cut it short: a claim
+// that is taken is also released.
+func (r *Runner) writeClaim(ctx context.Context, tenant string, c Claim, revision uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.set.Reply)
+	defer cancel()
+	value := encode(c)
+	var err error
+	if revision == 0 {
+		revision, err = r.store.Create(ctx, ownerKey(tenant), value)
+	} else {
+		revision, err = r.store.Update(ctx, ownerKey(tenant), value, revision)
+	}
+	switch {
+	case err == nil:
+		r.sawClaim(tenant, bus.Entry{Value: value, Revision: revision})
+	case notConflict(err) == nil:
+		err = errors.Join(err, r.readClaim(ctx, tenant))
+	}
+	return revision, err
+}
+
+// look reads every claim and lease that is known of, should the watch have missed
+// something. It ends at the first failure of the store.
+func (r *Runner) look(ctx context.Context) {
+	for _, t := range r.tenants {
+		if err := r.readClaim(ctx, t); err != nil {
+			return
+		}
+	}
+	for _, i := range r.roster.instances() {
+		if err := r.readBeat(ctx, i); err != nil {
+			return
+		}
+	}
+	r.roster.forget()
+}
+
+// readClaim reads a claim into the roster. A revision lower than one that was known
+// before means that the bucket was made anew: then all that was known is void.
+func (r *Runner) readClaim(ctx context.Context, tenant string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.set.Reply)
+	defer cancel()
+	before := r.roster.claim(tenant).Revision
+	e, err := r.store.Get(ctx, ownerKey(tenant))
+	gone := errors.Is(err, bus.ErrNotFound)
+	if err != nil && !gone {
+		return err
+	}
+	if gone || e.Revision < before {
+		r.roster.missedClaim(tenant)
+		r.compare(tenant, 0)
+	}
+	if !gone {
+		r.sawClaim(tenant, e)
+	}
+	return nil
+}
+
+// readBeat reads a peer's lease into the roster, likewise.
+func (r *Runner) readBeat(ctx context.Context, instance string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.set.Reply)
+	defer cancel()
+	before, _ := r.roster.lease(instance, time.Time{})
+	e, err := r.store.Get(ctx, aliveKey(instance))
+	gone := errors.Is(err, bus.ErrNotFound)
+	if err != nil && !gone {
+		return err
+	}
+	if gone || e.Revision < before.revision {
+		r.roster.missedBeat(instance)
+	}
+	if !gone {
+		r.sawBeat(instance, e)
+	}
+	return nil
+}

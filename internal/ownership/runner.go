@@ -1,0 +1,256 @@
+package ownership
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// Options say who we are and what we may own.
+type Options struct {
+	Instance string   // this process's name; best one that no other process ever has
+	Tenants  []string // that this process can serve, by its configuration
+	Store    Store
+	Settings Settings
+	Logger   *slog.Logger // nil: nothing is logged
+}
+
+// Runner is one instance: it keeps the lease and the claims, and starts and stops
+// tenants accordingly.
+type Runner struct {
+	instance string
+	session  string // tells this process from another of the same name
+	tenants  []string
+	store    Store
+	set      Settings
+	log      *slog.Logger
+	clock    clock
+	roster   *roster
+
+	nudge chan struct{} // something to decide on has changed
+	kick  chan struct{} // the beat has changed
+	idle  sync.WaitGroup
+
+	mu      sync.Mutex
+	leaving bool
+	lease   *lease
+	renewed time.Time
+	holds   map[string]*hold
+	delayed map[string]time.Time // tenants that did not start, until when
+}
+
+// NewRunner checks the options and the intervals.
+func NewRunner(o Options) (*Runner, error) {
+	set, err := o.Settings.complete()
+	if err != nil {
+		return nil, fmt.Errorf("ownership settings: %w", err)
+	}
+	if o.Instance == "" || o.Store == nil {
+		return nil, errors.New("ownership: an instance name and a store are needed")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	tenants := slices.Sorted(slices.Values(o.Tenants))
+	return &Runner{
+		instance: o.Instance,
+		session:  rand.Text(),
+		tenants:  slices.Compact(tenants),
+		store:    o.Store,
+		set:      set,
+		log:      o.Logger,
+		clock:    systemClock(),
+		roster:   newRoster(o.Instance, set.Expire),
+		nudge:    make(chan struct{}, 1),
+		kick:     make(chan struct{}, 1),
+		holds:    map[string]*hold{},
+		delayed:  map[string]time.Time{},
+	}, nil
+}
+
+// Run is the instance's life until ctx ends. It then leaves: every tenant is stopped
+// softly and released, and the lease deleted, so that others take over at once; that
+// takes at most SoftStop, HardStop and a few replies of the store. The error says what
+// did not stop, or that the lease could not be deleted. Run does not end because the
+// store is out of reach: then the lease runs out, the tenants are stopped hard, and
+// all is taken anew when it is back. Run is called once.
+func (r *Runner) Run(ctx context.Context, start Start) error {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var threads sync.WaitGroup
+	threads.Go(func() { (&renewal{r: r}).run(lasting) })
+	threads.Go(func() { r.watch(lasting, alivePrefix, r.sawBeat) })
+	threads.Go(func() { r.watch(lasting, ownerPrefix, r.sawClaim) })
+	r.decide(ctx, start)
+	err := r.leave()
+	cancel()
+	threads.Wait()
+	r.currentLease().end()
+	return errors.Join(err, r.resign())
+}
+
+// leave gives up every tenant and waits for them, while the lease goes on.
+func (r *Runner) leave() error {
+	r.mu.Lock()
+	r.leaving = true
+	for _, h := range r.holds {
+		h.giveUp(r.set.SoftStop)
+	}
+	r.mu.Unlock()
+	signal(r.kick)
+	stopped := make(chan struct{})
+	go func() {
+		r.idle.Wait()
+		close(stopped)
+	}()
+	timer := time.NewTimer(r.set.SoftStop + r.set.HardStop + r.set.Reply)
+	defer timer.Stop()
+	select {
+	case <-stopped:
+		return nil
+	case <-timer.C:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return fmt.Errorf("leave: tenants %v have not stopped", slices.Sorted(maps.Keys(r.holds)))
+	}
+}
+
+// resign deletes our lease from the store.
+func (r *Runner) resign() error {
+	ctx, cancel := context.WithTimeout(context.Background(), r.set.Reply)
+	defer cancel()
+	e, err := r.store.Get(ctx, aliveKey(r.instance))
+	if err == nil && decodeBeat(e).Session == r.session {
+		err = r.store.DeleteRevision(ctx, e.Key, e.Revision)
+	}
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		return fmt.Errorf("leave: others wait %v for the lease to expire: %w", r.set.Expire, err)
+	}
+	return nil
+}
+
+// watch keeps the roster up to date until ctx ends.
+func (r *Runner) watch(ctx context.Context, prefix string, each func(name string, e bus.Entry)) {
+	for {
+		err := r.store.Watch(ctx, prefix+".>", func(e bus.Entry) {
+			if name, ok := named(prefix, e.Key); ok {
+				each(name, e)
+			}
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		r.log.Warn("watch ended, beginning again", slog.String("keys", prefix), slog.Any("cause", err))
+		if !pause(ctx, r.set.Retry) {
+			return
+		}
+	}
+}
+
+func (r *Runner) sawBeat(instance string, e bus.Entry) {
+	if r.roster.sawBeat(instance, e, r.clock.now().mono) {
+		signal(r.nudge)
+	}
+}
+
+// sawClaim also ends, at once, the tenure whose claim is another's now.
+func (r *Runner) sawClaim(tenant string, e bus.Entry) {
+	if r.roster.sawClaim(tenant, e, r.clock.now().mono) {
+		r.compare(tenant, e.Revision)
+		signal(r.nudge)
+	}
+}
+
+// compare ends our tenure of the tenant if its claim's revision is another one.
+func (r *Runner) compare(tenant string, revision uint64) {
+	r.mu.Lock()
+	h := r.holds[tenant]
+	r.mu.Unlock()
+	if h != nil && h.tenure.Fence.Revision != revision {
+		h.tenure.Lost()
+	}
+}
+
+// leased notes a renewal that was sent then and is confirmed now.
+func (r *Runner) leased(sent moment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.renewed = time.Now()
+	if r.lease != nil && r.lease.extend(sent) {
+		return
+	}
+	if r.lease != nil {
+		r.lease.end()
+	}
+	r.lease = newLease(r.clock, r.set.term(), sent)
+	signal(r.nudge)
+}
+
+func (r *Runner) currentLease() *lease {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lease
+}
+
+// serving is what we offer to own.
+func (r *Runner) serving() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.leaving {
+		return nil
+	}
+	return r.tenants
+}
+
+// delay keeps a tenant that did not start from being taken again at once.
+func (r *Runner) delay(tenant string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delayed[tenant] = r.clock.now().mono.Add(r.set.Retry)
+}
+
+// drop forgets a tenant of which nothing runs any more.
+func (r *Runner) drop(h *hold) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.holds, h.tenure.Tenant)
+	signal(r.nudge)
+	r.idle.Done()
+}
+
+// Snapshot lists who owns what, as seen here, ordered by tenant; a tenant of ours
+// that nobody claimed has no instance.
+func (r *Runner) Snapshot() []Ownership {
+	r.mu.Lock()
+	renewed := r.renewed
+	r.mu.Unlock()
+	return r.roster.ownerships(r.tenants, renewed)
+}
+
+// signal wakes whoever listens, once.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits; it is false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

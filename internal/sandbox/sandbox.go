@@ -1,0 +1,189 @@
+// Package sandbox is the whole bridge on one machine: a simulated Weiban and a
+// simulated Kingdee, the same assembly that the two programs run, and a story
+// of several work orders told as it happens.
+//
+// It knows no secret of the bridge's parts: it configures them by files, talks
+// to the endpoint as Weiban does, and listens to the bus as any other service
+// may. Command sandbox runs it.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/sandbox/script"
+)
+
+// Options are the settings of one run.
+type Options struct {
+	Once   bool      // end when the story has been told
+	Dir    string    // for the configuration and the store; "" is a temporary one, removed at the end
+	Stdout io.Writer // the story
+	Log    io.Writer // the programs' logs; nil drops them
+}
+
+// ErrUnexpected says that the story did not end as it must.
+var ErrUnexpected = errors.New("the story did not end as expected")
+
+// Settings that let the story show in seconds what takes minutes: many quick
+// tries, and a breaker that looks again soon.
+const quickSettings = `  retries: {quick_tries: 8, quick_first: 200ms, quick_max: 1s}
+  breaker: {failures: 10, open_for: 500ms}
+  stop_within: 5s
+`
+
+// world is everything that runs.
+type world struct {
+	o       Options
+	say     *teller
+	weiban  *fakeweiban.Server
+	kingdee *fakekingdee.Server
+	cfgPath string
+	cfg     *config.Config
+	ports   ports
+
+	passed atomic.Int64 // time that has passed in the story, in nanoseconds
+
+	programs sync.WaitGroup
+	failed   chan error // a program has ended by itself
+}
+
+// Run starts everything, tells the story, and stays up until ctx ends unless
+// Once is set. It returns [ErrUnexpected] where the outcome is not the right one.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	dir, remove, err := workDir(o.Dir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	w := &world{o: o, say: newTeller(o.Stdout), failed: make(chan error, 2)}
+	defer func() {
+		stop()
+		w.programs.Wait()
+		err = errors.Join(err, remove())
+	}()
+	if err := w.simulators(ctx, dir); err != nil {
+		return err
+	}
+	if err := w.bridge(ctx); err != nil {
+		return err
+	}
+	return w.run(ctx)
+}
+
+func (w *world) run(ctx context.Context) error {
+	told := make(chan error, 1)
+	go func() { told <- w.tell(ctx) }()
+	select {
+	case err := <-told:
+		if err != nil || w.o.Once {
+			return interrupted(ctx, err)
+		}
+	case err := <-w.failed:
+		return err
+	}
+	w.say.stay(w.cfgPath, w.ports)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-w.failed:
+		return err
+	}
+}
+
+// interrupted is err, or nil where a person has stopped the story.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// clock is the time in the simulated Weiban: the story began six hours ago, and
+// between two acts of it half an hour passes.
+func (w *world) clock() time.Time {
+	return time.Now().Add(time.Duration(w.passed.Load()) - 6*time.Hour)
+}
+
+func workDir(dir string) (string, func() error, error) {
+	if dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", nil, err
+		}
+		return abs, func() error { return nil }, os.MkdirAll(abs, 0o700)
+	}
+	dir, err := os.MkdirTemp("", "gongdan-sandbox-")
+	if err != nil {
+		return "", nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// simulators starts both vendors and writes the files of an installation that
+// knows them.
+func (w *world) simulators(ctx context.Context, dir string) (err error) {
+	w.weiban, err = fakeweiban.New(fakeweiban.Options{
+		Secret: weibanSecret, Observe: w.say.vendor, Clock: w.clock,
+		Callback: fakeweiban.Callback{Token: callbackToken, EncodingAESKey: callbackKey},
+	})
+	if err != nil {
+		return err
+	}
+	w.kingdee = fakekingdee.New(fakekingdee.Options{
+		Observe: w.say.vendor, ForeignPictures: true, Script: script.New(1),
+	})
+	if err := errors.Join(w.weiban.Start(ctx, ""), w.kingdee.Start(ctx, "")); err != nil {
+		return err
+	}
+	if w.ports, err = freePorts(ctx); err != nil {
+		return err
+	}
+	if w.cfgPath, err = writeFiles(dir, w.ports, w.weiban, w.kingdee, quickSettings); err != nil {
+		return err
+	}
+	w.cfg, err = config.Load(w.cfgPath, os.LookupEnv)
+	return err
+}
+
+// bridge starts ingest and dispatcher, as the two programs do, and waits until
+// both are up.
+func (w *world) bridge(ctx context.Context) error {
+	for _, program := range []struct {
+		name string
+		run  func(app.Run, context.Context) error
+	}{{"ingest", app.Run.Ingest}, {"dispatcher", app.Run.Dispatcher}} {
+		ready := make(chan struct{})
+		r := app.Run{
+			Config: w.cfg, Env: os.LookupEnv, Log: io.MultiWriter(w.o.Log, w.say.log()),
+			Ready: func(app.Addresses) { close(ready) },
+		}
+		w.programs.Go(func() {
+			if err := program.run(r, ctx); err != nil {
+				w.failed <- fmt.Errorf("%s: %w", program.name, err)
+			}
+		})
+		select {
+		case <-ready:
+		case err := <-w.failed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

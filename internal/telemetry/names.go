@@ -1,0 +1,45 @@
+package telemetry
+
+import "strings"
+
+// Metric is one row of the list of everything that the bridge measures.
+type Metric struct {
+	// Name is the instrument's, as code gives it to a meter.
+	Name string
+	// Kind is counter, gauge or histogram.
+	Kind string
+	// Unit in UCUM: s, By, or in braces what is counted.
+	Unit string
+	// Labels are the only ones it may have; none of them ever holds an order, an event or a person.
+	Labels []string
+	// Meaning is one line for a person.
+	Meaning string
+}
+
+// Metrics is the one list of metrics. What is not in it is a library's.
+func Metrics() []Metric {
+	return []Metric{
+		{"gongdan.ingest.callbacks", "counter", "{callback}", []string{"tenant", "result"}, "requests to the callback endpoint, by result"},
+		{"gongdan.ingest.duration", "histogram", "s", []string{"tenant", "result"}, "from a callback's first byte to its answer"},
+		{"gongdan.dispatch.attempts", "counter", "{attempt}", []string{"tenant", "stage", "noun", "outcome", "kind"}, "messages that a stage ended, by outcome and kind of failure"},
+		{"gongdan.dispatch.duration", "histogram", "s", []string{"tenant", "stage", "noun"}, "time of one message in a stage, waits included"},
+		{"bridge.vendor.calls", "counter", "", []string{"vendor", "api", "kind"}, "calls to a vendor by outcome, refused ones included"},
+		{"bridge.vendor.call.duration", "histogram", "s", []string{"vendor", "api"}, "time on the wire of a call to a vendor"},
+		{"bridge.vendor.unlisted_codes", "counter", "", []string{"vendor", "api"}, "answers whose code no table lists"},
+	}
+}
+
+// Exposed is the metric's name on /metrics, for dashboards and alerts.
+func (m Metric) Exposed() string {
+	name := strings.ReplaceAll(m.Name, ".", "_")
+	switch m.Unit {
+	case "s":
+		name += "_seconds"
+	case "By":
+		name += "_bytes"
+	}
+	if m.Kind == "counter" {
+		name += "_total"
+	}
+	return name
+}

@@ -1,0 +1,128 @@
+// Package telemetry makes what a program needs to be seen: its logger, its tracer and meter,
+// /metrics, and the health pages of the admin listener. All of it passes through one [Redactor],
+// the last line of defence: whoever logs, traces or measures must leave secrets out, and what slips
+// through is cut here.
+//
+// It refuses to decide what is worth saying, it knows no event and no vendor, and it sends traces
+// nowhere unless the standard OTEL_* variables name a place. [Start] changes nothing global; a
+// program that is alone in its process calls [Telemetry.Install]. Package app is the only caller;
+// the others take a *slog.Logger and the OpenTelemetry providers.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Options say who speaks, how, and to whom.
+type Options struct {
+	Service   string // service.name: ingest, dispatcher
+	Namespace string // service.namespace
+	Version   string
+	Instance  string // service.instance.id; one of its own per process
+
+	LogLevel  string // debug, info, warn, error; "" is info
+	LogFormat string // json, text; "" is json
+	Log       io.Writer
+
+	// Env is the environment that the OTEL_* variables are looked up in (os.LookupEnv); nil is an
+	// empty one. It decides what is on and where it goes; finer settings, such as headers and
+	// intervals, the OpenTelemetry SDK reads from the process itself.
+	Env func(string) (string, bool)
+	// Secrets are cut out wherever they appear; see [Redactor.Add].
+	Secrets []string
+	// Spans gets every span as it ends, beside OTLP; for tests and for the sandbox. nil for none.
+	Spans sdktrace.SpanExporter
+}
+
+// Telemetry is what [Start] built.
+type Telemetry struct {
+	Logger         *slog.Logger
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	Propagator     propagation.TextMapPropagator
+	Redactor       *Redactor
+
+	registry *prometheus.Registry
+	stops    []func(context.Context) error
+}
+
+// Start builds everything. Its errors are of the options and of the OTEL_* variables; an
+// unreachable collector is none: it is found out later, and logged.
+func Start(ctx context.Context, o Options) (*Telemetry, error) {
+	if o.Env == nil {
+		o.Env = func(string) (string, bool) { return "", false }
+	}
+	t := &Telemetry{Redactor: NewRedactor(), Propagator: propagation.TraceContext{}, registry: prometheus.NewRegistry()}
+	t.Redactor.Add(o.Secrets...)
+	t.Redactor.Add(headerSecrets(o.Env)...)
+	logger, err := newLogger(o, t.Redactor)
+	if err != nil {
+		return nil, fmt.Errorf("start telemetry: %w", err)
+	}
+	t.Logger = logger
+	about, err := describe(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("start telemetry: %w", err)
+	}
+	if err := errors.Join(t.startTraces(ctx, o, about), t.startMetrics(ctx, o, about)); err != nil {
+		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
+	}
+	return t, nil
+}
+
+// describe is who the traces and metrics come from; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME
+// add to it and win.
+func describe(ctx context.Context, o Options) (*resource.Resource, error) {
+	attributes := []attribute.KeyValue{semconv.ServiceName(o.Service)}
+	if o.Namespace != "" {
+		attributes = append(attributes, semconv.ServiceNamespace(o.Namespace))
+	}
+	if o.Version != "" {
+		attributes = append(attributes, semconv.ServiceVersion(o.Version))
+	}
+	if o.Instance != "" {
+		attributes = append(attributes, semconv.ServiceInstanceID(o.Instance))
+	}
+	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(attributes...), resource.WithFromEnv())
+	if err != nil && !errors.Is(err, resource.ErrPartialResource) && !errors.Is(err, resource.ErrSchemaURLConflict) {
+		return nil, fmt.Errorf("describe service: %w", err)
+	}
+	return about, nil
+}
+
+// Install makes these the process's global tracer, meter, propagator and logger, for libraries that
+// ask there.
+func (t *Telemetry) Install() {
+	otel.SetTracerProvider(t.TracerProvider)
+	otel.SetMeterProvider(t.MeterProvider)
+	otel.SetTextMapPropagator(t.Propagator)
+	otel.SetErrorHandler(newComplaints(t.Logger))
+	slog.SetDefault(t.Logger)
+}
+
+// Shutdown sends what is still held and ends. It may be called twice; the second call does nothing.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	var faults []error
+	for i := len(t.stops) - 1; i >= 0; i-- {
+		faults = append(faults, t.stops[i](ctx))
+	}
+	t.stops = nil
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("stop telemetry: %w", err)
+	}
+	return nil
+}

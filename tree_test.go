@@ -1,0 +1,116 @@
+package bridge_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "gongdan-bridge/"
+
+// TestImportTable holds every file against the README's table of packages: a
+// package that is not listed fails, and so does an import that the table does
+// not allow. Test files may import what they like.
+func TestImportTable(t *testing.T) {
+	allowed := readTable(t)
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && name != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "tools") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		pkg := path.Dir(filepath.ToSlash(file))
+		seen[pkg] = true
+		may, listed := allowed[pkg]
+		if !listed {
+			t.Errorf("%s: package %s is not in the README's table", file, pkg)
+			return nil
+		}
+		for _, imp := range imports(t, file) {
+			if !slices.ContainsFunc(may, func(m string) bool { return covers(m, imp) }) {
+				t.Errorf("%s: %s may not import %s", file, pkg, imp)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range allowed {
+		if !seen[pkg] {
+			t.Errorf("the README lists %s, which holds no Go file", pkg)
+		}
+	}
+}
+
+// covers reports whether an entry of the table lets imp in: "all", the package
+// itself, or everything below "name/…".
+func covers(entry, imp string) bool {
+	if dir, below := strings.CutSuffix(entry, "/…"); below {
+		return strings.HasPrefix(imp, dir+"/")
+	}
+	return entry == "all" || entry == imp
+}
+
+// readTable takes the rows "| `package` | what for | imports |" of the README.
+func readTable(t *testing.T) map[string][]string {
+	t.Helper()
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string][]string{}
+	for line := range strings.Lines(string(b)) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 5 {
+			continue
+		}
+		pkg, quoted := strings.CutPrefix(strings.TrimSpace(cells[1]), "`")
+		pkg, closed := strings.CutSuffix(pkg, "`")
+		if !quoted || !closed || !(strings.HasPrefix(pkg, "internal/") || strings.HasPrefix(pkg, "cmd/") || pkg == "schemas") {
+			continue
+		}
+		table[pkg] = nil
+		for _, imp := range strings.Split(cells[3], ",") {
+			imp = strings.Trim(strings.TrimSpace(imp), "`")
+			switch imp {
+			case "–", "":
+			case "all", "schemas":
+				table[pkg] = append(table[pkg], imp)
+			default:
+				table[pkg] = append(table[pkg], "internal/"+imp)
+			}
+		}
+	}
+	if len(table) < 10 {
+		t.Fatalf("the README's table has %d packages; has its form changed?", len(table))
+	}
+	return table
+}
+
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var own []string
+	for _, i := range f.Imports {
+		if p, ok := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module); ok {
+			own = append(own, p)
+		}
+	}
+	return own
+}
