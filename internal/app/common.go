@@ -55,7 +55,7 @@ func busOptions(cfg *config.Config, name string) (bus.Options, error) {
 	n := cfg.NATS
 	o := bus.Options{
 		URL: n.URL, Name: name, Token: n.Token.Reveal(), CredentialsFile: n.CredentialsFile, Replicas: n.Replicas,
-		Limits: limits(n.Streams),
+		Limits: limits(n),
 	}
 	if n.IsEmbedded() {
 		o.URL = fmt.Sprintf("nats://127.0.0.1:%d", n.Embedded.Port)
@@ -148,11 +148,17 @@ func withBox(ctx context.Context, p Program, g *globals, use func(*deadletter.Bo
 	})
 }
 
-func limits(s config.Streams) bus.Limits {
+func limits(n config.NATS) bus.Limits {
+	s, b := n.Streams, n.Buckets
 	return bus.Limits{DuplicateWindow: s.DuplicateWindow, Of: map[string]bus.Limit{
 		"CALLBACKS": {MaxBytes: int64(s.Callbacks.MaxBytes), MaxAge: s.Callbacks.MaxAge},
 		"EVENTS":    {MaxBytes: int64(s.Events.MaxBytes), MaxAge: s.Events.MaxAge},
 		"DEAD":      {MaxBytes: int64(s.Dead.MaxBytes)},
 		"AUDIT":     {MaxBytes: int64(s.Audit.MaxBytes), MaxAge: s.Audit.MaxAge},
+		"STATE":     {MaxBytes: int64(b.State)},
+		"TOKENS":    {MaxBytes: int64(b.Tokens)},
+		"TABLES":    {MaxBytes: int64(b.Tables)},
+		"CURSORS":   {MaxBytes: int64(b.Cursors)},
+		"JOBS":      {MaxBytes: int64(b.Jobs)},
 	}}
 }

@@ -13,7 +13,9 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
 )
 
@@ -43,35 +45,31 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		return err
 	}
 	d, err := dispatch.New(dispatch.Options{
-		Bus: conn, Events: codec, Letters: deadletter.NewBox(conn, time.Now), Tenants: tenants,
-		Concurrency: cfg.Concurrency, MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait,
-		Quick:  dispatch.Quick{Tries: cfg.Retries.QuickTries, Initial: cfg.Retries.QuickFirst, Max: cfg.Retries.QuickMax},
+		Instance: cfg.Name(), Bus: conn, Events: codec, Letters: deadletter.NewBox(conn, time.Now), Tenants: tenants,
+		Ownership: ownership.Settings{
+			Renew: cfg.Ownership.Renew, Expire: cfg.Ownership.Expire, CallTimeout: cfg.Calls.ReadTimeout, SoftStop: cfg.StopWithin,
+		},
+		Concurrency: cfg.Concurrency, MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
+		Beat: min(500*time.Millisecond, cfg.Breaker.OpenFor/4), ProbeDenied: cfg.Breaker.ProbeDenied,
+		Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 2)
-	admin, err := b.admin(ctx, cfg.Admin, conn, failed)
+	admin, err := b.admin(ctx, cfg.Admin, failed,
+		telemetry.Check{Name: "nats", Ready: conn.Ready}, telemetry.Check{Name: "stages", Ready: d.Ready})
 	if err != nil {
 		return err
 	}
 	if r.Ready != nil {
 		r.Ready(Addresses{Admin: admin.addr})
 	}
-	return work(ctx, d, failed, cfg.StopWithin)
-}
-
-// work runs the stages until ctx ends or something fails; the calls in hand
-// then have the bound to finish.
-func work(ctx context.Context, d *dispatch.Dispatcher, failed <-chan error, bound time.Duration) error {
 	soft, stop := context.WithCancel(ctx)
 	defer stop()
-	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	defer context.AfterFunc(soft, func() { time.AfterFunc(bound, cut) })()
 	done := make(chan error, 1)
-	go func() { done <- d.Run(soft, hard) }()
+	go func() { done <- d.Run(soft) }()
 	select {
 	case err := <-done:
 		return err
@@ -97,42 +95,54 @@ func (b *base) tenants(conn *bus.Bus) ([]dispatch.Tenant, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
-		out = append(out, dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, DryRun: t.DryRun, Marker: t.Kingdee.Marker, Mapping: m,
-			Weiban: b.weiban(t, vault), Kingdee: b.kingdee(t, vault),
-		})
+		x := dispatch.Tenant{
+			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
+			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+		}
+		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard)
+		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard)
+		out = append(out, x)
 	}
 	return out, nil
 }
 
-func (b *base) line(vendor string, t config.Tenant, inFlight int, rate func(string) connectors.Rate) *connectors.Line {
+// ledger is what the state machine is told of a tenant.
+func (b *base) ledger(t config.Tenant) ledger.Settings {
+	c, r := b.cfg.Dispatcher, t.Retries
+	s := ledger.Defaults(t.Name)
+	s.Waits, s.GiveUp, s.Jitter = r.Waits, r.GiveUp, float64(r.JitterPercent)/100
+	s.MissingTries, s.MissingYoung, s.InternalTries = r.MissingTries, r.MissingYoung, r.InternalTries
+	s.Probe, s.BayWait = min(s.Probe, 2*c.Breaker.OpenFor), min(s.BayWait, c.Calls.MaxWait)
+	s.CallTimeout, s.Looks, s.Doubles = c.Calls.Timeout, c.Doubt.Looks, c.Sweeps.Doubles
+	s.HoldAfterLetter, s.CheckStatus, s.Marker, s.DryRun = t.HoldAfterLetter, t.Kingdee.CheckStatus, t.Kingdee.Marker, t.DryRun
+	return s
+}
+
+func (b *base) line(vendor string, t config.Tenant, g *dispatch.Guard, inFlight int, rate connectors.Rate) *connectors.Line {
 	c := b.cfg.Dispatcher
 	l := connectors.NewLine(connectors.LineOptions{
-		Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: rate, Timeout: c.Calls.Timeout,
-		MaxBody: int64(c.Calls.MaxAnswer), MaxWait: c.Calls.MaxWait,
-		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor},
-		Tracer:  b.tel.TracerProvider, Meter: b.tel.MeterProvider,
+		Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return rate },
+		Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, MaxBody: int64(c.Calls.MaxAnswer), MaxWait: c.Calls.MaxWait,
+		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor}, Before: g.Check,
+		Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
 	b.undo.add("connections to "+vendor, func(context.Context) error { l.Close(); return nil })
 	return l
 }
 
-func (b *base) weiban(t config.Tenant, vault connectors.Vault) *weiban.Client {
+func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard) (*weiban.Client, *connectors.Line) {
 	w := t.Weiban
-	return weiban.New(weiban.Options{
-		BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault,
-		Line: b.line("weiban", t, w.InFlight, func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute} }),
-	})
+	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute})
+	return weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l}), l
 }
 
-func (b *base) kingdee(t config.Tenant, vault connectors.Vault) *kingdee.Client {
+func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard) (*kingdee.Client, *connectors.Line) {
 	k := t.Kingdee
 	rate := kingdee.DefaultRate("")
 	rate.PerMinute = k.PerMinute
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
-		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV,
-		Line: b.line("kingdee", t, k.InFlight, func(string) connectors.Rate { return rate }),
+		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate),
 	}
 	if k.Static != nil {
 		o.Static = &kingdee.Static{AccessToken: k.Static.AccessToken.Reveal(), GroupName: k.Static.GroupName, Domain: k.Static.Domain}
@@ -140,12 +150,12 @@ func (b *base) kingdee(t config.Tenant, vault connectors.Vault) *kingdee.Client 
 	if k.App != nil {
 		o.ClientID, o.ClientSecret, o.OuterInstanceID = k.App.ClientID, k.App.ClientSecret.Reveal(), k.App.OuterInstanceID
 	}
-	return kingdee.New(o)
+	return kingdee.New(o), o.Line
 }
 
 // admin opens the second listener: health, readiness, metrics.
-func (b *base) admin(ctx context.Context, addr string, conn *bus.Bus, failed chan<- error) (*listener, error) {
-	mux := b.tel.Admin(telemetry.Check{Name: "nats", Ready: conn.Ready})
+func (b *base) admin(ctx context.Context, addr string, failed chan<- error, checks ...telemetry.Check) (*listener, error) {
+	mux := b.tel.Admin(checks...)
 	if b.cfg.Telemetry.PProf {
 		mux.Handle("/debug/pprof/", telemetry.PProf())
 	}

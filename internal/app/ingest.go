@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/telemetry"
 )
 
 // Run is one run of a program's main work.
@@ -43,11 +45,9 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	cfg := b.cfg
 	failed := make(chan error, 4)
 	if cfg.NATS.IsEmbedded() {
-		srv, err := embed(ctx, b)
-		if err != nil {
+		if err := embed(ctx, b); err != nil {
 			return err
 		}
-		go forward(ctx, srv.Err(), failed)
 	}
 	conn, err := b.connect(ctx, "gongdan-ingest")
 	if err != nil {
@@ -57,7 +57,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	admin, err := b.admin(ctx, cfg.Ingest.Admin, conn, failed)
+	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed, telemetry.Check{Name: "nats", Ready: conn.Ready})
 	if err != nil {
 		return err
 	}
@@ -89,17 +89,29 @@ func forward(ctx context.Context, from <-chan error, to chan<- error) {
 	}
 }
 
-func embed(ctx context.Context, b *base) (*bus.Server, error) {
+// embed starts the NATS server. A fault of its disk does not end the program:
+// the server comes back by itself when there is room again, and until then
+// callbacks are answered 503.
+func embed(ctx context.Context, b *base) error {
 	e := b.cfg.NATS.Embedded
 	srv, err := bus.StartServer(ctx, bus.ServerOptions{
 		Dir: e.Dir, Port: e.Port, TokenFile: e.TokenFile, MaxStore: int64(e.MaxStore), Logger: b.log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.undo.add("embedded NATS server", srv.Stop)
 	b.tel.Redactor.Add(srv.Token())
-	return srv, nil
+	go func() {
+		for err := range srv.Err() {
+			if err == nil {
+				b.log.Info("embedded NATS server is back")
+				continue
+			}
+			b.log.Error("embedded NATS server stopped", slog.String("cause", err.Error()))
+		}
+	}()
+	return nil
 }
 
 func endpoint(b *base, conn *bus.Bus) (*ingest.Endpoint, error) {

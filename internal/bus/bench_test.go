@@ -119,3 +119,15 @@ func BenchmarkPage100(b *testing.B) {
 		}
 	}
 }
+
+// A takeover loads the tenant's ten thousand waiting orders: goal, under two seconds.
+func BenchmarkLoad10000(b *testing.B) {
+	db := bustest.New(b)
+	fill(b, db, 10_000)
+	for b.Loop() {
+		n := 0
+		if err := db.Bucket(bus.State).Load(context.Background(), "wait.acme", func(bus.Entry) error { n++; return nil }); err != nil || n != 10_000 {
+			b.Fatal(n, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,11 +102,11 @@ func (k *Bucket) Put(ctx context.Context, key string, value []byte, opts ...Opti
 
 // Create writes a key that is not there; [ErrExists] if it is.
 func (k *Bucket) Create(ctx context.Context, key string, value []byte, opts ...Option) (uint64, error) {
-	rev, err := k.write(ctx, key, value, ErrExists, append(opts, k.expect(key, 0))...)
+	rev, err := k.write(ctx, key, value, ErrExists, append(slices.Clip(opts), k.expect(key, 0))...)
 	if errors.Is(err, ErrExists) {
 		// A deleted key leaves a marker, which has a revision of its own.
 		if e, lerr := k.latest(ctx, key); lerr == nil && e.Deleted {
-			rev, err = k.write(ctx, key, value, ErrExists, append(opts, k.expect(key, e.Revision))...)
+			rev, err = k.write(ctx, key, value, ErrExists, append(slices.Clip(opts), k.expect(key, e.Revision))...)
 		}
 	}
 	return rev, k.failed("create", key, err)
@@ -113,13 +114,13 @@ func (k *Bucket) Create(ctx context.Context, key string, value []byte, opts ...O
 
 // Update writes a key that still has that revision; [ErrConflict] if not.
 func (k *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64, opts ...Option) (uint64, error) {
-	rev, err := k.write(ctx, key, value, ErrConflict, append(opts, k.expect(key, revision))...)
+	rev, err := k.write(ctx, key, value, ErrConflict, append(slices.Clip(opts), k.expect(key, revision))...)
 	return rev, k.failed("update", key, err)
 }
 
 // PutFenced writes a key under a claim; [ErrFenced] if the claim is lost.
 func (k *Bucket) PutFenced(ctx context.Context, key string, value []byte, f Fence, opts ...Option) (uint64, error) {
-	rev, err := k.write(ctx, key, value, ErrFenced, append(opts, k.expect(f.Key, f.Revision))...)
+	rev, err := k.write(ctx, key, value, ErrFenced, append(slices.Clip(opts), k.expect(f.Key, f.Revision))...)
 	return rev, k.failed("put", key, err)
 }
 
@@ -153,8 +154,15 @@ func (k *Bucket) write(ctx context.Context, key string, value []byte, refused er
 	for _, opt := range opts {
 		opt(m.Header)
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishWait)
-	defer cancel()
+	var rev uint64
+	err := k.bus.exchange(ctx, publishWait, func(ctx context.Context) (err error) {
+		rev, err = k.settle(ctx, m, refused)
+		return err
+	})
+	return rev, err
+}
+
+func (k *Bucket) settle(ctx context.Context, m *nats.Msg, refused error) (uint64, error) {
 	var last error
 	try := func() (uint64, error) {
 		ack, err := k.bus.js.PublishMsg(ctx, m, jetstream.WithExpectStream(bucketStream(k.name)))

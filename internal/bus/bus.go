@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,7 +58,7 @@ type Bus struct {
 	limits   Limits
 	routes   routes
 	faults   *faults
-	last     *atomic.Pointer[string] // why the connection was lost last
+	life     *life
 	closed   chan struct{}
 }
 
@@ -81,7 +80,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		limits:   o.Limits,
 		routes:   newRoutes(Streams()),
 		faults:   newFaults(faultMemory),
-		last:     new(atomic.Pointer[string]),
+		life:     newLife(),
 		closed:   make(chan struct{}),
 	}
 	nc, err := dial(ctx, o, b.events())
@@ -116,7 +115,7 @@ func (b *Bus) Close(ctx context.Context) error {
 // permission shows nowhere else: the call that it refuses only times out).
 func (b *Bus) Ready(ctx context.Context) error {
 	if s := b.nc.Status(); s != nats.CONNECTED {
-		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.lastLoss())
+		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.life.why())
 	}
 	if err := b.faults.current(time.Now()); err != nil {
 		return fmt.Errorf("NATS reports: %w", err)
@@ -129,13 +128,6 @@ func (b *Bus) Ready(ctx context.Context) error {
 	return nil
 }
 
-func (b *Bus) lastLoss() string {
-	if why := b.last.Load(); why != nil {
-		return ": " + *why
-	}
-	return ""
-}
-
 // events are the connection's callbacks: they log, and they remember for Ready.
 func (b *Bus) events() []nats.Option {
 	return []nats.Option{
@@ -145,12 +137,9 @@ func (b *Bus) events() []nats.Option {
 			}
 		}),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			b.life.end(err)
 			if nc.IsClosed() || nc.IsDraining() {
 				return
-			}
-			if err != nil {
-				why := err.Error()
-				b.last.Store(&why)
 			}
 			b.log.Warn("connection to NATS lost, connecting again", "error", err)
 		}),
@@ -166,7 +155,17 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, requestWait)
 }
 
-// disconnected says whether err means that the bus itself is going down.
-func disconnected(err error) bool {
-	return errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrConnectionDraining)
+// exchange is one question and its answer: it ends at the latest after wait, and at
+// once when the connection is lost, since no answer comes over another one.
+func (b *Bus) exchange(ctx context.Context, wait time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	defer context.AfterFunc(b.life.now(), func() { lose(nats.ErrDisconnected) })()
+	err := do(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), nats.ErrDisconnected) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, nats.ErrDisconnected)
+	}
+	return err
 }

@@ -146,8 +146,8 @@ func TestUnsettledComesAgain(t *testing.T) {
 	publish(t, b, callback(1))
 	_, got := consume(t, b, bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich", AckWait: 50 * time.Millisecond})
 	for want := range uint64(3) {
-		if d := receive(t, got); d.Delivered != want+1 {
-			t.Errorf("came for the %d. time, want %d.", d.Delivered, want+1)
+		if d := receive(t, got); d.Delivered != want+1 || d.Turn != want+1 {
+			t.Errorf("came for the %d. time, in turn %d, want %d.", d.Delivered, d.Turn, want+1)
 		}
 	}
 }

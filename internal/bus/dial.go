@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -168,34 +167,4 @@ func safeURL(list string) string {
 		out = append(out, scheme+"://"+rest)
 	}
 	return strings.Join(out, ",")
-}
-
-// faults remembers the last complaint of the server for a while.
-type faults struct {
-	memory time.Duration
-
-	mu   sync.Mutex
-	last error
-	at   time.Time
-}
-
-func newFaults(memory time.Duration) *faults { return &faults{memory: memory} }
-
-// add remembers err and says whether it is news.
-func (f *faults) add(err error, now time.Time) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	known := f.last != nil && f.last.Error() == err.Error() && now.Sub(f.at) < f.memory
-	f.last, f.at = err, now
-	return !known
-}
-
-// current is the last complaint if it is young enough to matter.
-func (f *faults) current(now time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.last == nil || now.Sub(f.at) >= f.memory {
-		return nil
-	}
-	return f.last
 }

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -18,7 +19,7 @@ func lock(dir string) (release func() error, err error) {
 	}
 	h, err := syscall.CreateFile(name, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil,
 		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
-	if err == syscall.Errno(32) { // ERROR_SHARING_VIOLATION
+	if errors.Is(err, syscall.Errno(32)) { // ERROR_SHARING_VIOLATION
 		return nil, fmt.Errorf("store %s is in use by another process: stop it, or use another directory", dir)
 	}
 	if err != nil {

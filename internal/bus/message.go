@@ -64,6 +64,7 @@ type Delivery struct {
 	Stored
 	Delivered uint64 // how often, this time included: 1 is the first
 	Pending   uint64 // messages that wait behind it
+	Turn      uint64 // the consumer's own count of deliveries, from 1, without gaps where none was lost on the way
 
 	msg jetstream.Msg
 }
@@ -100,6 +101,7 @@ func delivered(m jetstream.Msg) (*Delivery, error) {
 		},
 		Delivered: meta.NumDelivered,
 		Pending:   meta.NumPending,
+		Turn:      meta.Sequence.Consumer,
 		msg:       m,
 	}, nil
 }

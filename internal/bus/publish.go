@@ -35,9 +35,11 @@ func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) 
 	if m.ID != "" {
 		opts = append(opts, jetstream.WithMsgID(m.ID))
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishWait)
-	defer cancel()
-	a, err := b.js.PublishMsg(ctx, m.wire(ctx), opts...)
+	var a *jetstream.PubAck
+	err := b.exchange(ctx, publishWait, func(ctx context.Context) (err error) {
+		a, err = b.js.PublishMsg(ctx, m.wire(ctx), opts...)
+		return err
+	})
 	if err != nil {
 		return Ack{}, err
 	}

@@ -88,8 +88,9 @@ func (b *Bus) Delete(ctx context.Context, stream string, seq uint64) error {
 // Usage is how full a stream is.
 type Usage struct {
 	Messages, Bytes uint64
-	MaxBytes        int64  // -1: no limit
-	First, Last     uint64 // sequences; Last is never taken back
+	MaxBytes        int64         // -1: no limit
+	MaxAge          time.Duration // 0: no limit
+	First, Last     uint64        // sequences; Last is never taken back
 }
 
 // Usage asks the server.
@@ -102,6 +103,7 @@ func (b *Bus) Usage(ctx context.Context, stream string) (Usage, error) {
 		Messages: i.State.Msgs,
 		Bytes:    i.State.Bytes,
 		MaxBytes: i.Config.MaxBytes,
+		MaxAge:   i.Config.MaxAge,
 		First:    i.State.FirstSeq,
 		Last:     i.State.LastSeq,
 	}, nil
@@ -110,28 +112,30 @@ func (b *Bus) Usage(ctx context.Context, stream string) (Usage, error) {
 // one reads one message. A single server answers a direct read with what is
 // true; of several the leader is asked, since a replica that lags behind would
 // deny a message that was confirmed.
-func (b *Bus) one(ctx context.Context, stream string, req get) (Stored, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	if b.replicas == 1 {
-		s, err := b.direct(ctx, stream, req)
-		if !errors.Is(err, errNotDirect) {
-			return s, err
+func (b *Bus) one(ctx context.Context, stream string, req get) (s Stored, err error) {
+	err = b.exchange(ctx, requestWait, func(ctx context.Context) (err error) {
+		if b.replicas == 1 {
+			if s, err = b.direct(ctx, stream, req); !errors.Is(err, errNotDirect) {
+				return err
+			}
 		}
-	}
-	return b.leader(ctx, stream, req)
+		s, err = b.leader(ctx, stream, req)
+		return err
+	})
+	return s, err
 }
 
 // batch reads up to n messages in one exchange. more says that there are more.
 func (b *Bus) batch(ctx context.Context, stream, subject string, from uint64, n int) (out []Stored, more bool, err error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	out, more, err = b.directBatch(ctx, stream, get{Next: subject, Sequence: from, Batch: n, MaxBytes: pageBytes})
+	err = b.exchange(ctx, requestWait, func(ctx context.Context) (err error) {
+		out, more, err = b.directBatch(ctx, stream, get{Next: subject, Sequence: from, Batch: n, MaxBytes: pageBytes})
+		return err
+	})
 	if !errors.Is(err, errNotDirect) {
 		return out, more, err
 	}
 	for len(out) < n {
-		s, err := b.leader(ctx, stream, get{Next: subject, Sequence: from})
+		s, err := b.one(ctx, stream, get{Next: subject, Sequence: from})
 		if errors.Is(err, ErrNotFound) {
 			return out, false, nil
 		}

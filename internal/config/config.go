@@ -35,13 +35,13 @@ type Config struct {
 
 // NATS is the section nats.
 type NATS struct {
-	URL             string        `yaml:"url"`
-	Name            string        `yaml:"name"`
+	URL             string        `yaml:"url"`  // "" for the embedded server
+	Name            string        `yaml:"name"` // of the connections
 	CredentialsFile string        `yaml:"credentials_file"`
 	Token           Secret        `yaml:"token"`
 	TLS             TLS           `yaml:"tls"`
-	Replicas        int           `yaml:"replicas"`
-	ConnectTimeout  time.Duration `yaml:"connect_timeout"`
+	Replicas        int           `yaml:"replicas"`        // 1, 3 or 5
+	ConnectTimeout  time.Duration `yaml:"connect_timeout"` // of one attempt
 	Embedded        Embedded      `yaml:"embedded"`
 	Streams         Streams       `yaml:"streams"`
 	Buckets         Buckets       `yaml:"buckets"`
@@ -59,10 +59,10 @@ type TLS struct {
 
 // Embedded is the NATS server inside ingest. Not used where nats.url is set.
 type Embedded struct {
-	Dir       string `yaml:"dir"`
-	Port      int    `yaml:"port"`
-	TokenFile string `yaml:"token_file"`
-	MaxStore  Size   `yaml:"max_store"`
+	Dir       string `yaml:"dir"`        // the store
+	Port      int    `yaml:"port"`       // on 127.0.0.1
+	TokenFile string `yaml:"token_file"` // mode 0600, written by ingest, read by dispatcher
+	MaxStore  Size   `yaml:"max_store"`  // no less than all streams and buckets
 }
 
 // Streams holds the limits of the four streams.
@@ -71,7 +71,7 @@ type Streams struct {
 	Events          Stream        `yaml:"events"`
 	Dead            DeadStream    `yaml:"dead"`
 	Audit           Stream        `yaml:"audit"`
-	DuplicateWindow time.Duration `yaml:"duplicate_window"`
+	DuplicateWindow time.Duration `yaml:"duplicate_window"` // how long a message id is known
 }
 
 // Stream is how much a stream may hold, and for how long.
@@ -96,24 +96,24 @@ type Buckets struct {
 
 // Ingest is the section ingest.
 type Ingest struct {
-	Listen            string        `yaml:"listen"`
-	Admin             string        `yaml:"admin"`
-	MaxBody           Size          `yaml:"max_body"`
+	Listen            string        `yaml:"listen"`   // host:port of the callbacks
+	Admin             string        `yaml:"admin"`    // host:port of health and metrics
+	MaxBody           Size          `yaml:"max_body"` // of a callback
 	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
-	ReadTimeout       time.Duration `yaml:"read_timeout"`
-	WriteTimeout      time.Duration `yaml:"write_timeout"`
-	IdleTimeout       time.Duration `yaml:"idle_timeout"`
-	PublishTimeout    time.Duration `yaml:"publish_timeout"`
-	MaxInFlight       int           `yaml:"max_in_flight"`
-	MaxClockSkew      time.Duration `yaml:"max_clock_skew"`
-	RetryAfter        time.Duration `yaml:"retry_after"`
-	StopWithin        time.Duration `yaml:"stop_within"`
+	ReadTimeout       time.Duration `yaml:"read_timeout"`    // of a whole request
+	WriteTimeout      time.Duration `yaml:"write_timeout"`   // from the headers' end to the answer's
+	IdleTimeout       time.Duration `yaml:"idle_timeout"`    // of a quiet connection
+	PublishTimeout    time.Duration `yaml:"publish_timeout"` // for JetStream's acknowledgement
+	MaxInFlight       int           `yaml:"max_in_flight"`   // callbacks in hand at once
+	MaxClockSkew      time.Duration `yaml:"max_clock_skew"`  // 0: not looked at
+	RetryAfter        time.Duration `yaml:"retry_after"`     // told with a 503
+	StopWithin        time.Duration `yaml:"stop_within"`     // of a soft stop
 }
 
 // Telemetry is the section telemetry. Where traces go is said by the standard OTEL_* variables, not here.
 type Telemetry struct {
-	ServiceNamespace string `yaml:"service_namespace"`
-	LogLevel         string `yaml:"log_level"`
-	LogFormat        string `yaml:"log_format"`
-	PProf            bool   `yaml:"pprof"`
+	ServiceNamespace string `yaml:"service_namespace"` // service.namespace
+	LogLevel         string `yaml:"log_level"`         // debug, info, warn, error
+	LogFormat        string `yaml:"log_format"`        // json, text
+	PProf            bool   `yaml:"pprof"`             // /debug/pprof/ on the admin listeners
 }

@@ -11,14 +11,14 @@ import (
 
 // Dispatcher is the section dispatcher.
 type Dispatcher struct {
-	Admin       string        `yaml:"admin"`
-	Instance    string        `yaml:"instance"`
-	Concurrency int           `yaml:"concurrency"`
-	TokenKey    Secret        `yaml:"token_key"`
-	AckWait     time.Duration `yaml:"ack_wait"`
-	MaxHeld     int           `yaml:"max_held"`
-	KeepSettled time.Duration `yaml:"keep_settled"`
-	StopWithin  time.Duration `yaml:"stop_within"`
+	Admin       string        `yaml:"admin"`        // host:port of health and metrics
+	Instance    string        `yaml:"instance"`     // "": see Name
+	Concurrency int           `yaml:"concurrency"`  // orders side by side, per tenant and stage
+	TokenKey    Secret        `yaml:"token_key"`    // see Key
+	AckWait     time.Duration `yaml:"ack_wait"`     // until JetStream delivers again
+	MaxHeld     int           `yaml:"max_held"`     // messages in memory, per consumer
+	KeepSettled time.Duration `yaml:"keep_settled"` // life of a settled order's record
+	StopWithin  time.Duration `yaml:"stop_within"`  // of a soft stop
 	Ownership   Ownership     `yaml:"ownership"`
 	Calls       Calls         `yaml:"calls"`
 	Breaker     Breaker       `yaml:"breaker"`
@@ -29,48 +29,49 @@ type Dispatcher struct {
 
 // Ownership is the beat of the claims by which one replica owns a tenant.
 type Ownership struct {
-	Renew  time.Duration `yaml:"renew"`
-	Expire time.Duration `yaml:"expire"`
+	Renew  time.Duration `yaml:"renew"`  // beat
+	Expire time.Duration `yaml:"expire"` // at least three beats
 }
 
 // Calls bounds every call to a vendor.
 type Calls struct {
-	Timeout   time.Duration `yaml:"timeout"`
-	MaxWait   time.Duration `yaml:"max_wait"`
-	MaxAnswer Size          `yaml:"max_answer"`
+	Timeout     time.Duration `yaml:"timeout"`      // of one call
+	ReadTimeout time.Duration `yaml:"read_timeout"` // of one call that only reads
+	MaxWait     time.Duration `yaml:"max_wait"`     // longest pause sat out in place
+	MaxAnswer   Size          `yaml:"max_answer"`   // largest answer read
 }
 
 // Breaker is the circuit breaker that each API of each vendor account has.
 type Breaker struct {
-	Failures    int           `yaml:"failures"`
-	OpenFor     time.Duration `yaml:"open_for"`
-	ProbeDenied time.Duration `yaml:"probe_denied"`
+	Failures    int           `yaml:"failures"`     // in a row
+	OpenFor     time.Duration `yaml:"open_for"`     // before one call probes
+	ProbeDenied time.Duration `yaml:"probe_denied"` // beat of the probes after refused credentials
 }
 
 // Retries says how often and when what failed is tried again. A tenant's own section overrides it
 // setting by setting.
 type Retries struct {
-	QuickTries    int             `yaml:"quick_tries"`
-	QuickFirst    time.Duration   `yaml:"quick_first"`
-	QuickMax      time.Duration   `yaml:"quick_max"`
-	Waits         []time.Duration `yaml:"waits"`
-	JitterPercent int             `yaml:"jitter_percent"`
-	GiveUp        time.Duration   `yaml:"give_up"`
-	MissingTries  int             `yaml:"missing_tries"`
-	MissingYoung  time.Duration   `yaml:"missing_young"`
-	InternalTries int             `yaml:"internal_tries"`
+	QuickTries    int             `yaml:"quick_tries"`    // in a row, the first included
+	QuickFirst    time.Duration   `yaml:"quick_first"`    // first backoff; each doubles
+	QuickMax      time.Duration   `yaml:"quick_max"`      // longest backoff
+	Waits         []time.Duration `yaml:"waits"`          // on record; the last repeats
+	JitterPercent int             `yaml:"jitter_percent"` // of a wait, either way
+	GiveUp        time.Duration   `yaml:"give_up"`        // of waiting with the API up
+	MissingTries  int             `yaml:"missing_tries"`  // for what Weiban does not know yet
+	MissingYoung  time.Duration   `yaml:"missing_young"`  // age below which that may be
+	InternalTries int             `yaml:"internal_tries"` // after a fault of our own
 }
 
 // Doubt is how a write without a readable outcome is settled.
 type Doubt struct {
-	Looks []time.Duration `yaml:"looks"`
+	Looks []time.Duration `yaml:"looks"` // after the call's deadline
 }
 
 // Sweeps are the intervals of the background looks.
 type Sweeps struct {
-	Expiry  time.Duration `yaml:"expiry"`
-	Doubles time.Duration `yaml:"doubles"`
-	Trim    time.Duration `yaml:"trim"`
+	Expiry  time.Duration `yaml:"expiry"`  // of waiting events
+	Doubles time.Duration `yaml:"doubles"` // of records with one marker
+	Trim    time.Duration `yaml:"trim"`    // of what is done
 }
 
 // Name is the replica's name: the setting, or the host's name and the process id, cut to what a

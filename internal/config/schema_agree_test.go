@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 )
@@ -30,10 +31,11 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		tried[spec.Type+spec.shortType()] = true
 		for _, value := range pool {
 			doc := withValue(t, text, spec.Path, value)
-			_, err := load(t, doc, dir)
+			c, err := load(t, doc, dir)
 			verdict := schema.Validate(asJSON(t, doc))
 			if err == nil {
 				accepted++
+				checkPrint(t, c, dir)
 			}
 			if err == nil && verdict != nil {
 				t.Errorf("%s: %s is taken by Load and refused by the schema: %v", spec.Path, value, verdict)
@@ -48,6 +50,22 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	}
 	if schema.Validate(asJSON(t, strings.Replace(text, "listen:", "lisen:", 1))) == nil || schema.Validate(asJSON(t, strings.Replace(text, "    mapping: acme/mapping.yaml\n", "", 1))) == nil {
 		t.Error("the schema takes an unknown key, or a missing one")
+	}
+}
+
+// checkPrint prints a configuration, reads that, and compares.
+func checkPrint(t *testing.T, c *Config, dir string) {
+	t.Helper()
+	var out strings.Builder
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	again, err := load(t, out.String(), dir)
+	if err != nil {
+		t.Fatalf("what was printed is refused: %v\n%s", err, out.String())
+	}
+	if diff := cmp.Diff(c, again, equal()); diff != "" {
+		t.Errorf("what was printed says something else (-file +print):\n%s", diff)
 	}
 }
 

@@ -35,6 +35,7 @@ func TestSecretShowsItselfNowhere(t *testing.T) {
 		}
 		out.Write(b)
 	}
+	out.WriteString(s.GoString() + s.String())
 	log := slog.New(slog.NewJSONHandler(&out, nil))
 	log.Info("x", "secret", s, "nested", n, "error", fmt.Errorf("with %v", s))
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "secret", s, "nested", n)

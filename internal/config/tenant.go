@@ -3,10 +3,10 @@ package config
 // Tenant is one element of tenants: a Weiban corporation (企业) and the Kingdee account set (账套) that
 // its orders go to.
 type Tenant struct {
-	Name            string  `yaml:"name"`
-	DryRun          bool    `yaml:"dry_run"`
-	Mapping         string  `yaml:"mapping"`
-	HoldAfterLetter bool    `yaml:"hold_after_letter"`
+	Name            string  `yaml:"name"`              // of [a-z0-9-], part of every subject
+	DryRun          bool    `yaml:"dry_run"`           // everything but the write to Kingdee
+	Mapping         string  `yaml:"mapping"`           // path of the mapping file
+	HoldAfterLetter bool    `yaml:"hold_after_letter"` // an order's later events wait for a person
 	Weiban          Weiban  `yaml:"weiban"`
 	Kingdee         Kingdee `yaml:"kingdee"`
 	// Retries is complete: what the tenant does not set is dispatcher.retries.
@@ -15,48 +15,48 @@ type Tenant struct {
 
 // Weiban is a tenant's side at Weiban (微伴助手).
 type Weiban struct {
-	BaseURL   string        `yaml:"base_url"`
-	CorpID    string        `yaml:"corp_id"`
-	Secret    Secret        `yaml:"secret"`
-	Callbacks []CallbackKey `yaml:"callbacks"`
-	Receivers []string      `yaml:"receivers"`
-	PerMinute int           `yaml:"per_minute"`
-	InFlight  int           `yaml:"in_flight"`
+	BaseURL   string        `yaml:"base_url"`   // without a slash at its end
+	CorpID    string        `yaml:"corp_id"`    // 企业 ID
+	Secret    Secret        `yaml:"secret"`     // of the OpenAPI
+	Callbacks []CallbackKey `yaml:"callbacks"`  // at least one
+	Receivers []string      `yaml:"receivers"`  // at least the corp id
+	PerMinute int           `yaml:"per_minute"` // pace
+	InFlight  int           `yaml:"in_flight"`  // calls in progress
 }
 
 // CallbackKey is one pair of the message subscription (消息订阅) in Weiban's console. Several are
 // accepted at once, so that keys can rotate.
 type CallbackKey struct {
 	Token          Secret `yaml:"token"`
-	EncodingAESKey Secret `yaml:"encoding_aes_key"`
+	EncodingAESKey Secret `yaml:"encoding_aes_key"` // 43 letters and digits
 }
 
 // Kingdee is a tenant's side at Kingdee (金蝶云·星辰). Exactly one of App and Static is set.
 type Kingdee struct {
-	BaseURL      string         `yaml:"base_url"`
-	AccountID    string         `yaml:"account_id"`
-	UserID       string         `yaml:"user_id"`
-	AuthorityKey string         `yaml:"authority_key"`
-	AuthorityIV  string         `yaml:"authority_iv"`
+	BaseURL      string         `yaml:"base_url"`      // without a slash at its end
+	AccountID    string         `yaml:"account_id"`    // 账套, accountId
+	UserID       string         `yaml:"user_id"`       // Appuserid; "": the token's own
+	AuthorityKey string         `yaml:"authority_key"` // 16 bytes, published by the vendor
+	AuthorityIV  string         `yaml:"authority_iv"`  // likewise
 	App          *KingdeeApp    `yaml:"app"`
 	Static       *KingdeeStatic `yaml:"static"`
-	PerMinute    int            `yaml:"per_minute"`
-	InFlight     int            `yaml:"in_flight"`
-	SendPaging   bool           `yaml:"send_paging"`
-	Marker       bool           `yaml:"marker"`
-	CheckStatus  bool           `yaml:"check_status"`
+	PerMinute    int            `yaml:"per_minute"`   // pace
+	InFlight     int            `yaml:"in_flight"`    // calls in progress
+	SendPaging   bool           `yaml:"send_paging"`  // pageindex and pagesize with handle-order
+	Marker       bool           `yaml:"marker"`       // at the end of clsmid
+	CheckStatus  bool           `yaml:"check_status"` // read the bill before the call
 }
 
 // KingdeeApp is an app of Kingdee's open platform; its tokens are fetched and renewed.
 type KingdeeApp struct {
-	ClientID        string `yaml:"client_id"`
+	ClientID        string `yaml:"client_id"` // client_id
 	ClientSecret    Secret `yaml:"client_secret"`
-	OuterInstanceID string `yaml:"outer_instance_id"`
+	OuterInstanceID string `yaml:"outer_instance_id"` // outerInstanceId
 }
 
 // KingdeeStatic is a token that the tenant brings along; it is never renewed.
 type KingdeeStatic struct {
 	AccessToken Secret `yaml:"access_token"`
-	GroupName   string `yaml:"group_name"`
-	Domain      string `yaml:"domain"`
+	GroupName   string `yaml:"group_name"` // groupName
+	Domain      string `yaml:"domain"`     // X-GW-Router-Addr
 }

@@ -114,7 +114,11 @@ func (l *Line) exchange(ctx context.Context, ln *lane, c Call, s *sight) (Answer
 func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *events.Failure) {
 	callCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(l.o.Timeout, func() { cancel(errTimeout) })
+	bound := l.o.ReadTimeout
+	if c.Write {
+		bound = l.o.Timeout
+	}
+	timer := time.AfterFunc(bound, func() { cancel(errTimeout) })
 	defer timer.Stop()
 
 	fl := &flight{before: func() error { return l.o.Before(ctx) }}
@@ -125,7 +129,7 @@ func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *ev
 		callCtx = context.WithValue(callCtx, flightKey{}, fl)
 	}
 	callCtx = httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		timer.Reset(l.o.Timeout)
+		timer.Reset(bound)
 		fl.boarded()
 	}})
 	resp, err := rt.RoundTrip(req.WithContext(callCtx))

@@ -16,16 +16,17 @@ import (
 // LineOptions says whose line it is and what the vendor allows. Every zero value
 // is a sound default; only Vendor must be given.
 type LineOptions struct {
-	Vendor   string                // "weiban" or "kingdee"
-	Tenant   string                // for spans only
-	HTTP     *http.Client          // only its Transport is used; nil = a sound one
-	InFlight int                   // calls in progress over all APIs; default 4
-	Shares   map[string]int        // of InFlight, how many the calls of one Call.Share may hold
-	Rate     func(api string) Rate // nil = not paced
-	Timeout  time.Duration         // of one call, from first byte out to last byte in; default 30 s. Dialling has as long again at most
-	MaxBody  int64                 // bytes of an answer; default 4 MiB
-	MaxWait  time.Duration         // the longest pause that Do sits out itself; default 5 s, negative = none
-	Breaker  BreakerSettings       // there is one breaker an API
+	Vendor      string                // "weiban" or "kingdee"
+	Tenant      string                // for spans only
+	HTTP        *http.Client          // only its Transport is used; nil = a sound one
+	InFlight    int                   // calls in progress over all APIs; default 4
+	Shares      map[string]int        // of InFlight, how many the calls of one Call.Share may hold
+	Rate        func(api string) Rate // nil = not paced
+	Timeout     time.Duration         // of one call, from first byte out to last byte in; default 30 s. Dialling has as long again at most
+	ReadTimeout time.Duration         // likewise of a call that only reads; default Timeout
+	MaxBody     int64                 // bytes of an answer; default 4 MiB
+	MaxWait     time.Duration         // the longest pause that Do sits out itself; default 5 s, negative = none
+	Breaker     BreakerSettings       // there is one breaker an API
 
 	// Before is asked right before a call starts, and for a write once more on the
 	// connection, right before the first byte of the request. Its error keeps the
@@ -128,6 +129,9 @@ func (o LineOptions) withDefaults() LineOptions {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
+	}
+	if o.ReadTimeout <= 0 {
+		o.ReadTimeout = o.Timeout
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = 4 << 20

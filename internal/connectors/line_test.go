@@ -62,7 +62,7 @@ func TestPace(t *testing.T) {
 			for _, rest := range rests {
 				// Every part is another process that takes over at once.
 				p := newPool(Rate{PerMinute: perMinute, Burst: burst})
-				time.Sleep(time.Duration(rest) * time.Second)
+				<-time.After(time.Duration(rest) * time.Second)
 				for range perMinute {
 					if f := p.pace(context.Background()); f != nil {
 						rt.Fatal(f)
@@ -160,7 +160,7 @@ func TestPause(t *testing.T) {
 		l := NewLine(LineOptions{Vendor: "weiban", InFlight: 1, HTTP: client(func(r *http.Request) (*http.Response, error) {
 			calls++
 			if calls == 1 {
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				r := answer(429, "")
 				r.Header.Set("Retry-After", "60")
 				return r, nil
@@ -184,7 +184,7 @@ func TestPause(t *testing.T) {
 		if _, err := l.Do(t.Context(), read("other")); err != nil {
 			t.Errorf("another api: %v", err)
 		}
-		time.Sleep(57 * time.Second)
+		<-time.After(57 * time.Second)
 		if got, want := time.Until(l.State("detail").PausedUntil), 3*time.Second; got != want {
 			t.Errorf("paused for another %v, want %v", got, want)
 		}
@@ -242,11 +242,11 @@ func TestBreaker(t *testing.T) {
 				if !errors.Is(err, ErrOpen) || f.Kind != events.Unavailable || calls != 3 {
 					t.Errorf("an open breaker let %d calls through: %v", calls, err)
 				}
-				time.Sleep(f.Wait)
+				<-time.After(f.Wait)
 				if _, err := l.Do(t.Context(), c); errors.Is(err, ErrOpen) || calls != 4 {
 					t.Errorf("no probe after the wait: %v", err)
 				}
-				time.Sleep(21 * time.Second)
+				<-time.After(21 * time.Second)
 				verdict = nil
 				if _, err := l.Do(t.Context(), c); err != nil || l.State("x").Breaker != "closed" {
 					t.Errorf("after a good probe: %v, %s", err, l.State("x").Breaker)
@@ -292,7 +292,7 @@ func TestEnds(t *testing.T) {
 				ctx, cancel := tc.ctx(t.Context())
 				defer cancel()
 				if tc.name == "cancelled before" {
-					time.Sleep(time.Millisecond)
+					<-time.After(time.Millisecond)
 				}
 				l := NewLine(LineOptions{Vendor: "v", HTTP: client(tc.trip), Breaker: BreakerSettings{Failures: 1}})
 				_, err := l.Do(ctx, Call{API: "x", Request: get, Write: tc.write})

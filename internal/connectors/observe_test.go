@@ -48,7 +48,7 @@ func TestWhatIsSeen(t *testing.T) {
 	}
 	seen := make(map[string]string)
 	for _, a := range second.Attributes {
-		seen[string(a.Key)] = a.Value.Emit()
+		seen[string(a.Key)] = a.Value.String()
 	}
 	delete(seen, "bridge.waited_ms")
 	want := map[string]string{
@@ -101,7 +101,7 @@ func metrics(t *testing.T, r sdkmetric.Reader) map[string]int64 {
 
 func labelled(name string, labels attribute.Set) string {
 	for _, kv := range labels.ToSlice() {
-		name += " " + string(kv.Key) + "=" + kv.Value.Emit()
+		name += " " + string(kv.Key) + "=" + kv.Value.String()
 	}
 	return name
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,6 +52,13 @@ func (i *issuer) fetch(ctx context.Context) (string, time.Time, error) {
 	return fmt.Sprint("token-", n), time.Now().Add(i.life), nil
 }
 
+// count is how often a credential was asked for.
+func (i *issuer) count() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.calls)
+}
+
 // processes are n Shareds over one vault, as if each ran in a process of its own.
 func processes(n int, v Vault, i *issuer, change func(*SharedOptions[string])) []*Shared[string] {
 	o := SharedOptions[string]{Name: "kingdee.1", API: "kingdee token", Vault: v, Fetch: i.fetch, Early: 10 * time.Minute}
@@ -95,27 +101,29 @@ func TestSharedLife(t *testing.T) {
 		step := func(what string, fetches int, want string, f func(*Shared[string]) (string, error)) {
 			t.Helper()
 			got, err := all(ps, f)
-			if err != nil || !slices.Equal(got, []string{want}) || len(is.calls) != fetches {
-				t.Fatalf("%s: %v, %v after %d fetches, want %s after %d", what, got, err, len(is.calls), want, fetches)
+			if err != nil || !slices.Equal(got, []string{want}) || is.count() != fetches {
+				t.Fatalf("%s: %v, %v after %d fetches, want %s after %d", what, got, err, is.count(), want, fetches)
 			}
 		}
 		step("first use", 1, "token-1", get)
-		time.Sleep(111 * time.Minute)
+		<-time.After(111 * time.Minute)
 		begun := time.Now()
 		step("nearly over", 1, "token-1", get)
 		if time.Since(begun) != 0 {
 			t.Errorf("callers waited %v for an early refresh", time.Since(begun))
 		}
-		time.Sleep(3 * time.Second)
+		<-time.After(3 * time.Second)
 		step("refreshed behind their backs", 2, "token-2", get)
 		step("refused", 3, "token-3", func(p *Shared[string]) (string, error) { return p.Renew(t.Context(), "token-2") })
 		step("refused, told late", 3, "token-3", func(p *Shared[string]) (string, error) { return p.Renew(t.Context(), "token-1") })
-		time.Sleep(3 * time.Hour)
+		<-time.After(3 * time.Hour)
 		step("long over", 4, "token-4", get)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
+		is.mu.Lock()
 		is.again = true // from here on the vendor gives token-1
+		is.mu.Unlock()
 		step("refused once more", 5, "token-1", func(p *Shared[string]) (string, error) { return p.Renew(t.Context(), "token-4") })
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		if got, err := ps[0].Renew(t.Context(), "token-1"); err != nil || got != "token-1" {
 			t.Errorf("the vendor insists on the same: %q, %v", got, err)
 		}
@@ -137,7 +145,7 @@ func TestSharedBudget(t *testing.T) {
 			})
 			var wg sync.WaitGroup
 			for n, ms := range steps {
-				time.Sleep(time.Duration(ms) * time.Millisecond)
+				<-time.After(time.Duration(ms) * time.Millisecond)
 				is.mu.Lock()
 				is.takes = time.Duration(takes[n]) * time.Millisecond
 				is.fail = nil
@@ -169,7 +177,7 @@ func TestSharedBudget(t *testing.T) {
 				rt.Fatalf("%d fetches in 60 s, %d allowed: %v", n, perMinute, is.calls)
 			}
 		}
-		if len(is.calls) == 0 {
+		if is.count() == 0 {
 			rt.Fatal("nothing was fetched: the test says nothing")
 		}
 	})
@@ -190,8 +198,8 @@ func TestSharedLeases(t *testing.T) {
 		}
 		begun := time.Now()
 		got, err := all(ps, func(p *Shared[string]) (string, error) { return p.Get(t.Context()) })
-		if took := time.Since(begun).Round(time.Second); err != nil || took != 20*time.Second || len(is.calls) != 1 {
-			t.Errorf("after a dead holder: %v, %v in %v with %d fetches", got, err, took, len(is.calls))
+		if took := time.Since(begun).Round(time.Second); err != nil || took != 20*time.Second || is.count() != 1 {
+			t.Errorf("after a dead holder: %v, %v in %v with %d fetches", got, err, took, is.count())
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -201,7 +209,7 @@ func TestSharedLeases(t *testing.T) {
 		v := MemoryVault()
 		slow := processes(1, v, is, func(o *SharedOptions[string]) {
 			o.Fetch = func(context.Context) (string, time.Time, error) {
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				return "stale", time.Now().Add(time.Hour), nil
 			}
 		})[0]
@@ -214,6 +222,66 @@ func TestSharedLeases(t *testing.T) {
 				}
 			})
 			synctest.Wait()
+		}
+		wg.Wait()
+	})
+}
+
+// TestSharedDeadHolderCounts: nobody knows when a process that died under its lease
+// asked the vendor, so its fetch counts as made at the lease's end.
+func TestSharedDeadHolderCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := MemoryVault()
+		is := &issuer{life: time.Hour}
+		p := processes(1, v, is, func(o *SharedOptions[string]) { o.PerMinute = 1 })[0]
+		var e entry
+		e.lease("a process that died", time.Now().Add(20*time.Second))
+		b, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Save(t.Context(), "kingdee.1", b, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Get(t.Context())
+		f := events.FailureOf(err)
+		if f == nil || f.Kind != events.Throttled || f.Wait != time.Minute {
+			t.Fatalf("after the lease: %+v", f)
+		}
+		<-time.After(f.Wait)
+		if got, err := p.Get(t.Context()); err != nil || got != "token-1" {
+			t.Errorf("after the wait that it named: %q, %v", got, err)
+		}
+	})
+}
+
+// slowVault takes a second to load.
+type slowVault struct{ Vault }
+
+func (s slowVault) Load(ctx context.Context, name string) ([]byte, uint64, error) {
+	<-time.After(time.Second)
+	return s.Vault.Load(ctx, name)
+}
+
+// TestSharedRefusedWhileAdopting: a caller whose credential was refused joins a
+// flight that is just adopting that very one. It gets another all the same.
+func TestSharedRefusedWhileAdopting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := MemoryVault()
+		is := &issuer{life: time.Hour}
+		if _, err := processes(1, v, is, nil)[0].Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p := processes(1, slowVault{v}, is, nil)[0]
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if got, err := p.Get(t.Context()); err != nil || got != "token-1" {
+				t.Errorf("the one that adopts: %q, %v", got, err)
+			}
+		})
+		synctest.Wait()
+		if got, err := p.Renew(t.Context(), "token-1"); err != nil || got != "token-2" {
+			t.Errorf("the one that was refused: %q, %v", got, err)
 		}
 		wg.Wait()
 	})
@@ -315,79 +383,10 @@ func TestSharedEarlyRefreshFails(t *testing.T) {
 			is.mu.Lock()
 			is.fail = errors.New("down")
 			is.mu.Unlock()
-			time.Sleep(10*time.Second - time.Millisecond)
+			<-time.After(10*time.Second - time.Millisecond)
 		}
-		if n := len(is.calls); n < 8 || n > 12 {
+		if n := is.count(); n < 8 || n > 12 {
 			t.Errorf("%d fetches in the last ten minutes, want one a minute", n-1)
 		}
 	})
-}
-
-// TestVaults: both vaults compare and set, and name what is wrong.
-func TestVaults(t *testing.T) {
-	key := []byte(strings.Repeat("k", 32))
-	inner := MemoryVault()
-	sealed, err := Sealed(inner, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, v := range map[string]Vault{"memory": MemoryVault(), "sealed": sealed} {
-		ctx := t.Context()
-		if _, _, err := v.Load(ctx, "a"); !errors.Is(err, ErrNoEntry) {
-			t.Errorf("%s: load of nothing: %v", name, err)
-		}
-		if _, err := v.Save(ctx, "a", []byte("sesame"), 3); !errors.Is(err, ErrRace) {
-			t.Errorf("%s: save over nothing: %v", name, err)
-		}
-		r, err := v.Save(ctx, "a", []byte("sesame"), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := v.Save(ctx, "a", []byte("other"), 0); !errors.Is(err, ErrRace) {
-			t.Errorf("%s: second create: %v", name, err)
-		}
-		got, r2, err := v.Load(ctx, "a")
-		if err != nil || string(got) != "sesame" || r != r2 {
-			t.Errorf("%s: load: %q at %d, %v", name, got, r2, err)
-		}
-	}
-	b, r, err := inner.Load(t.Context(), "a")
-	if err != nil || strings.Contains(string(b), "sesame") {
-		t.Errorf("the sealed entry is %q, %v", b, err)
-	}
-	for n := range len(b) {
-		broken := append([]byte(nil), b...)
-		broken[n] ^= 1
-		if r, err = inner.Save(t.Context(), "a", broken, r); err != nil {
-			t.Fatal(err)
-		}
-		if _, got, err := sealed.Load(t.Context(), "a"); !errors.Is(err, ErrSealed) || got != r {
-			t.Fatalf("with byte %d changed: revision %d, %v", n, got, err)
-		}
-	}
-	if _, err := inner.Save(t.Context(), "b", b, 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := sealed.Load(t.Context(), "b"); !errors.Is(err, ErrSealed) {
-		t.Errorf("an entry under another name: %v", err)
-	}
-	if _, err := Sealed(inner, key[:16]); err == nil {
-		t.Error("a short key was taken")
-	}
-}
-
-// TestSharedOverSealed: an entry that was sealed with another key is replaced.
-func TestSharedOverSealed(t *testing.T) {
-	inner := MemoryVault()
-	for n, char := range []string{"a", "b"} {
-		v, err := Sealed(inner, []byte(strings.Repeat(char, 32)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		is := &issuer{life: time.Hour}
-		p := processes(1, v, is, nil)[0]
-		if got, err := p.Get(t.Context()); err != nil || got != "token-1" || len(is.calls) != 1 {
-			t.Errorf("key %d: %q, %v after %d fetches", n, got, err, len(is.calls))
-		}
-	}
 }

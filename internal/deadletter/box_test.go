@@ -22,7 +22,7 @@ func letter(n int, kind events.Kind) deadletter.Letter {
 		DiedAt: time.Unix(1640244967, 0).UTC(), Stream: "EVENTS", Sequence: uint64(n), Callback: 1,
 	}
 	l.Fill(&events.Failure{Kind: kind, Reason: "table staff has no 李阳", Rule: "close", Field: "handlemanid", Word: "李阳"})
-	l.ID = deadletter.LetterID(l.Tenant, l.EventID, l.Stage, l.Replay)
+	l.ID = l.Tenant + "/" + l.EventID + "~handle~0"
 	return l
 }
 

@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"gongdan-bridge/internal/events"
@@ -47,7 +46,8 @@ type Letter struct {
 	Word     string       `json:"word,omitempty"` // the word that no table knows
 	Mapping  string       `json:"mapping,omitempty"`
 	Tries    int          `json:"tries"`
-	Replay   int          `json:"replay"` // how often it had been replayed before
+	Replay   int          `json:"replay"`            // how often it had been replayed before
+	Waiting  bool         `json:"waiting,omitempty"` // the order itself waits for a person's word
 	DiedAt   time.Time    `json:"died_at"`
 	Stream   string       `json:"stream"`   // where the message lay
 	Sequence uint64       `json:"sequence"` // its sequence there
@@ -62,12 +62,6 @@ type Letter struct {
 	Event   json.RawMessage `json:"event"` // the CloudEvent that the stage was given, verbatim
 }
 
-// LetterID names the letter that an event leaves at a stage; replay is the
-// number of the replay that it belongs to.
-func LetterID(tenant, eventID string, s events.Stage, replay int) string {
-	return tenant + "/" + eventID + "~" + string(s) + "~" + strconv.Itoa(replay)
-}
-
 // Fill takes what a failure says into the letter.
 func (l *Letter) Fill(f *events.Failure) {
 	l.Kind, l.Shelf, l.Reason = f.Kind, f.Kind.Shelf(), f.Reason
@@ -77,9 +71,6 @@ func (l *Letter) Fill(f *events.Failure) {
 	l.API, l.Code, l.Status = f.API, f.Code, f.Status
 	l.Rule, l.Field, l.Expr, l.Word = f.Rule, f.Field, f.Expr, f.Word
 }
-
-// Ref is how an outcome event names the letter.
-func (l *Letter) Ref() *events.LetterRef { return &events.LetterRef{ID: l.ID, Kind: l.Kind} }
 
 // Subject is where the letter is published.
 func (l *Letter) Subject() string {

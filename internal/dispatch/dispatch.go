@@ -1,11 +1,13 @@
-// Package dispatch runs the dispatcher's two stages: enrich, which reads an
-// event's detail from Weiban, and handle, which turns the enriched event into
-// Kingdee's handle-order. What cannot be done becomes a dead letter; how an
-// event ended is announced.
+// Package dispatch runs the tenants that this process owns: of each, the stage
+// enrich, which reads an event's detail from Weiban, and the stage handle, which
+// turns the enriched event into Kingdee's handle-order.
 //
-// Each stage reads its own durable consumers, one a noun and tenant, and calls
-// one vendor only. Of one order it does one event at a time, in order. Package
-// app runs it; it makes no decision about HTTP, tokens or mappings.
+// It decides nothing about an order: package ledger does, and dispatch carries
+// out what it answers. Nor does it decide who owns a tenant: package ownership
+// does. Everything of one order passes through one actor, a step at a time, and
+// every record is written under the owner's claim. Package app runs it; the
+// subcommands read what it keeps through the functions of this package, and act
+// through the owner, by request and reply.
 package dispatch
 
 import (
@@ -13,107 +15,176 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/ownership"
 )
 
-// Tenant is one customer: its two vendors' clients and its mapping.
+// Tenant is one customer: its two vendors' clients, its mapping, its settings.
 type Tenant struct {
 	Name    string
 	Account string // Kingdee's account set id, the source of outcome events
-	DryRun  bool   // everything but the write to Kingdee
-	Marker  bool   // write our marker at the end of clsmid
-	Weiban  *weiban.Client
-	Kingdee *kingdee.Client
+	Ledger  ledger.Settings
+	Quick   Quick
 	Mapping *mapping.Mapping
+
+	Weiban      *weiban.Client
+	Kingdee     *kingdee.Client
+	WeibanLine  *connectors.Line // the lines of the two clients: their state pauses stages
+	KingdeeLine *connectors.Line
+	Guard       *Guard // asked by both lines before anything is sent
+}
+
+// Guard keeps a tenant's lines closed unless this process owns the tenant.
+type Guard struct {
+	tenure atomic.Pointer[ownership.Tenure]
+}
+
+// Check is for [connectors.LineOptions].Before.
+func (g *Guard) Check(ctx context.Context) error {
+	t := g.tenure.Load()
+	if t == nil {
+		return ownership.ErrLost
+	}
+	return t.Check(ctx)
 }
 
 // Options are the dispatcher's settings; those with a default may be zero.
 type Options struct {
-	Bus         *bus.Bus
-	Events      *events.Codec
-	Letters     *deadletter.Box
-	Tenants     []Tenant
-	Concurrency int           // orders at once per stage and tenant, default 4
-	MaxHeld     int           // messages held in memory per consumer, default 256
-	AckWait     time.Duration // until an unacknowledged message comes again, default 60 s
-	Quick       Quick
-	Logger      *slog.Logger
-	Tracer      trace.TracerProvider
-	Meter       metric.MeterProvider
+	Instance  string
+	Bus       *bus.Bus
+	Events    *events.Codec
+	Letters   *deadletter.Box
+	Tenants   []Tenant
+	Ownership ownership.Settings
+
+	Concurrency int           // orders in hand per stage, noun and tenant; default 8
+	MaxHeld     int           // messages held in memory per consumer; default 256
+	AckWait     time.Duration // until an unacknowledged message comes again; default 60 s
+	KeepSettled time.Duration // how long a settled record lives; default 400 days
+	Beat        time.Duration // between two looks at the vendors' breakers and pauses; default 500 ms
+	ProbeDenied time.Duration // after refused credentials; default 5 min
+	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
+	Trim        time.Duration // between two looks at the streams' room; default 1 min
+
+	Logger *slog.Logger
+	Tracer trace.TracerProvider
+	Meter  metric.MeterProvider
 }
 
-// Dispatcher is the running stages of all tenants.
+func (o *Options) complete() error {
+	if o.Bus == nil || o.Events == nil || o.Letters == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
+		return errors.New("dispatch: bus, events, letters, logger, tracer and meter are needed")
+	}
+	o.Concurrency = orDefault(o.Concurrency, 8)
+	o.MaxHeld = orDefault(o.MaxHeld, 256)
+	o.AckWait = orDefault(o.AckWait, time.Minute)
+	o.KeepSettled = orDefault(o.KeepSettled, 400*24*time.Hour)
+	o.Beat = orDefault(o.Beat, 500*time.Millisecond)
+	o.ProbeDenied = orDefault(o.ProbeDenied, 5*time.Minute)
+	o.Expiry = orDefault(o.Expiry, 10*time.Minute)
+	o.Trim = orDefault(o.Trim, time.Minute)
+	for _, t := range o.Tenants {
+		if err := t.Ledger.Check(); err != nil {
+			return fmt.Errorf("tenant %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Dispatcher is one replica.
 type Dispatcher struct {
 	o      Options
 	tracer trace.Tracer
 	meters meters
-	rooms  []*room
+	runner *ownership.Runner
+	state  *bus.Bucket
+
+	mu     sync.Mutex
+	owners map[string]*owner
 }
 
 // New checks the options.
 func New(o Options) (*Dispatcher, error) {
-	if o.Bus == nil || o.Events == nil || o.Letters == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
-		return nil, errors.New("dispatch: bus, events, letters, logger, tracer and meter are needed")
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
-	if o.Concurrency <= 0 {
-		o.Concurrency = 4
-	}
-	if o.MaxHeld <= 0 {
-		o.MaxHeld = 256
-	}
-	if o.AckWait <= 0 {
-		o.AckWait = time.Minute
-	}
-	o.Quick = o.Quick.orDefault()
 	m, err := newMeters(o.Meter)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{o: o, tracer: o.Tracer.Tracer("gongdan-bridge/internal/dispatch"), meters: m}
-	for _, t := range o.Tenants {
-		for _, n := range []events.Noun{events.WorkOrder, events.Opportunity} {
-			d.rooms = append(d.rooms,
-				d.room(t, events.Enrich, n, enricher{d: d, t: t}),
-				d.room(t, events.Handle, n, handler{d: d, t: t}))
-		}
+	d := &Dispatcher{
+		o: o, tracer: o.Tracer.Tracer("gongdan-bridge/internal/dispatch"), meters: m,
+		state: o.Bus.Bucket("STATE"), owners: map[string]*owner{},
 	}
-	return d, nil
+	names := make([]string, len(o.Tenants))
+	for i, t := range o.Tenants {
+		names[i] = t.Name
+	}
+	d.runner, err = ownership.NewRunner(ownership.Options{
+		Instance: o.Instance, Tenants: names, Store: d.state, Settings: o.Ownership, Logger: o.Logger,
+	})
+	return d, err
 }
 
-// Run works until ctx ends, or until a consumer is lost. It then takes nothing
-// new and finishes the calls in hand; hard ends those, too.
-func (d *Dispatcher) Run(ctx, hard context.Context) error {
-	lost := make(chan error, len(d.rooms))
-	started := 0
-	var err error
-	for _, r := range d.rooms {
-		if err = r.open(ctx, hard, lost); err != nil {
-			break
-		}
-		started++
+// Run owns tenants until ctx ends, then stops them softly, within the bounds of
+// the ownership settings, and hands them over.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.String("instance", d.o.Instance), slog.Int("tenants", len(d.o.Tenants)))
+	return d.runner.Run(ctx, d.start)
+}
+
+// start takes a tenant up under a tenure.
+func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
+	i := slices.IndexFunc(d.o.Tenants, func(x Tenant) bool { return x.Name == t.Tenant })
+	if i < 0 {
+		return nil, fmt.Errorf("tenant %s is not configured here", t.Tenant)
 	}
-	if err == nil {
-		d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)), slog.Int("consumers", started))
-		select {
-		case <-ctx.Done():
-		case err = <-lost:
-		}
+	o := d.owner(d.o.Tenants[i], t)
+	if err := o.open(); err != nil {
+		o.cut()
+		return nil, err
 	}
-	for _, r := range d.rooms[:started] {
-		err = errors.Join(err, r.close(hard))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.owners[t.Tenant] = o
+	return func(ctx context.Context) error {
+		err := o.close(ctx)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.owners, t.Tenant)
+		return err
+	}, nil
+}
+
+// Ready says why a stage of an owned tenant does not work now; nil if all do.
+func (d *Dispatcher) Ready(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all error
+	for _, o := range d.owners {
+		all = errors.Join(all, o.gates.why())
 	}
-	if err != nil {
-		return fmt.Errorf("dispatch: %w", err)
-	}
-	return nil
+	return all
 }

@@ -3,18 +3,14 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
-	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
 )
-
-// enricher is the stage that reads an event's detail from Weiban and publishes
-// both together.
-type enricher struct {
-	d *Dispatcher
-	t Tenant
-}
 
 // detail is what either detail call gives, as far as the stage needs it.
 type detail struct {
@@ -24,44 +20,150 @@ type detail struct {
 	updated time.Time
 }
 
-func (s enricher) work(ctx context.Context, j job) (verdict, error) {
-	n, err := weiban.ParseNotice(j.event.Data())
-	if err != nil {
-		return verdict{failure: &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}}, nil
+// errLost says that the ledger asked for a message that is not in hand: only a
+// fault of ours can do that.
+var errLost = &events.Failure{Kind: events.Internal, Reason: "the message is not in hand"}
+
+// fetch reads the detail. One that was read after the message had come serves
+// it, too: several events that waited for one detail cost one call.
+func (a *actor) fetch(act ledger.Fetch) error {
+	h := &a.hands[0]
+	m := h.find(act.Seq)
+	if m == nil {
+		return errLost
 	}
+	ctx := a.work(events.Enrich, m)
+	known, top := h.detail, h.top
+	if known != nil && m.Seq > h.seen {
+		known = nil
+	}
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		d, f := known, m.fault
+		if d == nil && f == nil {
+			d, f = a.readDetail(ctx, m)
+		}
+		var out *bus.Message
+		if f == nil {
+			out, f = a.enriched(m, *d)
+		}
+		return ledger.Fetched{Failure: f}, func() {
+			if f == nil {
+				h.out = out
+				if known == nil {
+					h.detail, h.seen = d, top
+				}
+			}
+			h.fact.of(f)
+		}
+	})
+	return nil
+}
+
+func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Failure) {
 	var d detail
-	tries, err := s.d.o.Quick.do(ctx, func(ctx context.Context) (err error) {
-		d, err = s.fetch(ctx, n)
+	f := a.quick(ctx, a.o.gates.detail[a.key.noun], func(ctx context.Context) error {
+		if m.notice.Noun == events.Opportunity {
+			x, err := a.o.t.Weiban.Opportunity(ctx, m.notice.Ref())
+			d = detail{string(x.Value.ID), x.Raw, x.FetchedAt, x.UpdatedAt}
+			return err
+		}
+		x, err := a.o.t.Weiban.WorkOrder(ctx, m.notice.Key)
+		d = detail{m.notice.Key, x.Raw, x.FetchedAt, x.UpdatedAt}
 		return err
 	})
-	if err != nil {
-		return verdict{tries: tries, failure: events.FailureOf(err)}, nil
+	if f != nil {
+		return nil, f
 	}
-	data := events.Enriched{Callback: j.event.Data(), FetchedAt: d.fetched.UTC()}
+	return &d, nil
+}
+
+// enriched is the enriched event, ready to be published.
+func (a *actor) enriched(m *message, d detail) (*bus.Message, *events.Failure) {
+	data := events.Enriched{Callback: m.event.Data(), FetchedAt: d.fetched.UTC()}
 	if !d.updated.IsZero() {
 		data.UpdatedAt = &d.updated
 	}
-	if n.Noun == events.Opportunity {
+	if m.notice.Noun == events.Opportunity {
 		data.Opportunity = d.raw
 	} else {
 		data.WorkOrder = d.raw
 	}
-	position := events.Position(n.CreateTime, j.callback)
-	ev, err := events.NewEnriched(j.event, n.Noun, d.key, j.replay, position, data)
+	ev, err := events.NewEnriched(m.event, m.notice.Noun, d.key, m.Replay, m.Position, data)
+	var raw []byte
+	if err == nil {
+		raw, err = a.o.d.o.Events.Encode(ev)
+	}
 	if err != nil {
-		return verdict{tries: tries, failure: &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}}, nil
+		return nil, &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 	}
-	if err := s.d.publish(ctx, events.EnrichedSubject(s.t.Name, n.Noun, n.Status, d.key), s.t.Name, ev); err != nil {
-		return verdict{tries: tries}, err
+	out := &bus.Message{
+		Subject: events.EnrichedSubject(a.o.t.Name, m.notice.Noun, m.notice.Status, d.key),
+		ID:      events.MessageID(a.o.t.Name, ev.ID(), 0), ContentType: events.ContentType, Data: raw,
 	}
-	return verdict{tries: tries, outcome: "enriched"}, nil
+	if m.Forced != "" {
+		out.Header = forced(m.Forced)
+	}
+	return out, nil
 }
 
-func (s enricher) fetch(ctx context.Context, n weiban.Notice) (detail, error) {
-	if n.Noun == events.Opportunity {
-		d, err := s.t.Weiban.Opportunity(ctx, n.Ref())
-		return detail{string(d.Value.ID), d.Raw, d.FetchedAt, d.UpdatedAt}, err
+// quick makes the quick tries of an act that had no effect, and tells the gate
+// what came of them. A panic is a fault of ours, like any other.
+func (a *actor) quick(ctx context.Context, g *gate, op func(context.Context) error) *events.Failure {
+	ctx, cancel := a.o.tenure.CallContext(ctx)
+	defer cancel()
+	err := a.o.quiet(ctx)
+	if err == nil {
+		_, err = a.o.t.Quick.do(ctx, safely(op))
 	}
-	d, err := s.t.Weiban.WorkOrder(ctx, n.Key)
-	return detail{n.Key, d.Raw, d.FetchedAt, d.UpdatedAt}, err
+	f := events.FailureOf(err)
+	switch {
+	case f == nil:
+		g.allow()
+		return nil
+	case errors.Is(err, connectors.ErrOpen) || errors.Is(err, connectors.ErrPaused):
+		// Nothing was sent: the API is known to be down, so no try is spent.
+		c := *f
+		c.Kind = events.Throttled
+		f = &c
+	case f.Kind == events.Denied:
+		g.deny(time.Now().Add(a.o.d.o.ProbeDenied))
+	case ctx.Err() != nil && f.Kind != events.Uncertain:
+		c := *f
+		c.Kind = events.Interrupted
+		f = &c
+	}
+	g.look(time.Now())
+	return f
+}
+
+// quiet waits until no call of an owner before can be running.
+func (o *owner) quiet(ctx context.Context) error {
+	wait := time.Until(o.tenure.QuietUntil)
+	if o.tenure.CleanHandover || wait <= 0 {
+		return nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// safely makes a panic a failure.
+func safely(op func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = panicked(p)
+			}
+		}()
+		return op(ctx)
+	}
+}
+
+func panicked(any) *events.Failure {
+	return &events.Failure{Kind: events.Internal, Reason: "the bridge panicked; please report it: " + where()}
 }

@@ -9,20 +9,21 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 )
 
 // Quick is the schedule of the tries that follow each other at once, while an
 // order's turn lasts.
 type Quick struct {
-	Tries   int           // in all, default 6
+	Tries   int           // in all, default 3
 	Initial time.Duration // first wait, default 500 ms
 	Max     time.Duration // longest wait, default 8 s
 }
 
 func (q Quick) orDefault() Quick {
 	if q.Tries <= 0 {
-		q.Tries = 6
+		q.Tries = 3
 	}
 	if q.Initial <= 0 {
 		q.Initial = 500 * time.Millisecond
@@ -33,12 +34,12 @@ func (q Quick) orDefault() Quick {
 	return q
 }
 
-// may says whether a failure is worth another try at once. A write whose
-// outcome is unknown never is.
-func (q Quick) may(k events.Kind) bool {
-	switch k {
-	case events.Unavailable, events.Throttled, events.Missing:
-		return true
+// may says whether a failure is worth another try at once: not a write whose
+// outcome is unknown, and not a call that an open breaker kept back.
+func (q Quick) may(f *events.Failure) bool {
+	switch f.Kind {
+	case events.Unavailable, events.Missing:
+		return !errors.Is(f, connectors.ErrOpen) && !errors.Is(f, connectors.ErrPaused)
 	default:
 		return false
 	}
@@ -47,6 +48,7 @@ func (q Quick) may(k events.Kind) bool {
 // do tries op until it succeeds, fails in a way that trying does not mend, or
 // the tries are spent. It returns the number of tries and the last failure.
 func (q Quick) do(ctx context.Context, op func(context.Context) error) (int, error) {
+	q = q.orDefault()
 	hint := &hinted{BackOff: backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(q.Initial), backoff.WithMultiplier(2),
 		backoff.WithMaxInterval(q.Max), backoff.WithMaxElapsedTime(0))}
@@ -63,7 +65,7 @@ func (q Quick) do(ctx context.Context, op func(context.Context) error) (int, err
 		}
 		f := events.FailureOf(last)
 		hint.wait = f.Wait
-		if !q.may(f.Kind) {
+		if !q.may(f) {
 			return backoff.Permanent(last)
 		}
 		return last

@@ -2,222 +2,169 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
-
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 )
 
-// job is one message in the hands of a stage.
-type job struct {
-	route    events.Route
-	event    events.Event
-	raw      []byte // the event as it came
-	stream   string
-	sequence uint64 // in the stage's stream
-	callback uint64 // of the callback in CALLBACKS
-	replay   int    // number of the replay, 0 for the event itself
-	forced   string // why an uncertain effect may run again
-	again    bool   // delivered before
-}
-
-// verdict is how a stage ended a message.
-type verdict struct {
-	outcome string // for the log line: "enriched", or an events.Outcome
-	tries   int
-	reason  string
-	failure *events.Failure // nil where it went well
-	letter  deadletter.Letter
-}
-
-// stage does the work of one message. It returns an error only where the
-// message must come again: nothing could be recorded of it.
-type stage interface {
-	work(ctx context.Context, j job) (verdict, error)
-}
-
-// room is one stage of one tenant and noun: its consumer and its lanes.
+// room is the consumer of one desk: it brings messages to their orders.
 type room struct {
-	d     *Dispatcher
-	t     Tenant
-	stage events.Stage
-	noun  events.Noun
-	work  stage
-	lanes *lanes
-	held  held
-	cons  *bus.Consumer
-	beat  context.CancelFunc
-	done  sync.WaitGroup
+	o     *owner
+	k     desk
+	cons  atomic.Pointer[bus.Consumer]
+	start uint64 // first sequence for this epoch's consumer
+	old   uint64 // up to here owners before may have begun messages
+	turn  uint64 // of the last delivery
+	gap   bool   // a delivery was lost on the way: order is no longer vouched for
 }
 
-func (d *Dispatcher) room(t Tenant, s events.Stage, n events.Noun, w stage) *room {
-	return &room{d: d, t: t, stage: s, noun: n, work: w, lanes: newLanes(d.o.Concurrency)}
-}
+func newRoom(o *owner, k desk) *room { return &room{o: o, k: k} }
 
-// streams are what each stage reads.
-func stream(s events.Stage) string {
+func streamOf(s events.Stage) string {
 	if s == events.Enrich {
 		return "CALLBACKS"
 	}
 	return "EVENTS"
 }
 
-func (r *room) name() string {
-	return string(r.stage) + "-" + string(r.noun) + "-" + r.t.Name + "-0"
+func (r *room) name(epoch uint64) string {
+	return string(r.k.stage) + "-" + string(r.k.noun) + "-" + r.o.t.Name + "-" + strconv.FormatUint(epoch, 10)
 }
 
-func (r *room) open(ctx, hard context.Context, lost chan<- error) error {
-	c, err := r.d.o.Bus.Consume(ctx, bus.ConsumerConfig{
-		Stream: stream(r.stage), Name: r.name(), Filters: events.StageFilters(r.t.Name, r.stage, r.noun),
-		AckWait: r.d.o.AckWait, MaxAckPending: r.d.o.MaxHeld, Batch: r.d.o.Concurrency * 2,
-	}, func(m *bus.Delivery) { r.take(hard, m) })
-	if err != nil {
-		return fmt.Errorf("consumer %s: %w", r.name(), err)
-	}
-	r.cons = c
-	beat, cancel := context.WithCancel(hard)
-	r.beat = cancel
-	r.done.Go(func() { r.held.beat(beat, r.d.o.AckWait/3) })
-	r.done.Go(func() {
-		select {
-		case err := <-c.Err():
-			if err != nil {
-				lost <- fmt.Errorf("consumer %s: %w", r.name(), err)
-			}
-		case <-beat.Done():
+// succeed finds how far the consumers of earlier epochs have come, and deletes
+// them. Which of them there are is on record, since a takeover may have died
+// half-way.
+func (r *room) succeed(ctx context.Context) error {
+	stream, trail := streamOf(r.k.stage), r.trailKey()
+	first := uint64(1)
+	e, err := r.o.d.state.Get(ctx, trail)
+	switch {
+	case err == nil:
+		var t trailMark
+		if t, err = decodeTrail(e.Value); err != nil {
+			return fmt.Errorf("consumer trail %s: %w", trail, err)
 		}
-	})
+		first, r.start, r.old = t.Epoch, t.Floor+1, t.Delivered
+	case !errors.Is(err, bus.ErrNotFound):
+		return err
+	}
+	for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
+		info, err := r.o.d.o.Bus.ConsumerInfo(ctx, stream, r.name(epoch))
+		if errors.Is(err, bus.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.start, r.old = max(r.start, info.AckFloor+1), max(r.old, info.Delivered)
+	}
+	// On record before they go: whoever comes after a death here starts there.
+	mark := trailMark{Epoch: r.o.tenure.Epoch, Floor: max(r.start, 1) - 1, Delivered: r.old}
+	if _, err := r.o.d.state.PutFenced(ctx, trail, mark.encode(), r.o.tenure.Fence); err != nil {
+		return err
+	}
+	for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
+		if err := r.o.d.o.Bus.DeleteConsumer(ctx, stream, r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+	}
 	return nil
 }
 
-// close takes no more messages and waits for those in hand.
-func (r *room) close(ctx context.Context) error {
-	err := r.cons.Stop(ctx)
-	r.lanes.wait()
-	r.beat()
-	r.done.Wait()
-	return err
+// open makes this epoch's consumer.
+func (r *room) open(ctx context.Context) error {
+	r.turn, r.gap = 0, false
+	c, err := r.o.d.o.Bus.Consume(ctx, bus.ConsumerConfig{
+		Stream: streamOf(r.k.stage), Name: r.name(r.o.tenure.Epoch),
+		Filters:       events.StageFilters(r.o.t.Name, r.k.stage, r.k.noun),
+		StartSequence: r.start, AckWait: r.o.d.o.AckWait, MaxAckPending: r.o.d.o.MaxHeld, Batch: 2 * r.o.d.o.Concurrency,
+	}, r.take)
+	if err != nil {
+		return err
+	}
+	r.cons.Store(c)
+	return nil
 }
 
-func (r *room) take(ctx context.Context, m *bus.Delivery) {
-	r.held.add(m)
+// keep makes the consumer anew when it stalls or is gone, and says so.
+func (r *room) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case err, failed := <-r.cons.Load().Err():
+			if ctx.Err() != nil || !failed {
+				return
+			}
+			r.o.log.Warn("consumer rebuilt", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", err.Error()))
+			r.o.d.meters.rebuilt(ctx, r.o.t.Name, r.k)
+		}
+		r.rebuild(ctx)
+	}
+}
+
+func (r *room) rebuild(ctx context.Context) {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := r.reopen(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		r.o.log.Warn("consumer not rebuilt", slog.String("cause", err.Error()))
+		pause(ctx, wait)
+	}
+}
+
+// reopen starts behind what is settled; what was delivered before may have been
+// begun by us.
+func (r *room) reopen(ctx context.Context) error {
+	if err := r.o.tenure.Check(ctx); err != nil {
+		return err
+	}
+	info, err := r.o.d.o.Bus.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(r.o.tenure.Epoch))
+	if err == nil {
+		r.old = max(r.old, info.Delivered)
+	} else if !errors.Is(err, bus.ErrNotFound) {
+		return err
+	}
+	return r.open(ctx)
+}
+
+func (r *room) close(ctx context.Context) error {
+	c := r.cons.Load()
+	if c == nil {
+		return nil
+	}
+	return c.Stop(ctx)
+}
+
+// take brings one delivery to its order; it blocks while the desk is full.
+func (r *room) take(m *bus.Delivery) {
+	if r.turn++; m.Turn != r.turn || m.Delivered > 1 {
+		r.gap = r.gap || m.Turn != r.turn
+		r.turn = m.Turn
+	}
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil {
 		// The consumer's filters let nothing else through.
-		r.d.o.Logger.ErrorContext(ctx, "message", slog.String("subject", m.Subject), slog.String("cause", err.Error()))
-		r.held.drop(m)
+		r.o.log.Error("message on an unknown subject", slog.String("subject", m.Subject))
 		return
 	}
-	r.lanes.add(route.Key, func() {
-		defer r.held.drop(m)
-		if ctx.Err() == nil {
-			r.run(ctx, m, route)
-		}
+	r.o.bring(order{route.Noun, route.Key}, r.k, delivery{
+		m: m, stage: r.k.stage, inOrder: !r.gap && m.Delivered == 1, again: m.Delivered > 1 || m.Sequence <= r.old,
 	})
 }
 
-// run does one message in its turn, and acknowledges it once it is settled.
-func (r *room) run(ctx context.Context, m *bus.Delivery, route events.Route) {
-	start := time.Now()
-	ctx, span := r.span(ctx, m)
-	defer span.End()
-	j := newJob(m, route)
-	v, err := r.attempt(ctx, m, &j)
-	if err == nil && v.failure != nil {
-		if v.failure.Kind == events.Interrupted {
-			err = v.failure
-		} else {
-			err = r.d.bury(ctx, r.t, j, &v)
-		}
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
-	if err == nil {
-		err = m.Ack()
-	}
-	r.record(ctx, span, j, v, err, time.Since(start))
-}
-
-// attempt decodes the event and gives it to the stage; a panic of ours is a
-// failure like any other, so that one bad order stops no other.
-func (r *room) attempt(ctx context.Context, m *bus.Delivery, j *job) (v verdict, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			v.failure = &events.Failure{Kind: events.Internal, Reason: "the bridge panicked; please report it"}
-			r.d.o.Logger.ErrorContext(ctx, "panic", slog.String("order", j.route.Key), slog.Any("panic", fmt.Sprintf("%T", p)), slog.String("stack", stack()))
-		}
-	}()
-	ev, err := events.Decode(m.Header.Get("Content-Type"), m.Data)
-	if err != nil {
-		return verdict{failure: &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}}, nil
-	}
-	j.event = ev
-	return r.work.work(ctx, *j)
-}
-
-func newJob(m *bus.Delivery, route events.Route) job {
-	j := job{
-		route: route, raw: m.Data, stream: m.Stream, sequence: m.Sequence, callback: m.Sequence,
-		forced: m.Header.Get(deadletter.HeaderForced), again: m.Delivered > 1,
-	}
-	if n, err := strconv.Atoi(m.Header.Get(deadletter.HeaderReplay)); err == nil {
-		j.replay = n
-	}
-	if n, err := strconv.ParseUint(m.Header.Get(deadletter.HeaderSequence), 10, 64); err == nil {
-		j.callback = n
-	}
-	return j
-}
-
-// span continues the hop's trace. A message that comes again, or is replayed,
-// begins a trace of its own with a link to the first.
-func (r *room) span(ctx context.Context, m *bus.Delivery) (context.Context, trace.Span) {
-	opts := []trace.SpanStartOption{
-		trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithAttributes(
-			attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "process"),
-			attribute.String("messaging.consumer.group.name", r.name()), attribute.String("gongdan.tenant", r.t.Name),
-			attribute.Int64("messaging.nats.delivered", int64(m.Delivered)), attribute.Int64("messaging.nats.sequence", int64(m.Sequence)),
-		),
-	}
-	remote := m.Context(ctx)
-	if m.Delivered > 1 || m.Header.Get(deadletter.HeaderReplay) != "" {
-		opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(remote)))
-	}
-	return r.d.tracer.Start(remote, "process "+string(r.stage)+" "+string(r.noun), opts...)
-}
-
-// record writes the one log line of an attempt.
-func (r *room) record(ctx context.Context, span trace.Span, j job, v verdict, err error, took time.Duration) {
-	attrs := []slog.Attr{
-		slog.String("tenant", r.t.Name), slog.String("stage", string(r.stage)), slog.String("noun", string(r.noun)),
-		slog.String("order", j.route.Key), slog.String("event", j.event.ID()), slog.Uint64("sequence", j.sequence),
-		slog.Int("replay", j.replay), slog.Int("tries", v.tries), slog.String("outcome", v.outcome), slog.Duration("took", took),
-	}
-	level := slog.LevelInfo
-	if v.reason != "" {
-		attrs = append(attrs, slog.String("reason", v.reason))
-	}
-	if f := v.failure; f != nil {
-		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("kind", string(f.Kind)), slog.String("api", f.API), slog.String("code", f.Code),
-			slog.String("cause", f.Error()))
-		span.SetStatus(codes.Error, string(f.Kind))
-	}
-	if err != nil {
-		level = slog.LevelError
-		attrs = append(attrs, slog.String("unsettled", err.Error()))
-		v.outcome = "unsettled"
-		span.SetStatus(codes.Error, "unsettled")
-	}
-	span.SetAttributes(attribute.String("gongdan.outcome", v.outcome), attribute.String("cloudevents.event_id", j.event.ID()))
-	r.d.meters.attempt(ctx, r.t.Name, r.stage, r.noun, v, took)
-	r.d.o.Logger.LogAttrs(ctx, level, "attempt", attrs...)
 }

@@ -17,7 +17,8 @@ type Write struct {
 	List   bool
 }
 
-// Unlist removes the wait key; it may be late or lost, a stale one is harmless.
+// Unlist removes the wait key, fenced like a Write: a stale owner must not hide
+// what a new one has listed. It may be late or lost; a stale key is harmless.
 type Unlist struct{}
 
 // Ack acknowledges a message that is settled, on record as a waiting head, or a
@@ -51,7 +52,8 @@ type ReadBill struct{ Bill Bill }
 
 // Enter asks for the bill's bay: one order at a time is in it. Asked at a
 // takeover the bay is given in any case and the answer is not waited for;
-// entering twice is entering once. → Entered
+// entering twice is entering once. Who is told Busy gets a Freed when the bay
+// is left. → Entered
 type Enter struct{ Bill Bill }
 
 // Leave gives the bay back.

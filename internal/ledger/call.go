@@ -35,7 +35,7 @@ func (t *turn) send() {
 	if after.Before(t.m.At) {
 		after = t.m.At
 	}
-	e.State, e.Looks, e.Deadline = Intent, 0, after.Add(t.s.CallTimeout)
+	e.State, e.Looks, e.Word, e.Deadline = Intent, 0, false, after.Add(t.s.CallTimeout)
 	e.Sends++
 	k.pending = calling
 	t.write()
@@ -55,8 +55,7 @@ func (t *turn) called(in Called) {
 		return
 	}
 	tr := t.treat(ActCall, in.Failure)
-	i := t.open()
-	e := &t.o.Record.Effects[i]
+	e := &t.o.Record.Effects[t.open()]
 	f := faultOf(in.Failure)
 	switch {
 	case tr.Do == ToDoubt:
@@ -67,13 +66,24 @@ func (t *turn) called(in Called) {
 		// This send did not run, but the effect stays one that may have.
 		t.unsend(e, tr, f)
 	default:
-		// Nothing ran: as if it had never been meant.
-		t.o.Record.Effects = append(t.o.Record.Effects[:i], t.o.Record.Effects[i+1:]...)
+		t.withdraw()
 		if tr.Do == GiveBack {
 			t.write()
 		}
 		t.failed(ActCall, in.Failure)
 	}
+}
+
+// withdraw: nothing ran, as if it had never been meant. If it had died before,
+// that stays known, for its next marker must not be an old one.
+func (t *turn) withdraw() {
+	i := t.open()
+	e := &t.o.Record.Effects[i]
+	if e.Application == 0 {
+		t.o.Record.Effects = append(t.o.Record.Effects[:i], t.o.Record.Effects[i+1:]...)
+		return
+	}
+	e.State, e.Sends, e.Body, e.Deadline = Dead, 0, nil, zeroTime
 }
 
 // refused: the vendor said no, or could not be reached for too long. If it was
@@ -87,20 +97,16 @@ func (t *turn) refused(f Fault) {
 	t.dead(events.Handle, f)
 }
 
-// unsend: a resend did not run, but the effect stays one that may have. Where
-// the API is known to be down that resend is not counted.
+// unsend: a resend did not run, but the effect stays one that may have.
 func (t *turn) unsend(e *Effect, tr Treatment, f Fault) {
 	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
-	next := t.spread(tr.Wait)
-	if tr.Do == Retry {
-		next = t.lookAt(*e)
-	} else {
-		e.Sends--
-	}
+	e.Sends--
 	if tr.Alert {
 		t.do(Alert{Why: AlarmDenied, Text: f.Reason})
 	}
-	t.wait(events.Handle, pauseFor{why: Doubt, on: Writes, next: next, fault: &f, must: true})
+	t.wait(events.Handle, pauseFor{
+		why: Doubt, on: Writes, next: t.spread(tr.Wait), fault: &f, spend: tr.Do == Retry, must: true,
+	})
 }
 
 // lookAt is when the next look for a call in doubt is due. The last one comes
@@ -109,7 +115,7 @@ func (t *turn) lookAt(e Effect) time.Time {
 	n := min(e.Looks, len(t.s.Looks)-1)
 	wait := t.s.Looks[n]
 	if n == len(t.s.Looks)-1 {
-		after, _ := Resend(e.Sends, t.s)
+		after, _ := Resend(e.Sends, 0, t.s)
 		wait = max(wait, after)
 	}
 	from := e.Deadline

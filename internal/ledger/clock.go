@@ -53,6 +53,14 @@ func (t *turn) resumed(on API) {
 	}
 }
 
+// freed wakes a head that found its bill's bay taken.
+func (t *turn) freed() {
+	l, k := t.at(events.Handle)
+	if l.Head != nil && l.Head.Why == NoBill && k.task == nil && !k.asked {
+		t.goOn(events.Handle)
+	}
+}
+
 // goOn takes the waiting head up again.
 func (t *turn) goOn(st events.Stage) {
 	l, _ := t.at(st)

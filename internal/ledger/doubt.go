@@ -14,7 +14,8 @@ func (t *turn) doubt(f *Fault) {
 }
 
 // revive takes up a dead effect that may have run, for a replay: it is looked
-// for, and only then, if at all, sent.
+// for, and only then, if at all, sent. Force lets it be sent although absence
+// cannot be believed; found, it is applied all the same.
 func (t *turn) revive() {
 	k := t.o.desks[1].task
 	r := &t.o.Record
@@ -22,7 +23,7 @@ func (t *turn) revive() {
 	e := r.Effects[i]
 	e.IDs = union(e.IDs, k.plan.IDs)
 	e.EventID, e.Seq, e.Position, e.Replay = k.EventID, k.Seq, k.Position, k.Replay
-	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
+	e.State, e.Looks, e.Word = InDoubt, len(t.s.Looks)-1, k.Forced != ""
 	r.Effects = append(append(r.Effects[:i:i], r.Effects[i+1:]...), e)
 	t.look()
 }
@@ -77,10 +78,16 @@ func (t *turn) tellable(e Effect) bool { return e.Marker != "" || !t.o.Record.Fo
 // absent: this look did not find it. After the last one it is sent again if
 // absence can be believed, else a person is asked.
 func (t *turn) absent(in Looked, e Effect) {
-	_, more := Resend(e.Sends, t.s)
+	var up time.Duration
+	if h := t.o.Record.Handle.Head; h != nil {
+		up = h.Up
+	}
+	_, more := Resend(e.Sends, up, t.s)
 	switch {
 	case e.Looks < len(t.s.Looks):
 		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(e)})
+	case e.Word:
+		t.resend()
 	case !in.Understood:
 		t.askPerson("the list of handling records was not understood")
 	case !in.Control || !t.tellable(e):
@@ -120,6 +127,10 @@ func (t *turn) lookFailed(f *events.Failure) {
 			why: Doubt, on: Reads, next: t.spread(tr.Wait), fault: &fault, spend: tr.Do == Retry,
 		})
 	default:
+		if t.o.Record.Effects[t.open()].Word {
+			t.resend()
+			return
+		}
 		t.askPerson("its handling record could not be looked for: " + fault.Reason)
 	}
 }

@@ -16,8 +16,7 @@ func (t *turn) duplicate(k *task) (string, bool) {
 	if best >= 0 {
 		e := &t.o.Record.Effects[best]
 		e.IDs = union(e.IDs, k.plan.IDs)
-		newer := k.Forced != "" && (k.Generation == 0 || k.Generation > e.Generation)
-		return e.EventID, !newer
+		return e.EventID, k.Forced == "" || k.Generation <= e.Generation
 	}
 	for i := range t.o.Record.Effects {
 		e := &t.o.Record.Effects[i]
@@ -29,13 +28,13 @@ func (t *turn) duplicate(k *task) (string, bool) {
 	return "", false
 }
 
-// unsure is the index of a dead effect that may have run and that a plain
-// replay wants again; -1 if there is none.
+// unsure is the index of a dead effect that may have run and that a replay
+// wants again; -1 if there is none. By force it runs anew where its body is gone.
 func (t *turn) unsure(k *task) int {
-	if k.Forced != "" {
-		return -1
-	}
 	for i, e := range t.o.Record.Effects {
+		if k.Forced != "" && len(e.Body) == 0 {
+			continue
+		}
 		if e.State == Dead && e.Unsure && e.Bill != nil && e.known(k.plan.IDs) {
 			return i
 		}
@@ -137,7 +136,11 @@ func (r Record) like(hash string) int {
 func (e Effect) known(ids []string) bool {
 	for _, a := range e.IDs {
 		for _, b := range ids {
-			if a == b || brief(a) == brief(b) {
+			if a == "" || b == "" {
+				continue
+			}
+			// Hashes only meet hashes: most names are compared as they are.
+			if a == b || (a[0] == '#') != (b[0] == '#') && brief(a) == brief(b) {
 				return true
 			}
 		}

@@ -16,6 +16,11 @@ func (t *turn) planned(p Planned) {
 	}
 	p = p.tidy()
 	k.plan, k.pending = &p, ""
+	if i := t.unsure(k); i >= 0 && (k.Asked || k.Forced != "") {
+		k.revived = true
+		t.enter(*t.o.Record.Effects[i].Bill)
+		return
+	}
 	if by, ok := t.duplicate(k); ok {
 		t.ignore("its effect is known already", by)
 		return
@@ -29,9 +34,6 @@ func (t *turn) planned(p Planned) {
 		t.ignore("no_rule", "")
 	case len(p.Body) > MaxBody || len(p.IDs) == 0 || !json.Valid(p.Body):
 		t.refuse(events.Invalid, "the mapped body is too large, not JSON, or has no identity")
-	case t.unsure(k) >= 0:
-		k.revived = true
-		t.enter(*t.o.Record.Effects[t.unsure(k)].Bill)
 	case t.isLate(k.Message):
 		t.late(p.Late)
 	default:

@@ -18,8 +18,9 @@ const (
 	Writes API = "writes" // Kingdee's handle-order
 )
 
-// Gate is what the owner knows of an API. Up is an odometer of the time that
-// the API was not known to be down, since any moment of this ownership.
+// Gate is what the owner knows of an API. Up is an odometer, since any moment of
+// this ownership, of the time in which the API was not known to be down: breaker
+// closed (half-open is not), no pause.
 type Gate struct {
 	Paused bool // open breaker, throttled, denied, or paused by a person
 	Up     time.Duration
@@ -142,6 +143,9 @@ type Timer struct{}
 // Resumed says that an API is up again; heads paused on it go at once.
 type Resumed struct{ On API }
 
+// Freed says that a bill's bay is free for which this order was told Busy.
+type Freed struct{}
+
 // Word is what a person says about a held head.
 type Word string
 
@@ -181,5 +185,6 @@ func (Called) input()     {}
 func (Looked) input()     {}
 func (Timer) input()      {}
 func (Resumed) input()    {}
+func (Freed) input()      {}
 func (Operator) input()   {}
 func (Expiring) input()   {}

@@ -49,15 +49,24 @@ func (t *turn) hold(d Delivered) {
 }
 
 // release lets a head that waits with a letter run again, because a replay of
-// it has come: behind the head that replay would never get its turn. When it
-// does, it finds the work done.
+// it has come: behind the head that replay would never get its turn. What a
+// person forces is forced for the head. The replay itself finds the work done.
 func (t *turn) release(d Delivered) {
 	l, k := t.at(d.Stage)
 	h := l.Head
-	if h.Why != Held || k.task != nil || k.asked || d.Replay == 0 || d.EventID != h.EventID {
+	id := seen(d.EventID, d.Replay)
+	if h.Why != Held || k.task != nil || k.asked || d.EventID != h.EventID || d.Replay <= h.Replay || slices.Contains(l.Spent, id) {
 		return
 	}
 	t.rerun(d.Stage)
+	l.Spent = remember(l.Spent, id)
+	h.Asked = true
+	if d.Forced != "" {
+		h.Forced, h.Generation = d.Forced, d.Generation
+	}
+	if i := t.open(); d.Stage == events.Handle && i >= 0 {
+		t.o.Record.Effects[i].Word = d.Forced != ""
+	}
 	t.write()
 }
 
@@ -125,9 +134,16 @@ func (t *turn) vanished(st events.Stage) {
 }
 
 // begin takes a message in hand. A message that is one of the newest settled
-// ones sent twice needs no call to be known.
+// ones sent twice needs no call to be known. A replay whose force was spent on
+// the head before it has none left.
 func (t *turn) begin(st events.Stage, m Message, fresh bool) {
 	l, k := t.at(st)
+	if slices.Contains(l.Spent, seen(m.EventID, m.Replay)) {
+		m.Forced = ""
+	}
+	if h := l.Head; h != nil && h.Forced != "" {
+		m.Asked, m.Forced, m.Generation = h.Asked, h.Forced, h.Generation
+	}
 	k.task = &task{Message: m, fresh: fresh}
 	k.retry = zeroTime
 	switch {

@@ -33,7 +33,7 @@ func play(seed uint64, m mutant, verbose bool, set func(*world)) *world {
 func report(t *testing.T, seed uint64, m mutant, set func(*world)) {
 	t.Helper()
 	w := play(seed, m, true, set)
-	tail := w.log[max(0, len(w.log)-250):]
+	tail := w.log[max(0, len(w.log)-400):]
 	t.Fatalf("seed %d: %s\nsettings %+v\nweather %+v\n%s", seed, w.bad, w.s, w.w, strings.Join(tail, "\n"))
 }
 

@@ -130,6 +130,8 @@ func (t *turn) take(in Input) {
 		t.timer()
 	case Resumed:
 		t.resumed(in.On)
+	case Freed:
+		t.freed()
 	case Operator:
 		t.operator(in)
 	case Expiring:

@@ -12,17 +12,15 @@ const (
 )
 
 // prune keeps the record within its bounds: bodies go once their verdict is
-// published, old effects shrink to the hashes of their names, the oldest go.
+// published (that of a dead effect which may have run once room is short), old
+// effects shrink to the hashes of their names, the oldest go.
 func (r *Record) prune() {
 	n := len(r.Effects)
-	unsure := false
 	for i := n - 1; i >= 0; i-- {
 		e := &r.Effects[i]
 		switch {
 		case e.State == Intent || e.State == InDoubt:
-		case r.unpublished(*e):
-		case e.State == Dead && e.Unsure && !unsure:
-			unsure = true
+		case r.unpublished(*e), e.State == Dead && e.Unsure:
 		default:
 			e.Body = nil
 		}
@@ -30,11 +28,9 @@ func (r *Record) prune() {
 			e.shrink()
 		}
 	}
-	if r.size() > MaxRecord {
-		for i := range r.Effects {
-			if e := &r.Effects[i]; e.State == Dead && !r.unpublished(*e) {
-				e.Body = nil
-			}
+	for i := 0; i < n && r.size() > MaxRecord; i++ {
+		if e := &r.Effects[i]; e.State == Dead && !r.unpublished(*e) {
+			e.Body = nil
 		}
 	}
 	for i := 0; i < len(r.Effects) && r.size() > MaxRecord; i++ {
@@ -101,7 +97,7 @@ func (r *Record) size() int {
 }
 
 func lane(l Lane) int {
-	n := 300 + (seenLen+3)*len(l.Seen)
+	n := 300 + (seenLen+3)*(len(l.Seen)+len(l.Spent))
 	if h := l.Head; h != nil {
 		n += 600 + 2*(len(h.EventID)+len(h.Position)+len(h.Forced)) + fault(h.Fault)
 	}

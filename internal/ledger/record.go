@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"gongdan-bridge/internal/events"
@@ -35,6 +36,7 @@ type Lane struct {
 	Head   *Head    `json:"head,omitempty"`   // the message that waits, nil if none does
 	Last   *Verdict `json:"last,omitempty"`   // the newest verdict, for its publications
 	Seen   []string `json:"seen,omitempty"`   // hashes of the newest settled (event, replay)
+	Spent  []string `json:"spent,omitempty"`  // likewise of replays that let a held head run; they force nothing more
 }
 
 // Message is what a stage must know of a message without reading it.
@@ -45,7 +47,7 @@ type Message struct {
 	Replay     int    `json:"replay,omitempty"`     // number of the replay of this stage, 0 for none
 	Asked      bool   `json:"asked,omitempty"`      // a person wants this run: a replay of this stage, or what a replay of enrich made
 	Forced     string `json:"forced,omitempty"`     // a person's reason to run it whatever was applied before
-	Generation int    `json:"generation,omitempty"` // that a forced replay asks for; 0 is the next one
+	Generation int    `json:"generation,omitempty"` // that a forced replay is to make, see Record.NextGeneration
 }
 
 // Why is what a head waits for.
@@ -110,6 +112,7 @@ type Effect struct {
 	Sends       int             `json:"sends,omitempty"`   // calls of this application that may have run
 	Looks       int             `json:"looks,omitempty"`   // looks after the newest of them
 	Deadline    time.Time       `json:"deadline,omitzero"` // of the newest of them
+	Word        bool            `json:"word,omitempty"`    // a person said: send it again unless it is found
 	Unsure      bool            `json:"unsure,omitempty"`  // dead, and may have run all the same
 	Sweep       time.Time       `json:"sweep,omitzero"`    // when to look for a double
 	Begun       time.Time       `json:"begun,omitzero"`
@@ -189,6 +192,32 @@ func (r Record) Open() bool {
 		}
 	}
 	return false
+}
+
+// NextGeneration is the generation that a forced replay is to ask for: the one
+// after what was applied under any of names (event ids and identities), 0 if
+// nothing was. Asking by number makes the same wish uttered twice come true once.
+func (r Record) NextGeneration(names ...string) int {
+	next := 0
+	for _, e := range r.Effects {
+		if e.State == Applied && (slices.Contains(names, e.EventID) || e.known(names)) {
+			next = max(next, e.Generation+1)
+		}
+	}
+	return next
+}
+
+// Needs is the lowest message of the stage's stream that this lane still needs
+// and that may have been acknowledged; such a message must not be trimmed.
+func (l Lane) Needs() (seq uint64, ok bool) {
+	switch {
+	case l.Last != nil && !l.Last.Published:
+		return l.Last.Seq, true
+	case l.Head != nil:
+		return l.Head.Seq, true
+	default:
+		return l.Cursor + 1, l.Behind
+	}
 }
 
 // clone copies what Step may change; bodies and identities are replaced, never

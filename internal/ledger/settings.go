@@ -17,7 +17,7 @@ type Settings struct {
 	Jitter        float64         // how much longer a wait may be at random, 0.2 is a fifth
 	Probe         time.Duration   // beat at which a paused head asks whether its API is up again
 	BillWait      time.Duration   // the mapping's bill.wait: how long Kingdee may lack a bill, the API being up
-	BayWait       time.Duration   // beat at which an order asks for a bill that another one has
+	BayWait       time.Duration   // beat at which an order asks again for a bill that another one has, should no Freed come
 
 	CallTimeout time.Duration   // of a write: sets its deadline
 	Looks       []time.Duration // looks for a call in doubt, counted from its deadline
@@ -43,7 +43,7 @@ func Defaults(tenant string) Settings {
 		InternalTries: 3,
 		Jitter:        0.2,
 		Probe:         time.Minute,
-		BayWait:       5 * time.Second,
+		BayWait:       time.Minute,
 		CallTimeout:   30 * time.Second,
 		Looks:         []time.Duration{10 * time.Second, time.Minute},
 		Doubles:       time.Hour,

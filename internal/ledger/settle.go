@@ -95,7 +95,11 @@ func (t *turn) wait(st events.Stage, p pauseFor) {
 		h = &Head{Message: t.current(st), Since: t.m.At}
 	}
 	if h.On != p.on {
-		h.On, h.Tries, h.Up = p.on, 0, 0
+		if h.Why != Doubt {
+			// A doubt's patience is one, for looks and resends together.
+			h.Tries, h.Up = 0, 0
+		}
+		h.On = p.on
 		k.mark = t.m.Gate(p.on).Up
 	}
 	news = news || h.Why != p.why || p.spend || p.must
@@ -199,7 +203,7 @@ func (t *turn) treat(a Act, f *events.Failure) Treatment {
 		Act: a, Kind: f.Kind, Wait: f.Wait, Paused: t.m.Gate(a.API()).Paused,
 		Age: age(t.current(a.Stage()).Position, t.m.At),
 	}
-	if h := l.Head; h != nil && h.On == a.API() {
+	if h := l.Head; h != nil && (h.On == a.API() || h.Why == Doubt) {
 		at.Tries, at.Up = h.Tries, h.Up
 	}
 	return Treat(at, t.s)

@@ -16,7 +16,9 @@ type books struct {
 	sends     map[string]*sends
 	lastCall  map[int]uint64
 	inFlight  map[int]ledger.Call
-	word      map[int]bool // a person said: send again
+	word      map[int]bool   // a person said: send again
+	force     map[int]bool   // a person forced what is in doubt
+	spent     map[string]int // forced replays used up, by event
 	alerts    map[ledger.Alarm]int
 	answer    ledger.Answer
 	calls     int
@@ -37,7 +39,8 @@ type ended struct {
 type sends struct {
 	n        int
 	body     json.RawMessage
-	deadline time.Time
+	deadline time.Time // of the newest that may have run
+	before   time.Time // that deadline before the newest call
 	absent   time.Time // of the last look, if it found nothing and could have
 }
 
@@ -49,7 +52,7 @@ type sent struct {
 func newBooks() books {
 	return books{
 		durable: map[int]ledger.Record{}, sends: map[string]*sends{}, lastCall: map[int]uint64{},
-		inFlight: map[int]ledger.Call{}, word: map[int]bool{}, alerts: map[ledger.Alarm]int{},
+		inFlight: map[int]ledger.Call{}, word: map[int]bool{}, force: map[int]bool{}, spent: map[string]int{}, alerts: map[ledger.Alarm]int{},
 		verdicts: map[events.Stage]map[uint64]ended{events.Enrich: {}, events.Handle: {}},
 	}
 }
@@ -70,8 +73,40 @@ func (w *world) store(key int, wr ledger.Write) {
 	old := w.books.durable[key]
 	w.bucket[key] = data
 	w.books.durable[key] = wr.Record
+	w.books.forced(w, key, old, wr.Record)
 	w.books.advance(w, key, events.Enrich, old.Enrich, wr.Record.Enrich, wr.Record)
 	w.books.advance(w, key, events.Handle, old.Handle, wr.Record.Handle, wr.Record)
+}
+
+// forced: each forced replay lets what is in doubt be sent once.
+func (b *books) forced(w *world, key int, old, now ledger.Record) {
+	word := func(r ledger.Record) (string, bool) {
+		for _, e := range r.Effects {
+			if e.Word {
+				return e.EventID, true
+			}
+		}
+		return "", false
+	}
+	id, has := word(now)
+	if _, had := word(old); had || !has {
+		return
+	}
+	b.spend(w, key, id)
+	b.force[key] = true
+}
+
+// spend uses up one forced replay of an event.
+func (b *books) spend(w *world, key int, id string) {
+	n := 0
+	for _, m := range w.streams[events.Handle].msgs {
+		if m.EventID == id && m.Forced != "" {
+			n++
+		}
+	}
+	if b.spent[id]++; b.spent[id] > n {
+		w.fail("order %d: %s is sent by force %d times, by %d replays", key, id, b.spent[id], n)
+	}
 }
 
 // advance: a cursor moves by one message of the order, and with a verdict.
@@ -143,7 +178,8 @@ func (b *books) call(w *world, d *driver, key int, c ledger.Call) sent {
 	}
 	b.lastCall[key] = c.Seq
 	m := w.streams[events.Handle].msgs[c.Seq-1]
-	if m.Position < r.Applied && sp.late != ledger.LateApply && m.Forced == "" && !b.word[key] {
+	forced := m.Forced != "" || r.Handle.Head != nil && r.Handle.Head.Forced != ""
+	if m.Position < r.Applied && sp.late != ledger.LateApply && !forced && !b.word[key] {
 		w.fail("order %d: %s is late and is sent", key, c.EventID)
 	}
 	for other, x := range b.inFlight {
@@ -165,16 +201,20 @@ func (b *books) again(w *world, key int, id string, c ledger.Call) {
 	}
 	if s.n > 0 {
 		looked := !s.absent.IsZero() && !s.absent.Before(s.deadline.Add(w.s.Looks[len(w.s.Looks)-1]))
-		if !looked && !b.word[key] {
+		switch {
+		case looked, b.word[key], b.force[key]:
+		case w.streams[events.Handle].msgs[c.Seq-1].Forced != "":
+			b.spend(w, key, c.EventID)
+		default:
 			w.fail("order %d: %s is sent again without a look that could have found it", key, id)
 		}
 		if !same(s.body, c.Body) {
 			w.fail("order %d: %s is sent again with another body", key, id)
 		}
 	}
-	b.word[key] = false
+	b.word[key], b.force[key] = false, false
 	s.n++
-	s.deadline, s.absent = c.Deadline, time.Time{}
+	s.before, s.deadline, s.absent = s.deadline, c.Deadline, time.Time{}
 }
 
 // ended: the owner has heard of its call.
@@ -187,6 +227,7 @@ func (b *books) ended(key int, f *events.Failure) {
 	for _, s := range b.sends {
 		if s.n > 0 && s.deadline.Equal(c.Deadline) && same(s.body, c.Body) {
 			s.n-- // nothing ran
+			s.deadline = s.before
 		}
 	}
 }
@@ -204,7 +245,8 @@ func (b *books) look(w *world, key int, l ledger.Look, in ledger.Looked) {
 
 // close is the reckoning once everything is at rest.
 func (w *world) close() {
-	for st, s := range w.streams {
+	for _, st := range both {
+		s := w.streams[st]
 		for _, m := range s.msgs {
 			v, ok := w.books.verdicts[st][m.Seq]
 			if !ok {

@@ -49,7 +49,7 @@ func (w *world) takeOver() {
 			d.load(key, true)
 		}
 	}
-	for _, st := range []events.Stage{events.Enrich, events.Handle} {
+	for _, st := range both {
 		s := w.streams[st]
 		clear(s.gaps)
 		s.sent = 0
@@ -92,7 +92,7 @@ func (d *driver) moment() ledger.Moment {
 		if g.until.After(from) {
 			from = g.until
 		}
-		if d.w.now.After(from) {
+		if d.w.now.After(from) && g.fails < 3 {
 			g.up += d.w.now.Sub(from)
 		}
 		g.last = d.w.now
@@ -236,8 +236,13 @@ func (d *driver) begin(a *actor, act ledger.Action) {
 	case ledger.Leave:
 		if d.bays[act.Bill.ID] == a.key {
 			delete(d.bays, act.Bill.ID)
+			d.freed(act.Bill, a.key)
 		}
 	case ledger.Call:
+		if !act.After.After(w.now) {
+			d.call(a, act)
+			return
+		}
 		w.after(act.After.Sub(w.now), func() {
 			if d.up {
 				d.call(a, act)
@@ -252,6 +257,20 @@ func (d *driver) begin(a *actor, act ledger.Action) {
 		})
 	case ledger.Wake:
 		d.arm(a, act)
+	}
+}
+
+// freed tells the bill's other orders that its bay is free; now and then it
+// is forgotten, for the beat to find.
+func (d *driver) freed(b ledger.Bill, by int) {
+	for _, o := range d.w.orders {
+		if o.bill == b && o.key != by && !d.w.chance(0.2) {
+			d.w.after(0, func() {
+				if a := d.desk[o.key]; d.up && a != nil {
+					d.feed(a, ledger.Freed{})
+				}
+			})
+		}
 	}
 }
 

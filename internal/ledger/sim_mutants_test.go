@@ -1,6 +1,8 @@
 package ledger_test
 
 import (
+	"time"
+
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 )
@@ -93,6 +95,20 @@ func mutants() map[string]mutant {
 		r.Effects, r.Handle.Head = nil, nil
 		return r
 	}
+	const early55 = 55 * time.Second
+	hasty := sound
+	hasty.actions = each(func(a ledger.Action) ledger.Action {
+		if w, ok := a.(ledger.Wake); ok && !w.At.IsZero() {
+			w.At = w.At.Add(-early55)
+			return w
+		}
+		return a
+	})
+	hasty.input = func(m *ledger.Moment, in *ledger.Input) {
+		if _, ok := (*in).(ledger.Timer); ok {
+			m.At = m.At.Add(early55)
+		}
+	}
 	return map[string]mutant{
 		"an owner forgets effects":         forgetful,
 		"calls before the intent":          act(early[ledger.Call]),
@@ -106,11 +122,7 @@ func mutants() map[string]mutant {
 				l.Failure, l.Understood, l.Control = nil, true, true
 			}
 		})),
-		"looks before the time": in(func(m *ledger.Moment, in *ledger.Input) {
-			if _, ok := (*in).(ledger.Called); ok {
-				m.At = m.At.Add(-2 * begin.Sub(begin.Add(-1)))
-			}
-		}),
+		"looks before the time": hasty,
 		"plans an uncertain call anew": in(told(func(c *ledger.Called) {
 			if c.Failure != nil && c.Failure.Kind == events.Uncertain {
 				c.Failure = failure(events.Unavailable)

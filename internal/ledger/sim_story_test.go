@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/events"
@@ -59,15 +60,15 @@ func (w *world) person(l *letter) {
 		return
 	}
 	l.open = false
-	if w.replays(l.p.Stage, l.p.EventID) >= 2 {
+	uncertain := l.p.Verdict.Fault.Kind == events.Uncertain
+	if n := w.replays(l.p.Stage, l.p.EventID); n >= 2 && !uncertain || n >= 9 {
 		return
 	}
 	m := w.streams[l.p.Stage].msgs[l.p.Seq-1]
-	m.Replay, m.Asked, m.Forced = w.replays(l.p.Stage, l.p.EventID)+1, true, ""
+	m.Replay, m.Asked, m.Forced, m.Generation = w.replays(l.p.Stage, l.p.EventID)+1, true, "", 0
 	n, _ := w.truth(w.specs[root(m.EventID)].group, 0)
-	uncertain := l.p.Verdict.Fault.Kind == events.Uncertain
 	switch {
-	case uncertain && n > 0, w.rng.IntN(3) > 0:
+	case uncertain, w.rng.IntN(3) > 0:
 	case n == 0 && w.rng.IntN(2) == 0:
 		m.Forced = "looked at the bill"
 	default:
@@ -101,10 +102,23 @@ func (w *world) settle(l *letter) {
 	}
 	if head == nil || head.Seq != l.p.Seq || head.Why != ledger.Held {
 		l.open = false
+		if v := w.books.verdicts[l.p.Stage][l.p.Seq]; v.Posted && strings.HasPrefix(v.Reason, "about to leave") {
+			l.held = false // it expired: an ordinary letter now
+			w.person(l)
+		}
 		return
 	}
 	w.after(10*time.Minute, func() { w.person(l) })
 	if w.owner == nil || !w.owner.up {
+		return
+	}
+	if w.rng.IntN(4) == 0 && w.replays(l.p.Stage, l.p.EventID) < 4 {
+		m := w.streams[l.p.Stage].msgs[l.p.Seq-1]
+		m.Replay, m.Asked, m.Forced, m.Generation = w.replays(l.p.Stage, l.p.EventID)+1, true, "", 0
+		if n, _ := w.truth(w.specs[root(m.EventID)].group, open.Generation); n == 0 && w.rng.IntN(2) == 0 {
+			m.Forced, m.Generation = "looked at the bill", r.NextGeneration(m.EventID)
+		}
+		w.publish(l.p.Stage, m)
 		return
 	}
 	word := []ledger.Word{ledger.TryAgain, ledger.Discard}[w.rng.IntN(2)]
@@ -114,11 +128,6 @@ func (w *world) settle(l *letter) {
 		if n > 0 {
 			word = []ledger.Word{ledger.TryAgain, ledger.SettleApplied}[w.rng.IntN(2)]
 		}
-	} else if w.rng.IntN(3) == 0 && w.replays(l.p.Stage, l.p.EventID) < 2 {
-		m := w.streams[l.p.Stage].msgs[l.p.Seq-1]
-		m.Replay, m.Asked = w.replays(l.p.Stage, l.p.EventID)+1, true
-		w.publish(l.p.Stage, m)
-		return
 	}
 	w.books.word[l.order] = word == ledger.SendAgain
 	w.books.answer = ledger.Answer{Refused: "no answer"}
@@ -219,11 +228,16 @@ func (w *world) event(i, key int) {
 	}
 }
 
-// force replays an event whatever was applied, as a new generation.
+// force replays an event that was applied, as a new generation.
 func (w *world) force(id string, key int) {
+	applied := false
+	for _, e := range w.books.durable[key].Effects {
+		applied = applied || e.State == ledger.Applied && root(e.EventID) == id
+	}
 	for _, m := range w.streams[events.Handle].msgs {
-		if m.EventID == id+"~enrich~0" {
+		if applied && m.EventID == id+"~enrich~0" {
 			m.Replay, m.Asked, m.Forced = w.replays(events.Handle, m.EventID)+1, true, "once more"
+			m.Generation = w.books.durable[key].NextGeneration(m.EventID)
 			w.publish(events.Handle, msg{key, m.Message})
 			return
 		}
@@ -234,7 +248,8 @@ func (w *world) force(id string, key int) {
 func (w *world) expire() {
 	for key := range w.orders {
 		r := w.books.durable[key]
-		for st, h := range map[events.Stage]*ledger.Head{events.Enrich: r.Enrich.Head, events.Handle: r.Handle.Head} {
+		for i, h := range []*ledger.Head{r.Enrich.Head, r.Handle.Head} {
+			st := both[i]
 			if h != nil && w.owner != nil && w.owner.up {
 				w.owner.feed(w.owner.load(key, false), ledger.Expiring{Stage: st, Seq: h.Seq})
 			}

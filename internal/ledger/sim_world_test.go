@@ -104,6 +104,8 @@ const (
 	ackWait = time.Minute
 )
 
+var both = []events.Stage{events.Enrich, events.Handle}
+
 var begin = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
 func newWorld(seed uint64) *world {
@@ -241,9 +243,11 @@ func (w *world) deliver(st events.Stage, seq uint64, own *driver, again bool) {
 
 // forgetAcks is a server restart that loses acknowledgements.
 func (w *world) forgetAcks() {
-	for st, s := range w.streams {
-		for seq := range s.acked {
-			if w.rng.IntN(2) == 0 {
+	for _, st := range both {
+		s := w.streams[st]
+		for i := range s.msgs {
+			seq := uint64(i + 1)
+			if s.acked[seq] && w.rng.IntN(2) == 0 {
 				delete(s.acked, seq)
 				own := w.owner
 				w.after(w.between(0, ackWait), func() {

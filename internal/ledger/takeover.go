@@ -33,6 +33,10 @@ func (t *turn) adopt(st events.Stage) {
 	if h.Why == Running {
 		h.Why, h.Next = Backoff, t.m.At
 	}
+	if h.Why == Doubt && h.Next.Before(t.o.quiet) {
+		// A resend is to follow its look at once, and may not before.
+		h.Next = t.o.quiet
+	}
 	if h.Why == Held && !h.Posted {
 		v := t.verdict(st, events.Dead)
 		v.Fault, v.Letter = h.Fault, h.Letters

@@ -166,14 +166,13 @@ func step(waits []time.Duration, i int) time.Duration {
 	return waits[min(max(i, 0), len(waits)-1)]
 }
 
-// Resend says how long after its deadline a call in doubt that has been sent so
-// often may be sent again, and whether at all: the first time once the looks
-// are done, then in the steps of a head's waits, until those add up to GiveUp.
-func Resend(sends int, s Settings) (after time.Duration, ok bool) {
-	var waited time.Duration
-	for i := range sends - 1 {
-		after = step(s.Waits, i)
-		waited += after
+// Resend says how long after its deadline a call in doubt that was sent so often
+// may be sent again: the first time as soon as the looks are done, then in the
+// steps of a head's waits. Not ok: it was in doubt so long with Kingdee up that
+// a person is to be asked.
+func Resend(sends int, up time.Duration, s Settings) (after time.Duration, ok bool) {
+	if sends > 1 {
+		after = step(s.Waits, sends-2)
 	}
-	return after, waited < s.GiveUp
+	return after, up < s.GiveUp
 }

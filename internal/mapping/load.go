@@ -58,12 +58,14 @@ type Mapping struct {
 
 // Load reads a mapping and its tables and checks everything. The error is a
 // [Faults] that names all of them.
-func Load(path string, o Options) (*Mapping, error) {
-	src, err := os.ReadFile(path)
+func Load(path string, o Options) (*Mapping, error) { return loadWith(path, os.ReadFile, o) }
+
+func loadWith(path string, read func(string) ([]byte, error), o Options) (*Mapping, error) {
+	src, err := read(path)
 	if err != nil {
 		return nil, fault.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
 	}
-	return Parse(path, src, os.ReadFile, o)
+	return Parse(path, src, read, o)
 }
 
 // Parse is Load of a text that has been read already. Files of tables are

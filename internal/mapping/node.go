@@ -25,6 +25,7 @@ type reader struct {
 	lines  []string
 	faults fault.List
 	nodes  int
+	gaveUp bool // too many nodes: what seems to be missing may be there
 }
 
 // pair is one entry of a YAML mapping.
@@ -45,20 +46,31 @@ func (r *reader) document(src []byte) *yaml.Node {
 	r.lines = strings.Split(string(src), "\n")
 	var doc yaml.Node
 	if err := yaml.Load(src, &doc); err != nil {
-		if strings.Contains(err.Error(), "no documents in stream") {
-			return whole("the file is empty", "version, bill and rules")
-		}
-		f := fault.YAML(r.file, err)
-		if f.Line > 0 && f.Line <= len(r.lines) && strings.Contains(r.lines[f.Line-1], "${") {
-			f.Expected = "'single quotes' around an expression that holds ': ' or ' #', stands in { } or [ ], or begins with a quote"
-		}
-		r.faults.Add(f)
+		r.notYAML(err)
 		return nil
 	}
 	if len(doc.Content) == 0 {
 		return whole("the file is empty", "version, bill and rules")
 	}
 	return r.resolve(doc.Content[0])
+}
+
+// notYAML words what YAML's own reader refuses, with what is most often meant.
+func (r *reader) notYAML(err error) {
+	f := fault.YAML(r.file, err)
+	line := ""
+	if f.Line > 0 && f.Line <= len(r.lines) {
+		line = r.lines[f.Line-1]
+	}
+	switch {
+	case f.Message == "the file is empty":
+		f.Expected = "version, bill and rules"
+	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+		f.Expected = "blanks instead of the tab"
+	case strings.Contains(line, "${"):
+		f.Expected = "'single quotes' around an expression that holds ': ' or ' #', stands in { } or [ ], or begins with a quote"
+	}
+	r.faults.Add(f)
 }
 
 func (r *reader) fault(n *yaml.Node, where, message, expected string) {
@@ -79,6 +91,7 @@ func (r *reader) spent(n *yaml.Node, level int) bool {
 	if r.nodes <= maxNodes && level <= maxLevel {
 		return false
 	}
+	r.gaveUp = true
 	r.fault(n, "", "too many or too deeply nested values", "aliases (*) that do not contain themselves")
 	return true
 }
@@ -171,6 +184,9 @@ func nodeKind(n *yaml.Node) string {
 	case n.Kind == yaml.MappingNode:
 		return "a mapping"
 	case n.Kind == yaml.SequenceNode:
+		if len(n.Content) == 0 {
+			return "an empty list"
+		}
 		return "a list"
 	case n.ShortTag() == "!!null" || strings.TrimSpace(n.Value) == "":
 		return "empty"

@@ -60,7 +60,7 @@ func (t *treeReader) read(n *yaml.Node, field string, s *shape, level int) *part
 	return nil
 }
 
-func (t *treeReader) at(field string) string { return t.where + ".body." + field }
+func (t *treeReader) at(field string) string { return join(t.where+".body", field) }
 
 func wanted(s *shape) string {
 	switch s.kind {
@@ -124,6 +124,9 @@ func (t *treeReader) object(p *part, level int) *part {
 		}
 		p.members = append(p.members, member{name, m})
 	}
+	if t.gaveUp {
+		return nil
+	}
 	for _, name := range p.shape.required {
 		if !given[name] && !filledIn(p.field, name) {
 			t.fault(p.node, t.at(p.field), "lacks "+p.shape.members[name].label(name), p.shape.members[name].takes)
@@ -148,8 +151,8 @@ func (t *treeReader) list(p *part, level int) *part {
 }
 
 func join(path, name string) string {
-	if path == "" {
-		return name
+	if path == "" || name == "" {
+		return path + name
 	}
 	return path + "." + name
 }

@@ -95,6 +95,9 @@ func (c *cluster) starter(s stages) Start {
 	return func(t *Tenure) (Stop, error) {
 		c.mu.Lock()
 		c.tenures[t.Tenant] = append(c.tenures[t.Tenant], t)
+		if !t.lease.live() {
+			c.faults = append(c.faults, fmt.Sprintf("%s: started by %s under epoch %d after its lease", t.Tenant, t.Instance, t.Epoch))
+		}
 		c.mu.Unlock()
 		if s.start != nil {
 			if err := s.start(t); err != nil {

@@ -20,7 +20,7 @@ type event struct {
 }
 
 func histories() *rapid.Generator[[]event] {
-	whats := []string{"join", "join", "leave", string(healthy), string(cut), string(mute), string(deaf), string(slow), string(stopped)}
+	whats := []string{"join", "join", "leave", string(healthy), string(cut), string(mute), string(deaf), string(blind), string(slow), string(stopped)}
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) event {
 		ms := func(name string, most int) time.Duration {
 			return time.Duration(rapid.IntRange(0, most).Draw(t, name)) * time.Millisecond

@@ -55,8 +55,13 @@ func (h *hold) phase() Phase {
 func (r *Runner) serve(h *hold, start Start) {
 	defer r.drop(h)
 	t := h.tenure
+	r.compare(t.Tenant, r.roster.claim(t.Tenant).Revision) // another may have it already
 	log := r.log.With(slog.String("tenant", t.Tenant), slog.String("instance", t.Instance), slog.Uint64("epoch", t.Epoch))
 	log.Info("tenant claimed", slog.Bool("clean", t.CleanHandover))
+	if t.Check(context.Background()) != nil {
+		r.release(t, true, log) // lost before its claim was confirmed
+		return
+	}
 	stop, err := start(t)
 	if err != nil {
 		log.Error("tenant not started", slog.Any("cause", err))

@@ -135,6 +135,7 @@ const (
 	cut     fault = "cut"    // nothing comes through
 	mute    fault = "mute"   // writes do not arrive
 	deaf    fault = "deaf"   // writes arrive, their answers do not
+	blind   fault = "blind"  // the watch shows nothing
 	slow    fault = "slow"   // calls and answers take their time, and arrive after the caller gave up
 	stopped fault = "paused" // the process itself stands still
 )
@@ -250,7 +251,7 @@ func (l *link) write(ctx context.Context, do func() (uint64, error)) (revision u
 func (l *link) Watch(ctx context.Context, pattern string, each func(bus.Entry)) error {
 	return l.memory.Watch(ctx, pattern, func(e bus.Entry) {
 		for f, d := l.pass(); ctx.Err() == nil; f, d = l.pass() {
-			if f != cut {
+			if f != cut && f != blind {
 				if f == slow {
 					<-time.After(d)
 				}

@@ -14,7 +14,6 @@ type renewal struct {
 	r        *Runner
 	revision uint64   // of our last write, 0 if the key is not there
 	stranger sighting // another process under our name
-	failing  bool
 }
 
 // run renews until ctx ends, at once where something in the beat has changed.
@@ -49,14 +48,13 @@ func (n *renewal) once(ctx context.Context) time.Duration {
 	}
 	switch {
 	case err == nil:
-		n.revision, n.failing = revision, false
+		n.revision = revision
 		r.leased(sent)
 		return r.set.Renew
 	case errors.Is(err, bus.ErrExists), errors.Is(err, bus.ErrConflict):
 		err = n.meet(ctx)
 	}
-	if err != nil && ctx.Err() == nil && !n.failing {
-		n.failing = true
+	if err != nil && ctx.Err() == nil && r.refused(err) {
 		r.log.Warn("lease not renewed", slog.String("instance", r.instance), slog.Any("cause", err))
 	}
 	return r.set.Retry

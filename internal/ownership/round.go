@@ -154,8 +154,7 @@ func (r *Runner) bury(ctx context.Context, instance string) (bool, error) {
 	return over, nil
 }
 
-// take writes the claim, and starts the tenant if the lease has lasted until the
-// store's confirmation. If it has not, the claim is taken anew under the next one.
+// take writes the claim, and takes the tenant in hand once the store has confirmed it.
 func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 	r.mu.Lock()
 	l, waits := r.lease, !r.delayed[a.Tenant].IsZero()
@@ -168,10 +167,6 @@ func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 	revision, err := r.writeClaim(ctx, a.Tenant, c, a.Claim.Revision)
 	if err != nil {
 		return notConflict(err)
-	}
-	if !l.live() {
-		signal(r.nudge)
-		return nil
 	}
 	t := &Tenure{
 		Tenant: a.Tenant, Instance: r.instance, Epoch: c.Epoch, Since: c.Since,
@@ -190,14 +185,13 @@ func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 	return nil
 }
 
-// hold puts a tenant in hand. Its claim may have been taken by another already.
+// hold puts a tenant in hand.
 func (r *Runner) hold(t *Tenure, start Start) {
 	h := newHold(t)
 	r.idle.Add(1)
 	r.mu.Lock()
 	r.holds[t.Tenant] = h
 	r.mu.Unlock()
-	r.compare(t.Tenant, r.roster.claim(t.Tenant).Revision)
 	go r.serve(h, start)
 }
 

@@ -43,6 +43,7 @@ type Runner struct {
 	leaving bool
 	lease   *lease
 	renewed time.Time
+	trouble error // why the lease was not renewed last
 	holds   map[string]*hold
 	delayed map[string]time.Time // tenants that did not start, until when
 }
@@ -125,7 +126,7 @@ func (r *Runner) leave() error {
 
 // resign deletes our lease from the store.
 func (r *Runner) resign() error {
-	ctx, cancel := context.WithTimeout(context.Background(), r.set.Reply)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*r.set.Reply) // a read and a write
 	defer cancel()
 	e, err := r.store.Get(ctx, aliveKey(r.instance))
 	if err == nil && decodeBeat(e).Session == r.session {
@@ -183,7 +184,7 @@ func (r *Runner) compare(tenant string, revision uint64) {
 func (r *Runner) leased(sent moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.renewed = time.Now()
+	r.renewed, r.trouble = time.Now(), nil
 	if r.lease != nil && r.lease.extend(sent) {
 		return
 	}
@@ -192,6 +193,29 @@ func (r *Runner) leased(sent moment) {
 	}
 	r.lease = newLease(r.clock, r.set.term(), sent)
 	signal(r.nudge)
+}
+
+// Ready is nil while this instance has a lease: without one it owns nothing. The
+// error says why there is none.
+func (r *Runner) Ready() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lease.live() {
+		return nil
+	}
+	if r.trouble != nil {
+		return fmt.Errorf("instance %s has no lease: %w", r.instance, r.trouble)
+	}
+	return fmt.Errorf("instance %s has no lease yet", r.instance)
+}
+
+// refused notes why the lease was not renewed. It is true for the first time in a row.
+func (r *Runner) refused(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := r.trouble == nil
+	r.trouble = err
+	return first
 }
 
 func (r *Runner) currentLease() *lease {

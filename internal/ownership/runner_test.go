@@ -225,6 +225,98 @@ func TestPartition(t *testing.T) {
 	}
 }
 
+// Who hears nothing of a peer's renewals must not take the silence for its death.
+func TestBlindTakesNothingFromTheLiving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(numbered(10)...)
+		c.join(t, "a", Settings{}, stages{})
+		b := c.join(t, "b", Settings{Look: time.Hour}, stages{})
+		wait(5 * time.Second)
+		c.settled(t, "a", "b")
+		b.link.set(blind, 0)
+		wait(time.Minute)
+		c.settled(t, "a", "b")
+		for _, tenant := range c.tenants {
+			if n := len(c.tenures[tenant]); n > 2 {
+				t.Errorf("%s changed hands %d times", tenant, n-1)
+			}
+		}
+		c.end(t)
+	})
+}
+
+// A renewal that was written, but whose answer got lost, costs no tenure.
+func TestOneAnswerLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster("acme")
+		a := c.join(t, "a", Settings{}, stages{})
+		wait(time.Second)
+		o := c.owner("acme")
+		a.link.set(deaf, 0)
+		wait(4 * time.Second)
+		a.link.set(healthy, 0)
+		wait(time.Minute)
+		if c.owner("acme") != o {
+			t.Errorf("the owner is %+v", c.owner("acme"))
+		}
+		c.end(t)
+	})
+}
+
+// A process stopped between writing a claim and hearing of it starts nothing when it
+// wakes: the cluster looks at every start. It takes the claim anew.
+func TestStoppedInTheMiddleOfAClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster("acme")
+		a := c.join(t, "a", Settings{}, stages{})
+		c.memory.mu.Lock()
+		c.memory.wrote = func(e bus.Entry) {
+			c.check(e)
+			if e.Key == ownerKey("acme") && decodeClaim(e).Epoch == 1 && !decodeClaim(e).Released {
+				a.link.set(stopped, 0)
+			}
+		}
+		c.memory.mu.Unlock()
+		wait(20 * time.Second)
+		if n := len(c.tenures["acme"]); n != 0 {
+			t.Fatalf("started %d times; the test proves nothing", n)
+		}
+		a.link.set(healthy, 0)
+		wait(5 * time.Second)
+		c.settled(t, "a")
+		if o := c.owner("acme"); o == nil || o.Epoch < 2 || o.CleanHandover {
+			t.Errorf("woken, it owns the tenant by %+v", o)
+		}
+		c.end(t)
+	})
+}
+
+// Whenever an instance leaves, in the middle of a claim too, it leaves no claim behind.
+func TestLeavingInTheMiddleOfAClaim(t *testing.T) {
+	for at := time.Duration(0); at < 12*time.Second; at += 100 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster("acme", "globex")
+			a := c.join(t, "a", Settings{}, stages{})
+			a.link.set(slow, time.Second)
+			wait(at)
+			if err := c.leave(a); err != nil {
+				t.Errorf("after %v: %v", at, err)
+			}
+			wait(10 * time.Second)
+			left, err := Owners(t.Context(), c.memory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range left {
+				if !o.Released {
+					t.Errorf("after %v: left behind %+v", at, o)
+				}
+			}
+			c.end(t)
+		})
+	}
+}
+
 func TestStoreAwayForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(numbered(10)...)
@@ -270,7 +362,10 @@ func TestLossIsNoticed(t *testing.T) {
 		}
 		globex.Lost()
 		synctest.Wait()
-		for range 2 {
+		if len(hard) != 2 {
+			t.Errorf("%d of 2 lost tenants were stopped at once", len(hard))
+		}
+		for len(hard) > 0 {
 			if err := <-hard; !errors.Is(err, ErrLost) {
 				t.Errorf("stopped with %v", err)
 			}
@@ -363,6 +458,9 @@ func TestNameTaken(t *testing.T) {
 		wait(time.Second)
 		twin := c.join(t, "a", Settings{}, stages{})
 		wait(time.Minute)
+		if err := errors.Join(a.Ready(), twin.Ready()); !errors.Is(err, errNameTaken) || a.Ready() != nil {
+			t.Errorf("readiness says %v", err)
+		}
 		if o := c.owner("acme"); o == nil || o.lease != a.currentLease() || twin.currentLease().live() {
 			t.Fatalf("beside a twin the owner is %+v", o)
 		}

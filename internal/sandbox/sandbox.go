@@ -38,8 +38,9 @@ var ErrUnexpected = errors.New("the story did not end as expected")
 
 // Settings that let the story show in seconds what takes minutes: many quick
 // tries, and a breaker that looks again soon.
-const quickSettings = `  retries: {quick_tries: 8, quick_first: 200ms, quick_max: 1s}
+const quickSettings = `  retries: {quick_tries: 4, quick_first: 200ms, quick_max: 1s, waits: [500ms, 1s, 2s]}
   breaker: {failures: 10, open_for: 500ms}
+  ownership: {renew: 300ms, expire: 1200ms}
   stop_within: 5s
 `
 

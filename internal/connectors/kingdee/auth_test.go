@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -85,8 +84,11 @@ func TestCanonical(t *testing.T) {
 		want  string
 	}{
 		{"/a/b", nil, "POST\n%2Fa%2Fb\n\nx-api-nonce:1\nx-api-timestamp:2\n"},
-		{"/a", url.Values{"b": {"2"}, "a": {"x y~*="}, "a-b": {"中"}},
-			"POST\n%2Fa\na-b=%25E4%25B8%25AD&a=x%2By%257E%2A%253D&b=2\nx-api-nonce:1\nx-api-timestamp:2\n"},
+		{
+			"/a",
+			url.Values{"b": {"2"}, "a": {"x y~*="}, "a-b": {"中"}},
+			"POST\n%2Fa\na-b=%25E4%25B8%25AD&a=x%2By%257E%2A%253D&b=2\nx-api-nonce:1\nx-api-timestamp:2\n",
+		},
 	} {
 		if got := canonical("POST", tc.path, tc.query, "1", "2"); got != tc.want {
 			t.Errorf("got  %q\nwant %q", got, tc.want)
@@ -109,7 +111,7 @@ func TestSign(t *testing.T) {
 	query := url.Values{"outerInstanceId": {"42"}}
 	nonces := make(map[string]bool)
 	for range 20 {
-		h := http.Header{}
+		h := map[string][]string{}
 		if err := sign(h, "200001", "s3cret", "POST", "/p", query, now); err != nil {
 			t.Fatal(err)
 		}

@@ -245,6 +245,21 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// TestSame: only the end may differ between two sessions that fare alike.
+func TestSame(t *testing.T) {
+	a := snapshot{"t", "g", "d", "a", "u", "i", time.Now()}
+	if b := (snapshot{"t", "g", "d", "a", "u", "i", time.Now().Add(time.Hour)}); !same(a, b) {
+		t.Error("another end makes another session")
+	}
+	for n := range 6 {
+		b := a
+		*[]*string{&b.AccessToken, &b.GroupName, &b.Domain, &b.AccountID, &b.UserID, &b.AuthorityInfo}[n] = "x"
+		if same(a, b) {
+			t.Errorf("a difference in member %d is not seen", n)
+		}
+	}
+}
+
 // TestBadSettings: they show as failures of the first call, and quote nothing.
 func TestBadSettings(t *testing.T) {
 	g := newGateway(t)

@@ -189,6 +189,7 @@ func TestFindWorkOrder(t *testing.T) {
 		{"other bills", list(strings.ReplaceAll(strings.Replace(bill, "584", "585", 1), "00000001", "00000002")), events.Invalid, ErrNotUnderstood},
 		{"no number", list(`{"id":"2230413444614467584"}`), events.Invalid, ErrNotUnderstood},
 		{"not understood", `{"success":true,"data":{}}`, events.Invalid, ErrNotUnderstood},
+		{"none, but counted", `{"success":true,"data":[],"total":1}`, events.Invalid, ErrNotUnderstood},
 		{"refused", `{"success":false,"errorCode":"77","message":"no"}`, events.Rejected, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

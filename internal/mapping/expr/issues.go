@@ -53,6 +53,9 @@ func syntax(errs []*common.Error) []Issue {
 	if strings.HasPrefix(m, "token recognition error") {
 		i.Message = "not an expression: a character that does not belong there"
 		i.Expected = `texts in "quotes", names of letters, digits and _`
+		if strings.Contains(x.Message, "'= '") || strings.Contains(x.Message, "'='") {
+			i.Message, i.Expected = "not an expression: = does not compare", "=="
+		}
 	}
 	return []Issue{i}
 }
@@ -71,6 +74,8 @@ func (e *env) reword(i *Issue, a *ast.AST, x *common.Error, s Spec) {
 		e.name(i, a, x.ExprID, m[1], s)
 	} else if m := noMembers.FindStringSubmatch(i.Message); m != nil {
 		i.Message = "a " + typeWords(m[1]) + " has no members"
+	} else if strings.Contains(i.Message, "exceeds nesting limit") {
+		i.Message, i.Expected = "more than two loops inside each other", "at most two of map, filter, exists, all inside each other"
 	} else if i.Message == "invalid matches argument" {
 		i.Message, i.Expected = "not a regular expression", "RE2's syntax, as in Go"
 	} else if m := noOverload.FindStringSubmatch(i.Message); m != nil {

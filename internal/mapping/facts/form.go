@@ -48,8 +48,11 @@ func (f *Facts) questions(visit func(title string, answers func() []string) bool
 // two different answers.
 func (f *Facts) Answers(title string) ([]string, error) {
 	found, asked, err := f.answers(title)
-	if err != nil || asked {
-		return found, err
+	switch {
+	case err != nil:
+		return nil, err
+	case asked:
+		return found, nil
 	}
 	reason := "the form has no component"
 	if near := fault.Nearest(strings.TrimSpace(title), f.Titles()); near != "" {

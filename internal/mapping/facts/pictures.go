@@ -22,7 +22,8 @@ func Pictures(addresses []string) []Picture {
 	var out []Picture
 	seen := map[string]bool{}
 	for _, a := range addresses {
-		u, err := url.Parse(strings.TrimSpace(a))
+		a = strings.TrimSpace(a)
+		u, err := url.Parse(a)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || seen[a] {
 			continue
 		}
@@ -31,7 +32,7 @@ func Pictures(addresses []string) []Picture {
 		if name == "." || name == "/" {
 			name = "picture-" + strconv.Itoa(len(out)+1)
 		}
-		out = append(out, Picture{URL: strings.TrimSpace(a), Name: name})
+		out = append(out, Picture{URL: a, Name: name})
 	}
 	return out
 }

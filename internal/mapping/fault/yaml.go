@@ -15,7 +15,13 @@ func YAML(file string, err error) Fault {
 		return f
 	}
 	f.Line, f.Column = le.Mark.Line, le.Mark.Column
-	f.Message = "not YAML: " + strings.TrimSpace(le.Message)
+	f.Message = "not YAML: " + strings.TrimPrefix(strings.TrimSpace(le.Message), "yaml: ")
+	switch {
+	case strings.Contains(le.Message, "no documents in stream"):
+		f.Message = "the file is empty"
+	case strings.Contains(le.Message, "found multiple"):
+		f.Message, f.Expected = "the file holds more than one document", "no line of ---"
+	}
 	if f.Line == 0 {
 		f.Line, f.Column = le.ContextMark.Line, le.ContextMark.Column
 	}

@@ -3,6 +3,7 @@ package fakeweiban
 import (
 	"errors"
 	"gongdan-bridge/internal/sandbox/script"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -193,6 +194,12 @@ func TestNoticeForms(t *testing.T) {
 	}
 	if diff := cmp.Diff("好😀", decoded([]byte(plain))["msg_data"].(map[string]any)["content"].(map[string]any)["text"]); diff != "" {
 		t.Errorf("escaped text reads differently:\n%s", diff)
+	}
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	for range 50 {
+		if id := s.Renamed(n).ID; !uuid.MatchString(id) {
+			t.Fatalf("%s is no uuid", id)
+		}
 	}
 	again := s.Renamed(n)
 	if again.ID == n.ID || again.Key != n.Key {

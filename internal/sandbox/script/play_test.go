@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"slices"
 	"strings"
@@ -362,5 +363,40 @@ func TestObserverMayBeMissing(t *testing.T) {
 	Observer(func(e Event) { got = append(got, e) }).See(Event{Vendor: "weiban"})
 	if len(got) != 1 || got[0].Vendor != "weiban" {
 		t.Errorf("seen: %+v", got)
+	}
+}
+
+// witness notes whether the slot was free when the caller could first know the
+// outcome.
+type witness struct {
+	http.ResponseWriter
+	free      *atomic.Bool
+	knew, was bool
+}
+
+func (w *witness) know() {
+	if !w.knew {
+		w.knew, w.was = true, w.free.Load()
+	}
+}
+
+func (w *witness) WriteHeader(status int)      { w.know(); w.ResponseWriter.WriteHeader(status) }
+func (w *witness) Write(b []byte) (int, error) { w.know(); return w.ResponseWriter.Write(b) }
+func (w *witness) sever()                      { w.know() }
+
+func TestSlotIsFreeBeforeTheOutcomeIsKnown(t *testing.T) {
+	for _, kind := range append(Kinds(), None) {
+		s := New(1)
+		s.Add(Fault{Kind: kind, Delay: time.Microsecond})
+		free := new(atomic.Bool)
+		w := &witness{ResponseWriter: httptest.NewRecorder(), free: free}
+		s.Play(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Call{
+			Run:     func() Answer { return Answer{Body: []byte(`{"a":1}`)} },
+			Say:     func(Fault) Answer { return Answer{} },
+			Release: func() { free.Store(true) },
+		})
+		if !w.knew || !w.was {
+			t.Errorf("%q: outcome known %v, slot free then %v", kind, w.knew, w.was)
+		}
 	}
 }

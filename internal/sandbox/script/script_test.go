@@ -1,6 +1,7 @@
 package script
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,14 @@ func TestChancesRepeatThemselves(t *testing.T) {
 			t.Fatalf("another order of calls, another fate (-one +other):\n%s", diff)
 		}
 	})
+
+	calls := slices.Repeat([]string{"A", "B"}, 100)
+	if got := run(7, calls); slices.Equal(got["A"], got["B"]) {
+		t.Error("two orders always suffer the same")
+	}
+	if slices.Equal(run(7, calls)["A"], run(8, calls)["A"]) {
+		t.Error("two seeds give the same faults")
+	}
 
 	s := New(42)
 	s.Chance(0.2, Fault{Kind: Cut, API: "write"})

@@ -1,0 +1,190 @@
+package bridge_test
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/telemetry"
+)
+
+// pages are what people read.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(found, readme, "CHANGELOG.md")
+}
+
+// TestReadmeNamesTheTwoCommands: they are what a reader tries first, and the
+// second is what CI runs.
+func TestReadmeNamesTheTwoCommands(t *testing.T) {
+	text := read(t, readme)
+	for _, command := range []string{"go run ./cmd/sandbox", "go test ./..."} {
+		if !strings.Contains(text, "\n    "+command+"\n") {
+			t.Errorf("the README does not show %q on a line of its own", command)
+		}
+	}
+	if !strings.Contains(read(t, ".ci/run"), "\ngo test ./...\n") {
+		t.Error(".ci/run does not run the README's test command")
+	}
+}
+
+// TestLinksLeadSomewhere follows every relative link of the pages.
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	for _, page := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: link to %s: %v", page, m[1], err)
+			}
+		}
+	}
+}
+
+// TestCommandsExist gives every command line in the pages' code blocks to the
+// program that it names, with --help behind it: an unknown subcommand or flag
+// is refused before the help is shown.
+func TestCommandsExist(t *testing.T) {
+	programs := map[string]func(context.Context, app.Program) error{"ingest": app.IngestMain, "dispatcher": app.DispatcherMain}
+	tried := 0
+	for _, page := range pages(t) {
+		for _, line := range shellLines(read(t, page)) {
+			args := fields(line)
+			main, known := programs[args[0]]
+			if !known {
+				continue
+			}
+			tried++
+			none := func(string) (string, bool) { return "", false }
+			err := main(t.Context(), app.Program{Args: append(args[1:], "--help"), Env: none, Stdout: io.Discard, Stderr: io.Discard})
+			if err != nil {
+				t.Errorf("%s: %s: %v", page, line, err)
+			}
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d command lines were found; has their form changed?", tried)
+	}
+}
+
+// shellLines are the lines of indented and fenced code that begin with "$ ".
+func shellLines(page string) []string {
+	var out []string
+	for line := range strings.Lines(page) {
+		if c, ok := strings.CutPrefix(strings.TrimSpace(line), "$ "); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// fields splits a command line at spaces that no quotes surround; what a pipe
+// or a comment follows is the shell's.
+func fields(line string) []string {
+	word := regexp.MustCompile(`"[^"]*"|'[^']*'|\S+`)
+	var out []string
+	for _, w := range word.FindAllString(line, -1) {
+		if w == "|" || w == "#" || w == ">" {
+			break
+		}
+		out = append(out, strings.Trim(w, `"'`))
+	}
+	return out
+}
+
+// TestRunbooksSayTheSame: both speak of every kind of failure, have the same
+// sections, and show the same commands.
+func TestRunbooksSayTheSame(t *testing.T) {
+	english, chinese := read(t, "docs/runbook.md"), read(t, "docs/runbook.zh.md")
+	for _, k := range events.Kinds() {
+		for page, text := range map[string]string{"runbook.md": english, "runbook.zh.md": chinese} {
+			if !strings.Contains(text, "\n### `"+string(k)+"`") {
+				t.Errorf("docs/%s has no section on %s", page, k)
+			}
+		}
+	}
+	if diff := cmp.Diff(anchors(english), anchors(chinese)); diff != "" {
+		t.Errorf("sections (-English +Chinese):\n%s", diff)
+	}
+	if diff := cmp.Diff(shellLines(english), shellLines(chinese)); diff != "" {
+		t.Errorf("commands (-English +Chinese):\n%s", diff)
+	}
+}
+
+// anchors are the names <a id="…"> above the sections.
+func anchors(page string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`<a id="([^"]+)">`).FindAllStringSubmatch(page, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+// TestMetricsAreListed finds every instrument that the code makes: the list
+// behind the README's table has it, and nothing else.
+func TestMetricsAreListed(t *testing.T) {
+	var listed []string
+	for _, m := range telemetry.Metrics() {
+		listed = append(listed, m.Name)
+	}
+	var made []string
+	err := filepath.WalkDir("internal", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		made = append(made, instruments(t, file)...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(listed)
+	slices.Sort(made)
+	if diff := cmp.Diff(listed, made); diff != "" {
+		t.Errorf("metrics (-telemetry.Metrics +made in the code):\n%s", diff)
+	}
+}
+
+// instruments are the names given to the constructors of a meter.
+func instruments(t *testing.T, file string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maker := regexp.MustCompile(`^(Int64|Float64)(Observable)?(Counter|UpDownCounter|Gauge|Histogram)$`)
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		sel, isSel := call.Fun.(*ast.SelectorExpr)
+		lit, isLit := call.Args[0].(*ast.BasicLit)
+		if !isSel || !isLit || !maker.MatchString(sel.Sel.Name) {
+			return true
+		}
+		if name, err := strconv.Unquote(lit.Value); err == nil {
+			out = append(out, name)
+		}
+		return true
+	})
+	return out
+}

@@ -1,0 +1,318 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// actor is one order in memory. Whoever has something for it posts it; one
+// goroutine at a time takes what was posted, steps the ledger, and carries out
+// what it answers. An order in hand has a place at a desk; one that only waits
+// has neither place nor goroutine.
+type actor struct {
+	o   *owner
+	key order
+
+	mu     sync.Mutex
+	inbox  []any
+	active bool
+	gone   bool   // no longer the order's actor; another one is
+	leave  func() // gives the place back; nil without one
+	wake   ledger.Wake
+	due    events.Stage // the stage that the next wake is for
+
+	// What follows is touched by the running goroutine alone.
+	listed bool // its wait key is there
+	loaded bool
+	life   int // incarnation: answers to an earlier one are dropped
+	acts   int // begun and not answered
+	ledger ledger.Order
+	held   map[held]*bus.Delivery
+	hands  [2]hand // of enrich and of handle
+	set    ledger.Settings
+	reply  chan<- ledger.Answer
+}
+
+// held names a delivery that is not acknowledged.
+type held struct {
+	stage events.Stage
+	seq   uint64
+}
+
+// What an actor is posted.
+type (
+	delivery struct {
+		m       *bus.Delivery
+		stage   events.Stage
+		inOrder bool
+		again   bool
+	}
+	timer   struct{}
+	nudge   struct{} // load the order, if it is not loaded
+	resumed struct{ g *gate }
+	answer  struct {
+		life int
+		in   ledger.Input
+		also func() // run by the actor before the input is fed; may be nil
+	}
+	word struct {
+		in    ledger.Operator
+		reply chan<- ledger.Answer
+	}
+	expiring struct{ in ledger.Expiring }
+)
+
+func newActor(o *owner, k order, listed bool) *actor {
+	return &actor{o: o, key: k, listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}
+}
+
+// post hands something to the order; false if this is no longer its actor.
+func (a *actor) post(x any) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone {
+		return false
+	}
+	a.inbox = append(a.inbox, x)
+	if !a.active {
+		a.active = true
+		a.o.busy.Add(1)
+		go a.run()
+	}
+	return true
+}
+
+// seated reports whether the order has a place at a desk.
+func (a *actor) seated() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.leave != nil
+}
+
+// sit takes a place; one that came too late goes back at once.
+func (a *actor) sit(leave func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.leave != nil || a.gone {
+		leave()
+		return
+	}
+	a.leave = leave
+}
+
+// desk is where the order's next wake belongs.
+func (a *actor) desk() desk {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.due == "" {
+		return desk{events.Handle, a.key.noun}
+	}
+	return desk{a.due, a.key.noun}
+}
+
+// waitsFor reports whether the order asked to be woken when the gate opens.
+func (a *actor) waitsFor(g *gate) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, api := range a.wake.On {
+		if api != "" && a.o.gates.of(api, a.key.noun) == g {
+			return true
+		}
+	}
+	return false
+}
+
+// run takes what was posted until nothing is left. With calls under way the
+// goroutine ends, but the order stays in hand; the answer starts it again.
+func (a *actor) run() {
+	for {
+		x, ok := a.next()
+		if !ok {
+			return
+		}
+		a.take(x)
+	}
+}
+
+// next is what was posted first; false when the goroutine has ended.
+func (a *actor) next() (any, bool) {
+	a.o.mu.Lock()
+	defer a.o.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.inbox) > 0 {
+		x := a.inbox[0]
+		a.inbox = a.inbox[1:]
+		return x, true
+	}
+	a.active = false
+	a.o.busy.Done()
+	if a.acts == 0 {
+		if a.leave != nil {
+			a.leave()
+			a.leave = nil
+		}
+		if !a.loaded || a.ledger.Idle() {
+			delete(a.o.actors, a.key)
+			a.gone = true
+		}
+	}
+	return nil, false
+}
+
+func (a *actor) take(x any) {
+	if x, ok := x.(answer); ok && x.life != a.life {
+		return
+	}
+	if !a.loaded && !a.load() {
+		return
+	}
+	switch x := x.(type) {
+	case delivery:
+		a.deliver(x)
+	case timer:
+		a.feed(ledger.Timer{})
+	case resumed:
+		a.resume(x.g)
+	case answer:
+		a.acts--
+		if x.also != nil {
+			x.also()
+		}
+		if x.in != nil && x.life == a.life {
+			a.feed(x.in)
+		}
+	case word:
+		a.reply = x.reply
+		a.feed(x.in)
+		a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+	case expiring:
+		a.feed(x.in)
+	}
+}
+
+// load reads the record. Without it nothing is done: what was delivered comes
+// again, and what waits is tried again.
+func (a *actor) load() bool {
+	var raw []byte
+	e, err := a.o.d.state.Get(a.o.ctx, recordKey(a.o.t.Name, a.key))
+	if err == nil {
+		raw = e.Value
+	}
+	var r ledger.Record
+	if err == nil || errors.Is(err, bus.ErrNotFound) {
+		r, err = ledger.Decode(raw)
+	}
+	if err != nil {
+		a.forget("record not read", err)
+		return false
+	}
+	a.ledger, a.loaded = ledger.Load(r), true
+	a.feed(ledger.Takeover{Quiet: a.o.tenure.QuietUntil, Listed: a.listed})
+	return a.loaded
+}
+
+func (a *actor) deliver(x delivery) {
+	m := a.read(x.stage, x.m.Stored)
+	a.held[held{x.stage, x.m.Sequence}] = x.m
+	a.hands[at(x.stage)].offer(m)
+	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: x.inOrder})
+}
+
+func (a *actor) resume(g *gate) {
+	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Writes} {
+		if a.o.gates.of(api, a.key.noun) == g {
+			a.feed(ledger.Resumed{On: api})
+		}
+	}
+}
+
+// feed is one step and what follows from it.
+func (a *actor) feed(in ledger.Input) {
+	m := a.o.gates.moment(time.Now(), rand.Float64(), a.key.noun)
+	order, acts := ledger.Step(a.ledger, m, in, a.set)
+	a.ledger = order
+	for _, act := range acts {
+		if err := a.carryOut(act); err != nil {
+			a.forget("not carried out", err)
+			return
+		}
+	}
+	a.note()
+}
+
+// note keeps what others ask of the order, and lets go of what is done.
+func (a *actor) note() {
+	r := a.ledger.Record
+	a.mu.Lock()
+	a.due = events.Handle
+	if h := r.Enrich.Head; h != nil && (r.Handle.Head == nil || r.Handle.Head.Why == ledger.Held || h.Next.Before(r.Handle.Head.Next)) {
+		a.due = events.Enrich
+	}
+	a.mu.Unlock()
+	a.hands[0].drop(r.Enrich.Cursor)
+	a.hands[1].drop(r.Handle.Cursor)
+}
+
+// forget drops the order from memory: what is on record is all that is needed
+// to go on. If something waits, it is loaded anew in a moment.
+func (a *actor) forget(what string, err error) {
+	if errors.Is(err, bus.ErrFenced) {
+		a.o.tenure.Lost()
+	}
+	if a.o.soft.Err() == nil {
+		a.o.log.Warn("order let go", slog.String("order", a.key.key), slog.String("what", what), slog.String("cause", err.Error()))
+	}
+	listed := a.listed
+	for i := range a.hands {
+		a.hands[i].end("given back")
+	}
+	a.life++
+	a.loaded, a.acts, a.ledger = false, 0, ledger.Order{}
+	a.held, a.hands, a.listed = map[held]*bus.Delivery{}, [2]hand{}, listed
+	a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+	if a.o.ctx.Err() != nil {
+		return
+	}
+	a.o.busy.Add(1)
+	time.AfterFunc(a.o.d.o.Beat, func() {
+		defer a.o.busy.Done()
+		if a.o.soft.Err() == nil {
+			a.o.post(a.key, listed, nudge{})
+		}
+	})
+}
+
+func (a *actor) say(r ledger.Answer) {
+	if a.reply != nil {
+		a.reply <- r
+		a.reply = nil
+	}
+}
+
+// begin runs what takes time beside the actor and feeds its answer.
+func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
+	life := a.life
+	a.acts++
+	a.o.busy.Add(1)
+	go func() {
+		defer a.o.busy.Done()
+		in, also := act(a.o.ctx)
+		a.post(answer{life: life, in: in, also: also})
+	}()
+}
+
+func at(s events.Stage) int {
+	if s == events.Enrich {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,171 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"gongdan-bridge/internal/connectors/kingdee"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// maxNote is how many characters of clsmid, the marker included, are sent.
+const maxNote = 500
+
+func (a *actor) findBill(ctx context.Context, want ledger.Bill) (bill kingdee.Bill, f *events.Failure) {
+	f = a.quick(ctx, a.o.gates.reads, func(ctx context.Context) (err error) {
+		if want.ID != "" {
+			bill, err = a.o.t.Kingdee.FindWorkOrderByID(ctx, want.ID)
+		} else {
+			bill, err = a.o.t.Kingdee.FindWorkOrder(ctx, want.OrderNo)
+		}
+		return err
+	})
+	return bill, f
+}
+
+func (a *actor) readBill(act ledger.ReadBill) {
+	h := &a.hands[1]
+	ctx, p := a.context(events.Handle), h.plan
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		var b kingdee.Bill
+		var f *events.Failure
+		switch {
+		case p != nil && p.bill != nil:
+			b = *p.bill
+		case p != nil && p.fail != nil:
+			f = p.fail
+		default:
+			b, f = a.findBill(ctx, act.Bill)
+		}
+		return ledger.BillRead{Bill: ledger.Bill{ID: b.ID, OrderNo: b.OrderNo}, Failure: f}, func() { h.fact.of(f) }
+	})
+}
+
+func (a *actor) checkStatus(act ledger.CheckStatus) {
+	ctx := a.context(events.Handle)
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		b, f := a.findBill(ctx, act.Bill)
+		return ledger.StatusRead{Status: b.Status, Failure: f}, nil
+	})
+}
+
+// call makes the one handle-order. It is never repeated here after its first
+// byte has left, and never begun after its deadline.
+func (a *actor) call(act ledger.Call) {
+	h := &a.hands[1]
+	ctx := a.context(events.Handle)
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		f := a.handleOrder(ctx, act)
+		if f == nil {
+			a.prove(ctx, act)
+		}
+		return ledger.Called{Failure: f}, func() { h.fact.of(f) }
+	})
+}
+
+func (a *actor) handleOrder(ctx context.Context, act ledger.Call) *events.Failure {
+	var body kingdee.Body
+	if err := json.Unmarshal(act.Body, &body); err != nil {
+		return &events.Failure{Kind: events.Invalid, Reason: "the recorded body cannot be read", Err: err}
+	}
+	if act.Marker != "" {
+		body.Note = ledger.WithMarker(body.Note, act.Marker, maxNote)
+	}
+	ctx, cancel := context.WithDeadline(ctx, act.Deadline)
+	defer cancel()
+	pause(ctx, time.Until(act.After))
+	crash("call")
+	f := a.quick(ctx, a.o.gates.writes, func(ctx context.Context) error {
+		_, err := a.o.t.Kingdee.HandleOrder(ctx, kingdee.HandleOrder{ID: act.Bill.ID, Body: body})
+		return err
+	})
+	crash("called")
+	return f
+}
+
+// look searches the bill's handling records for a call in doubt.
+func (a *actor) look(act ledger.Look) {
+	ctx := a.context(events.Handle)
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		return a.looking(ctx, act), nil
+	})
+}
+
+func (a *actor) looking(ctx context.Context, act ledger.Look) ledger.Looked {
+	out := ledger.Looked{Sweep: act.Sweep}
+	records, f := a.records(ctx, act.Bill)
+	switch {
+	case f != nil && errors.Is(f, kingdee.ErrNotUnderstood):
+		return out
+	case f != nil:
+		out.Failure = f
+		return out
+	}
+	out.Understood = true
+	if act.Marker != "" {
+		for _, r := range records {
+			if strings.Contains(r.Remark, act.Marker) {
+				out.Found++
+			}
+		}
+	} else {
+		out.Found, out.Understood = a.alike(records, act)
+	}
+	if out.Found > 0 && act.Marker != "" {
+		a.o.proved(ctx)
+	}
+	out.Control = a.o.control.believed()
+	return out
+}
+
+// alike counts the records that look like the body beyond those that we have
+// applied; not known where the vendor leaves out what would tell.
+func (a *actor) alike(records []kingdee.DealRecord, act ledger.Look) (int, bool) {
+	var body kingdee.Body
+	if json.Unmarshal(act.Body, &body) != nil {
+		return 0, false
+	}
+	n := 0
+	for _, r := range records {
+		same, known := r.Matches(body)
+		if !known {
+			return 0, false
+		}
+		if same {
+			n++
+		}
+	}
+	return max(0, n-act.Applied), true
+}
+
+func (a *actor) records(ctx context.Context, b ledger.Bill) (records []kingdee.DealRecord, f *events.Failure) {
+	f = a.quick(ctx, a.o.gates.reads, func(ctx context.Context) (err error) {
+		records, err = a.o.t.Kingdee.DealRecords(ctx, b.OrderNo)
+		return err
+	})
+	return records, f
+}
+
+// prove looks, after the tenant's first applied call, whether the query finds
+// its record: only then may a later look be believed that finds none.
+func (a *actor) prove(ctx context.Context, act ledger.Call) {
+	if act.Marker == "" || !a.o.control.first() {
+		return
+	}
+	records, f := a.records(ctx, act.Bill)
+	if f != nil {
+		a.o.control.again()
+		return
+	}
+	for _, r := range records {
+		if strings.Contains(r.Remark, act.Marker) {
+			a.o.proved(ctx)
+			return
+		}
+	}
+	a.o.control.again()
+}

@@ -1,0 +1,67 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// control is the positive control of the looks: whether the query for handling
+// records has ever found one of our own for this tenant. It is on record, since
+// it stays true.
+type control struct {
+	mu     sync.Mutex
+	proven bool
+	asked  bool // by the first applied call of this ownership
+}
+
+func (c *control) believed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.proven
+}
+
+// first is true once, until again: somebody should prove it now.
+func (c *control) first() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.proven || c.asked {
+		return false
+	}
+	c.asked = true
+	return true
+}
+
+func (c *control) again() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = false
+}
+
+func (o *owner) loadControl(ctx context.Context) error {
+	_, err := o.d.state.Get(ctx, controlKey(o.t.Name))
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		o.control.proven = true
+	}
+	return err
+}
+
+// proved keeps that the query has found one of our records.
+func (o *owner) proved(ctx context.Context) {
+	o.control.mu.Lock()
+	known := o.control.proven
+	o.control.proven = true
+	o.control.mu.Unlock()
+	if known {
+		return
+	}
+	if _, err := o.d.state.PutFenced(ctx, controlKey(o.t.Name), []byte(`{"proven":true}`), o.tenure.Fence); err != nil {
+		o.log.Debug("control not recorded", slog.String("cause", err.Error()))
+	}
+}

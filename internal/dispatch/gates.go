@@ -1,0 +1,153 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/connectors/kingdee"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// gate is what is known of one vendor API: whether it may be called now, and
+// for how long, in all, it could have been. Safe for concurrent use.
+type gate struct {
+	name  string
+	stage events.Stage
+	line  *connectors.Line
+	apis  []string // as the line knows them; all must be up
+
+	mu     sync.Mutex
+	last   time.Time
+	up     time.Duration
+	down   string    // why it is paused, "" if it is not
+	denied time.Time // credentials were refused: not before
+	held   bool      // an operator paused the stage
+}
+
+// look brings the gate up to date.
+func (g *gate) look(now time.Time) (paused bool, up time.Duration, changed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.down == "" && !g.last.IsZero() {
+		g.up += max(0, now.Sub(g.last))
+	}
+	g.last = now
+	before := g.down
+	g.down = g.reason(now)
+	return g.down != "", g.up, (before == "") != (g.down == "")
+}
+
+func (g *gate) reason(now time.Time) string {
+	switch {
+	case g.held:
+		return "paused by an operator"
+	case now.Before(g.denied):
+		return "its credentials were refused"
+	}
+	for _, api := range g.apis {
+		switch st := g.line.State(api); {
+		case st.Breaker == "open":
+			return api + " is down: its breaker is open"
+		case st.PausedUntil.After(now):
+			return "the vendor asked us to leave " + api + " alone until " + st.PausedUntil.Format(time.TimeOnly)
+		}
+	}
+	return ""
+}
+
+func (g *gate) deny(until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.denied = until
+}
+
+func (g *gate) allow() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.denied = time.Time{}
+}
+
+func (g *gate) hold(on bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = on
+}
+
+func (g *gate) because() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.down
+}
+
+// gates are all APIs of one owned tenant. A blocked opportunity API stops no
+// work order: details have a gate per noun.
+type gates struct {
+	tenant string
+	detail map[events.Noun]*gate
+	reads  *gate
+	writes *gate
+	log    *slog.Logger
+}
+
+func newGates(t Tenant, log *slog.Logger) *gates {
+	return &gates{
+		tenant: t.Name, log: log,
+		detail: map[events.Noun]*gate{
+			events.WorkOrder:   {name: "enrich work_order", stage: events.Enrich, line: t.WeibanLine, apis: []string{weiban.APIWorkOrder}},
+			events.Opportunity: {name: "enrich opportunity", stage: events.Enrich, line: t.WeibanLine, apis: []string{weiban.APIOpportunity}},
+		},
+		reads:  &gate{name: "handle (reads)", stage: events.Handle, line: t.KingdeeLine, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
+		writes: &gate{name: "handle (handle-order)", stage: events.Handle, line: t.KingdeeLine, apis: []string{kingdee.APIHandleOrder}},
+	}
+}
+
+func (s *gates) all() []*gate {
+	return []*gate{s.detail[events.WorkOrder], s.detail[events.Opportunity], s.reads, s.writes}
+}
+
+// of is the gate of an API for a noun.
+func (s *gates) of(a ledger.API, n events.Noun) *gate {
+	switch a {
+	case ledger.Detail:
+		return s.detail[n]
+	case ledger.Reads:
+		return s.reads
+	default:
+		return s.writes
+	}
+}
+
+// moment is what the ledger is told with every input.
+func (s *gates) moment(now time.Time, jitter float64, n events.Noun) ledger.Moment {
+	at := func(g *gate) ledger.Gate {
+		paused, up, _ := g.look(now)
+		return ledger.Gate{Paused: paused, Up: up}
+	}
+	return ledger.Moment{At: now, Jitter: jitter, Detail: at(s.detail[n]), Reads: at(s.reads), Writes: at(s.writes)}
+}
+
+// hold pauses a stage at an operator's word, or lets it go on.
+func (s *gates) hold(stage events.Stage, on bool) {
+	for _, g := range s.all() {
+		if g.stage == stage {
+			g.hold(on)
+		}
+	}
+}
+
+// why says which stages do not work now.
+func (s *gates) why() error {
+	var all error
+	for _, g := range s.all() {
+		if w := g.because(); w != "" {
+			all = errors.Join(all, fmt.Errorf("tenant %s, %s: %s", s.tenant, g.name, w))
+		}
+	}
+	return all
+}

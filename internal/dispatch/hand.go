@@ -1,0 +1,169 @@
+package dispatch
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// message is one message of a stage, read.
+type message struct {
+	ledger.Message
+	stored   bus.Stored
+	event    events.Event
+	fault    *events.Failure // it cannot be read
+	notice   weiban.Notice   // of enrich
+	callback uint64          // sequence of the callback in CALLBACKS
+}
+
+// hand is what a stage of an order has before it: the messages that it may be
+// told to work on, and the span of the one it works on.
+type hand struct {
+	near []*message
+	ctx  context.Context
+	span trace.Span
+	fact fact
+
+	from   time.Time
+	detail *detail // the last one read, for followers that came before it was
+	seen   uint64  // the highest message that had come when it was asked for
+	top    uint64  // the highest message that has come
+	out    *bus.Message
+	plan   *planned
+}
+
+// fact is what an attempt's log line says beside the verdict.
+type fact struct{ api, code string }
+
+// offer keeps a message that the ledger may want to be worked on.
+func (h *hand) offer(m *message) {
+	h.top = max(h.top, m.Seq)
+	for _, n := range h.near {
+		if n.Seq == m.Seq {
+			return
+		}
+	}
+	h.near = append(h.near, m)
+}
+
+// drop lets go of what is settled.
+func (h *hand) drop(cursor uint64) {
+	kept := h.near[:0]
+	for _, m := range h.near {
+		if m.Seq > cursor {
+			kept = append(kept, m)
+		}
+	}
+	clear(h.near[len(kept):])
+	h.near = kept
+}
+
+func (h *hand) find(seq uint64) *message {
+	for _, m := range h.near {
+		if m.Seq == seq {
+			return m
+		}
+	}
+	return nil
+}
+
+// read understands a stored message as far as the ledger must know it.
+func (a *actor) read(stage events.Stage, s bus.Stored) *message {
+	m := &message{stored: s, callback: s.Sequence}
+	m.Seq = s.Sequence
+	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderReplay)); err == nil {
+		m.Replay, m.Asked = n, true
+	}
+	if n, err := strconv.ParseUint(s.Header.Get(deadletter.HeaderSequence), 10, 64); err == nil {
+		m.callback = n
+	}
+	m.Forced = s.Header.Get(deadletter.HeaderForced)
+	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
+	if err != nil {
+		m.EventID = "raw-" + events.Hash(s.Data)
+		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
+		return m
+	}
+	m.event, m.EventID, m.Position = ev, ev.ID(), events.Extension(ev, events.ExtPosition)
+	if stage == events.Handle {
+		// What a replay of enrich made is asked for, too.
+		m.Asked = m.Asked || strings.Contains(m.EventID, "~enrich~") && !strings.HasSuffix(m.EventID, "~enrich~0")
+		return m
+	}
+	n, err := weiban.ParseNotice(ev.Data())
+	if err != nil {
+		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
+		return m
+	}
+	m.notice, m.Position = n, events.Position(n.CreateTime, m.callback)
+	return m
+}
+
+// root is the id of the event that a derived id began with.
+func root(id string) string {
+	id, _, _ = strings.Cut(id, "~")
+	return id
+}
+
+// work is the context in which a message is worked on: its span continues the
+// hop's trace; a message that comes again begins a trace of its own, with a link.
+func (a *actor) work(stage events.Stage, m *message) context.Context {
+	h := &a.hands[at(stage)]
+	if h.span != nil {
+		return h.ctx
+	}
+	opts := []trace.SpanStartOption{
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "process"),
+			attribute.String("gongdan.tenant", a.o.t.Name), attribute.String("cloudevents.event_id", m.EventID),
+			attribute.Int64("messaging.nats.sequence", int64(m.Seq)),
+		),
+	}
+	remote := m.stored.Context(a.o.ctx)
+	if head := a.lane(stage).Head; m.Replay > 0 || head != nil && head.Tries > 0 {
+		opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(remote)))
+	}
+	h.ctx, h.span = a.o.d.tracer.Start(remote, "process "+string(stage)+" "+string(a.key.noun), opts...)
+	h.from = time.Now()
+	return h.ctx
+}
+
+// context is that of the message in hand, or the owner's.
+func (a *actor) context(stage events.Stage) context.Context {
+	if h := &a.hands[at(stage)]; h.ctx != nil {
+		return h.ctx
+	}
+	return a.o.ctx
+}
+
+// end closes the span of the message in hand.
+func (h *hand) end(outcome string) {
+	if h.span == nil {
+		return
+	}
+	h.span.SetAttributes(attribute.String("gongdan.outcome", outcome))
+	if outcome == string(events.Dead) || outcome == "waiting" {
+		h.span.SetStatus(codes.Error, outcome)
+	}
+	h.span.End()
+	h.ctx, h.span, h.fact, h.plan = nil, nil, fact{}, nil
+}
+
+func (a *actor) lane(s events.Stage) *ledger.Lane {
+	if s == events.Enrich {
+		return &a.ledger.Record.Enrich
+	}
+	return &a.ledger.Record.Handle
+}

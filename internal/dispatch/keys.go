@@ -1,0 +1,54 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"gongdan-bridge/internal/events"
+)
+
+// Keys of bucket STATE, beside those of package ownership.
+func recordKey(tenant string, k order) string { return "order." + tenant + "." + k.id() }
+func waitKey(tenant string, k order) string   { return "wait." + tenant + "." + k.id() }
+func controlKey(tenant string) string         { return "control." + tenant }
+func pauseKey(tenant string, s events.Stage) string {
+	return "pause." + tenant + "." + string(s)
+}
+
+func (r *room) trailKey() string {
+	return "trail." + r.o.t.Name + "." + string(r.k.stage) + "." + string(r.k.noun)
+}
+
+// orderOf reads the order out of its record's or wait's key.
+func orderOf(key string) (order, error) {
+	t := strings.Split(key, ".")
+	if len(t) != 4 {
+		return order{}, fmt.Errorf("key %s: not an order's", key)
+	}
+	name, err := events.Untoken(t[3])
+	if err != nil {
+		return order{}, fmt.Errorf("key %s: %w", key, err)
+	}
+	return order{events.Noun(t[2]), name}, nil
+}
+
+// trailMark is what a new owner's consumers begin behind.
+type trailMark struct {
+	Epoch     uint64 `json:"epoch"`     // no consumer of an earlier one is left
+	Floor     uint64 `json:"floor"`     // everything up to here is settled or on record
+	Delivered uint64 `json:"delivered"` // up to here messages may have been begun
+}
+
+func (t trailMark) encode() []byte {
+	b, err := json.Marshal(t)
+	if err != nil {
+		return nil // three numbers always encode
+	}
+	return b
+}
+
+func decodeTrail(b []byte) (t trailMark, err error) {
+	err = json.Unmarshal(b, &t)
+	return t, err
+}

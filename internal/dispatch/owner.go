@@ -1,0 +1,270 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ownership"
+)
+
+// order names one order of a tenant.
+type order struct {
+	noun events.Noun
+	key  string
+}
+
+// id is the order's part of a bucket key: noun, then key.
+func (k order) id() string { return string(k.noun) + "." + events.Token(k.key) }
+
+// owner is one tenant in this process's hands, under one tenure.
+type owner struct {
+	d      *Dispatcher
+	t      Tenant
+	tenure *ownership.Tenure
+	log    *slog.Logger
+	gates  *gates
+	bays   *bays
+	wakes  *wakes
+	desks  map[desk]chan struct{} // places for orders in hand
+
+	ctx     context.Context // of all that is begun; ends with the tenure
+	soft    context.Context // ends when nothing new may be begun
+	stop    context.CancelFunc
+	threads sync.WaitGroup
+	rooms   []*room
+	serving []func()
+
+	mu     sync.Mutex
+	actors map[order]*actor
+	busy   sync.WaitGroup // orders in hand
+
+	control control
+}
+
+// desk is a stage of a noun: what blocks one does not block another.
+type desk struct {
+	stage events.Stage
+	noun  events.Noun
+}
+
+var desks = [...]desk{
+	{events.Enrich, events.WorkOrder},
+	{events.Handle, events.WorkOrder},
+	{events.Enrich, events.Opportunity},
+	{events.Handle, events.Opportunity},
+}
+
+func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
+	o := &owner{
+		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: &bays{in: map[string]order{}}, wakes: newWakes(),
+		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
+		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, ctx: tenure.Context(),
+	}
+	o.soft, o.stop = context.WithCancel(o.ctx)
+	for _, k := range desks {
+		o.desks[k] = make(chan struct{}, d.o.Concurrency)
+		o.rooms = append(o.rooms, newRoom(o, k))
+	}
+	return o
+}
+
+// open takes the tenant over: the consumers of owners before are replaced, so
+// that their pulls and acks fail; then what waits is loaded; only then does
+// anything run.
+func (o *owner) open() error {
+	ctx, cancel := context.WithTimeout(o.ctx, 30*time.Second)
+	defer cancel()
+	o.t.Guard.tenure.Store(o.tenure)
+	began := time.Now()
+	if err := o.loadPauses(ctx); err != nil {
+		return err
+	}
+	if err := o.loadControl(ctx); err != nil {
+		return err
+	}
+	for _, r := range o.rooms {
+		if err := r.succeed(ctx); err != nil {
+			return err
+		}
+	}
+	n, err := o.loadWaiting(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range o.rooms {
+		if err := r.open(ctx); err != nil {
+			return err
+		}
+	}
+	if err := o.serve(); err != nil {
+		return err
+	}
+	o.threads.Go(func() { o.wakes.run(o.soft, o.wake) })
+	o.threads.Go(func() { o.watchGates(o.soft) })
+	o.threads.Go(func() { o.sweep(o.soft) })
+	for _, r := range o.rooms {
+		o.threads.Go(func() { r.keep(o.soft) })
+	}
+	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
+	return nil
+}
+
+// loadWaiting loads every order that waits or has a call open.
+func (o *owner) loadWaiting(ctx context.Context) (int, error) {
+	n := 0
+	err := o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
+		k, err := orderOf(e.Key)
+		if err != nil {
+			o.log.Error("waiting order not understood", slog.String("key", e.Key), slog.String("cause", err.Error()))
+			return nil
+		}
+		n++
+		o.post(k, true, nudge{})
+		return nil
+	})
+	if err != nil {
+		return n, fmt.Errorf("load waiting orders: %w", err)
+	}
+	return n, nil
+}
+
+// close stops softly: nothing new is begun and what is in hand is finished; at
+// the tenure's end that is cut off.
+func (o *owner) close(ctx context.Context) error {
+	o.stop()
+	var all error
+	for _, r := range o.rooms {
+		// The tenure may have ended: then nothing in hand is waited for here.
+		if err := r.close(ctx); err != nil && ctx.Err() == nil {
+			all = errors.Join(all, err)
+		}
+	}
+	for _, end := range o.serving {
+		end()
+	}
+	o.threads.Wait()
+	done := make(chan struct{})
+	go func() {
+		o.busy.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		<-done // the calls end with the tenure
+		all = errors.Join(all, context.Cause(ctx))
+	}
+	o.t.Guard.tenure.CompareAndSwap(o.tenure, nil)
+	return all
+}
+
+// cut undoes an open that failed.
+func (o *owner) cut() {
+	ctx, cancel := context.WithCancel(o.ctx)
+	cancel()
+	_ = o.close(ctx) // why it failed is known already
+}
+
+// actor is that of an order, made if it is not there.
+func (o *owner) actor(k order, listed bool) *actor {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	a := o.actors[k]
+	if a == nil {
+		a = newActor(o, k, listed)
+		o.actors[k] = a
+	}
+	return a
+}
+
+// post hands something to an order, which is loaded if it must be.
+func (o *owner) post(k order, listed bool, x any) {
+	for !o.actor(k, listed).post(x) {
+	}
+}
+
+// bring hands an order a message, once there is a place for it at the desk.
+func (o *owner) bring(k order, at desk, x any) {
+	for {
+		a := o.actor(k, false)
+		if !o.seat(a, at) || a.post(x) {
+			return
+		}
+	}
+}
+
+// wake gives an order its timer, once there is a place for it.
+func (o *owner) wake(k order) {
+	o.mu.Lock()
+	a := o.actors[k]
+	o.mu.Unlock()
+	if a != nil && o.seat(a, a.desk()) {
+		a.post(timer{}) // an actor that is gone waits for nothing
+	}
+}
+
+// seat gives an order a place at a desk, unless it has one; false if the owner
+// stops first. It blocks while all places are taken.
+func (o *owner) seat(a *actor, k desk) bool {
+	if a.seated() {
+		return o.soft.Err() == nil
+	}
+	places := o.desks[k]
+	select {
+	case places <- struct{}{}:
+		a.sit(func() { <-places })
+		return true
+	case <-o.soft.Done():
+		return false
+	}
+}
+
+// watchGates looks at the vendors' breakers and pauses, and wakes what waits for
+// an API that is up again.
+func (o *owner) watchGates(ctx context.Context) {
+	t := time.NewTicker(o.d.o.Beat)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			for _, g := range o.gates.all() {
+				paused, _, changed := g.look(now)
+				switch {
+				case changed && paused:
+					o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", g.because()))
+				case changed:
+					o.log.Info("stage resumed", slog.String("stage", g.name))
+				}
+				if !paused {
+					o.resume(g)
+				}
+			}
+		}
+	}
+}
+
+// resume wakes every order that waits for the gate.
+func (o *owner) resume(g *gate) {
+	var waiting []*actor
+	o.mu.Lock()
+	for _, a := range o.actors {
+		if a.waitsFor(g) {
+			waiting = append(waiting, a)
+		}
+	}
+	o.mu.Unlock()
+	for _, a := range waiting {
+		if g.because() != "" || !o.seat(a, desk{g.stage, a.key.noun}) {
+			return // down again, or stopping
+		}
+		a.post(resumed{g})
+	}
+}

@@ -1,0 +1,157 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"gongdan-bridge/internal/connectors/kingdee"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/mapping"
+)
+
+// planned is what planning a message found out beside what the ledger is told.
+type planned struct {
+	ref  mapping.BillRef
+	bill *kingdee.Bill   // read already, because the body speaks of it
+	fail *events.Failure // of that reading
+}
+
+// plan runs the mapping over an enriched event.
+func (a *actor) plan(act ledger.Plan) error {
+	h := &a.hands[1]
+	m := h.find(act.Seq)
+	if m == nil {
+		return errLost
+	}
+	ctx := a.work(events.Handle, m)
+	known := a.ledger.Record.Bill
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		p := &planned{}
+		in := a.planning(ctx, m, known, p)
+		return in, func() {
+			h.plan = p
+			h.fact.of(in.Failure)
+			a.set.BillWait = p.ref.Wait
+		}
+	})
+	return nil
+}
+
+func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p *planned) (out ledger.Planned) {
+	defer func() {
+		if x := recover(); x != nil {
+			out.Failure = panicked(x)
+		}
+	}()
+	out.Mapping = a.o.t.Mapping.Hash()
+	if m.fault != nil {
+		out.Failure = m.fault
+		return out
+	}
+	data, err := events.DecodeEnriched(m.event)
+	if err != nil {
+		out.Failure = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
+		return out
+	}
+	route, _ := events.ParseRoute(m.stored.Subject)
+	in, err := mapping.NewInput(mapping.Meta{
+		ID: m.EventID, Tenant: a.o.t.Name, Noun: a.key.noun, Status: route.Status, Time: m.event.Time(),
+		Position: m.Position, Origin: events.Extension(m.event, events.ExtOrigin),
+	}, data)
+	if err != nil {
+		out.Failure = events.FailureOf(err)
+		return out
+	}
+	out.IDs = a.identities(m, data, in)
+	out.Reopening = in.Callback.Status == weiban.StatusReopen
+	match, err := a.o.t.Mapping.Match(in)
+	switch {
+	case err != nil:
+		out.Failure = events.FailureOf(err)
+	case match == nil:
+		out.NoRule = true
+	default:
+		a.mapped(ctx, match, known, p, &out)
+	}
+	return out
+}
+
+// mapped fills in what a rule says.
+func (a *actor) mapped(ctx context.Context, match *mapping.Match, known *ledger.Bill, p *planned, out *ledger.Planned) {
+	out.Rule, out.Late = match.Rule(), ledger.Late(match.Late())
+	ref, err := match.Bill()
+	if err != nil {
+		out.Failure = events.FailureOf(err)
+		return
+	}
+	p.ref = ref
+	out.Bill = ledger.Bill{ID: ref.ID, OrderNo: ref.OrderNo}
+	if known != nil && (ref.OrderNo == known.OrderNo || ref.OrderNo == "" && ref.ID == known.ID) {
+		out.Bill = *known
+	}
+	order, err := match.Body(out.Bill.ID, out.Bill.OrderNo)
+	if err != nil && (out.Bill.ID == "" || out.Bill.OrderNo == "") {
+		// The body may speak of the half of the bill that only Kingdee knows.
+		b, f := a.findBill(ctx, out.Bill)
+		p.fail = f
+		if f == nil {
+			p.bill, out.Bill = &b, ledger.Bill{ID: b.ID, OrderNo: b.OrderNo}
+			order, err = match.Body(b.ID, b.OrderNo)
+		} else if f.Kind != events.Unmapped && f.Kind != events.Missing {
+			out.Failure = nil
+			out.Body = json.RawMessage("{}") // the reading of the bill will fail, and is treated as that
+			return
+		}
+	}
+	if err != nil {
+		out.Failure = events.FailureOf(err)
+		return
+	}
+	body, err := json.Marshal(order.Body)
+	if err != nil {
+		out.Failure = &events.Failure{Kind: events.Internal, Reason: "the body cannot be written as JSON", Err: err}
+		return
+	}
+	b := order.Body
+	out.Body, out.Status, out.Like = body, b.Status, like(b)
+}
+
+// like is what a handling record without a marker is known by.
+func like(b kingdee.Body) string {
+	return events.Hash([]byte(strings.Join([]string{b.StartDate, b.EndDate, b.HandlerID, b.Status}, "\x00")))
+}
+
+// identities are the names that an effect is known by, the surest first: the row
+// of the order's history, the content of the callback, its id. A callback and
+// its twin by another way share at least one of them.
+func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) []string {
+	own := string(a.key.noun) + "/" + a.key.key + "/"
+	var ids []string
+	if in.Flow != nil {
+		ids = append(ids, own+"flow/"+string(in.Flow.ID))
+	}
+	if n, err := weiban.ParseNotice(data.Callback); err == nil {
+		ids = append(ids, own+n.ContentKey)
+	}
+	return append(ids, own+"event/"+root(m.EventID))
+}
+
+// where names the place of a panic without its values.
+func where() string {
+	var pc [16]uintptr
+	frames := runtime.CallersFrames(pc[:runtime.Callers(5, pc[:])])
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, "gongdan-bridge/") {
+			return f.Function + ":" + strconv.Itoa(f.Line)
+		}
+		if !more {
+			return "at an unknown place"
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// publish sends out what a verdict implies: a letter before its outcome event,
+// each under its own message id, and neither twice.
+func (a *actor) publish(p ledger.Publish) error {
+	ctx, cancel := context.WithTimeout(a.context(p.Stage), writeWait)
+	defer cancel()
+	if err := a.o.tenure.Check(ctx); err != nil {
+		return err
+	}
+	crash("publish")
+	err := a.announce(ctx, p)
+	crash("published")
+	if err != nil {
+		return err
+	}
+	switch p.What {
+	case ledger.PublishEnriched:
+		a.record(p.Stage, attempt{outcome: "enriched", event: p.EventID, seq: p.Seq, replay: p.Replay})
+		a.hands[0].end("enriched")
+	case ledger.PublishVerdict:
+		v := p.Verdict
+		a.record(p.Stage, attempt{
+			outcome: string(v.Outcome), reason: reason(v), tries: v.Tries + 1, fault: v.Fault,
+			event: p.EventID, seq: p.Seq, replay: p.Replay, rule: v.Rule,
+		})
+		a.hands[at(p.Stage)].end(string(v.Outcome))
+	}
+	return nil
+}
+
+func reason(v ledger.Verdict) string {
+	if v.Outcome == events.Applied && v.Reason == "" {
+		return v.Rule
+	}
+	return v.Reason
+}
+
+func (a *actor) announce(ctx context.Context, p ledger.Publish) error {
+	if p.What == ledger.PublishEnriched {
+		return a.sendEnriched(ctx, p)
+	}
+	m := a.parent(ctx, p)
+	if p.What == ledger.PublishLetter {
+		return a.sendLetter(ctx, p, m)
+	}
+	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.key)
+	if p.Check {
+		out, err := a.published(ctx, "EVENTS", subject, p.ID)
+		if out || err != nil {
+			return err
+		}
+	}
+	if p.LetterID != "" {
+		if err := a.sendLetter(ctx, p, m); err != nil {
+			return err
+		}
+	}
+	ev, err := events.NewOutcome(m.event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
+	if err != nil {
+		return err
+	}
+	return a.send(ctx, subject, p.ID, ev)
+}
+
+func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
+	out := a.hands[0].out
+	if out == nil || out.ID != p.ID {
+		return errLost
+	}
+	a.hands[0].out = nil
+	if p.Check {
+		there, err := a.published(ctx, "EVENTS", out.Subject, out.ID)
+		if there || err != nil {
+			return err
+		}
+	}
+	_, err := a.o.d.o.Bus.Publish(ctx, *out)
+	return err
+}
+
+func (a *actor) send(ctx context.Context, subject, id string, ev events.Event) error {
+	data, err := a.o.d.o.Events.Encode(ev)
+	if err != nil {
+		return err
+	}
+	_, err = a.o.d.o.Bus.Publish(ctx, bus.Message{Subject: subject, ID: id, ContentType: events.ContentType, Data: data})
+	return err
+}
+
+// outcome is the data of the outcome event.
+func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
+	v := p.Verdict
+	o := events.HandleOutcome{
+		Outcome: v.Outcome, Stage: p.Stage, Noun: a.key.noun, Key: a.key.key, Reason: v.Reason, DuplicateOf: v.DuplicateOf,
+		Rule: v.Rule, Mapping: v.Mapping, Marker: v.Marker, DryRun: v.DryRun, Body: p.Body,
+	}
+	if v.Bill != nil && v.Bill.OrderNo != "" {
+		o.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
+	}
+	if v.Outcome == events.Applied {
+		o.Status = v.Status
+	}
+	if v.Outcome == events.Dead {
+		o.Letter = &events.LetterRef{ID: p.LetterID, Kind: events.Internal}
+		if v.Fault != nil {
+			o.Letter.Kind = v.Fault.Kind
+		}
+		if p.LetterID == "" {
+			o.Letter.ID = a.o.t.Name + "/" + p.EventID + "~" + string(p.Stage)
+		}
+	}
+	return o
+}
+
+func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) error {
+	l := a.letter(ctx, p, m)
+	if p.Check {
+		there, err := a.published(ctx, deadletter.Stream, l.Subject(), l.ID)
+		if there || err != nil {
+			return err
+		}
+	}
+	return a.o.d.o.Letters.Put(ctx, l)
+}
+
+func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadletter.Letter {
+	v := p.Verdict
+	f := &events.Failure{Kind: events.Internal, Reason: v.Reason}
+	if x := v.Fault; x != nil {
+		f = &events.Failure{
+			Kind: x.Kind, API: x.API, Code: x.Code, Status: x.Status, Reason: x.Reason,
+			Rule: x.Rule, Field: x.Field, Expr: x.Expr, Word: x.Word,
+		}
+	}
+	var l deadletter.Letter
+	l.Fill(f)
+	l.ID, l.Tenant, l.Stage, l.Noun, l.Key = p.LetterID, a.o.t.Name, p.Stage, a.key.noun, a.key.key
+	l.Waiting, l.Advice = p.What == ledger.PublishLetter, advice(f, p.What == ledger.PublishLetter)
+	l.Tries, l.Replay, l.DiedAt, l.Mapping, l.Marker, l.Body = v.Tries+1, p.Replay, v.At.UTC(), v.Mapping, v.Marker, p.Body
+	if l.Rule == "" {
+		l.Rule = v.Rule
+	}
+	if v.Bill != nil {
+		l.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
+	}
+	l.Stream, l.Sequence, l.Callback, l.EventID = streamOf(p.Stage), p.Seq, m.callback, p.EventID
+	if m.event.ID() != "" && m.fault == nil || len(m.stored.Data) > 0 && m.event.SpecVersion() != "" {
+		l.Event = m.stored.Data
+	}
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		l.Trace = sc.TraceID().String()
+	}
+	return l
+}
+
+// parent is the message that an outcome follows from; where the stream no
+// longer has it, as much of it as its id tells.
+func (a *actor) parent(ctx context.Context, p ledger.Publish) *message {
+	if m := a.hands[at(p.Stage)].find(p.Seq); m != nil {
+		return a.identified(m, p)
+	}
+	s, err := a.o.d.o.Bus.Get(ctx, streamOf(p.Stage), p.Seq)
+	if err != nil {
+		return a.identified(&message{callback: p.Seq}, p)
+	}
+	return a.identified(a.read(p.Stage, s), p)
+}
+
+// identified gives a message that cannot be read an event of its own, so that
+// its end can be announced.
+func (a *actor) identified(m *message, p ledger.Publish) *message {
+	if m.event.ID() != "" {
+		return m
+	}
+	c := *m
+	ev, err := events.NewCallback(a.o.ctx, events.Callback{
+		Tenant: a.o.t.Name, ID: p.EventID, CorpID: "unknown", Key: a.key.key, Origin: events.FromCallback, Data: []byte("null"),
+	})
+	if err == nil {
+		ev.SetID(p.EventID)
+		c.event = ev
+	}
+	return &c
+}
+
+// published looks whether a message of that id is on its subject.
+func (a *actor) published(ctx context.Context, stream, subject, id string) (bool, error) {
+	const page = 64
+	for from := uint64(1); ; {
+		list, err := a.o.d.o.Bus.Page(ctx, stream, subject, from, page)
+		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return false, err
+		}
+		for _, s := range list {
+			if s.ID() == id {
+				return true, nil
+			}
+			from = s.Sequence + 1
+		}
+		if len(list) < page {
+			return false, nil
+		}
+	}
+}
+
+func forced(reason string) bus.Header {
+	return bus.Header{deadletter.HeaderForced: {reason}}
+}

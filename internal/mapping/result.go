@@ -1,0 +1,105 @@
+package mapping
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Result is how an example went.
+type Result struct {
+	Name string      `json:"name"`
+	File string      `json:"file"`
+	Pass bool        `json:"pass"`
+	Diff []FieldDiff `json:"diff,omitempty"` // Old is what the example expects
+	Got  Trial       `json:"got"`
+}
+
+// String is one line, and where the example failed a difference a field.
+func (r Result) String() string {
+	if r.Pass {
+		return "ok    " + r.Name
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "FAIL  %s (%s)", r.Name, r.File)
+	for _, d := range r.Diff {
+		b.WriteString("\n  " + strings.ReplaceAll(d.String(), "\n", "\n  "))
+	}
+	return b.String()
+}
+
+// Run tries the example and compares.
+func (e Example) Run(m *Mapping) Result {
+	r := Result{Name: e.Name, File: e.File, Got: m.Try(e.event.Meta, e.event.Data, e.event.Bill)}
+	want, got, err := e.sides(r.Got)
+	if err != nil {
+		r.Diff = []FieldDiff{{Field: "(expect)", New: err.Error()}}
+		return r
+	}
+	r.Diff = diff(want, got)
+	r.Pass = len(r.Diff) == 0
+	return r
+}
+
+// sides is what is expected and what came, as far as the example speaks of it.
+func (e Example) sides(t Trial) (want, got map[string]string, err error) {
+	x := e.expect
+	want, all := map[string]string{"(verdict)": string(Mapped)}, t.flat()
+	if len(x.Body) > 0 {
+		var body any
+		dec := json.NewDecoder(bytes.NewReader(x.Body))
+		dec.UseNumber()
+		if err := dec.Decode(&body); err != nil {
+			return nil, nil, fmt.Errorf("body: %w", err)
+		}
+		if want, err = flatten(body); err != nil {
+			return nil, nil, err
+		}
+		want["(verdict)"] = string(Mapped)
+	}
+	if x.Ignored {
+		want["(verdict)"] = string(Ignored)
+	}
+	if x.Failure != nil {
+		want["(verdict)"] = string(Failed)
+		e.failure(t, want, all)
+	}
+	if x.Rule != "" {
+		want["(rule)"] = x.Rule
+	}
+	if x.Late != "" {
+		want["(late)"] = string(x.Late)
+	}
+	if x.Bill != nil {
+		want["(bill)"] = x.Bill.OrderNo + x.Bill.ID
+	}
+	got = map[string]string{}
+	for name, v := range all {
+		_, asked := want[name]
+		if asked || !strings.HasPrefix(name, "(") {
+			got[name] = v
+		}
+	}
+	return want, got, nil
+}
+
+// failure compares the one failure that is expected; others beside it do not
+// matter, as they are often the same missing word in other fields.
+func (e Example) failure(t Trial, want, all map[string]string) {
+	for _, f := range t.Failures {
+		delete(all, cmp.Or(f.Field, "(event)"))
+	}
+	x := e.expect.Failure
+	want["(failure)"] = cmp.Or(x.Field, "any field") + " " + x.Word
+	var seen []string
+	for _, f := range t.Failures {
+		if (x.Field == "" || x.Field == f.Field) && (x.Word == "" || x.Word == f.Word) {
+			all["(failure)"] = want["(failure)"]
+			return
+		}
+		seen = append(seen, f.Field+" "+f.Word)
+	}
+	all["(failure)"] = strings.Join(seen, ", ")
+}

@@ -1,0 +1,109 @@
+package mapping
+
+import (
+	"cmp"
+	"encoding/json"
+
+	"gongdan-bridge/internal/events"
+)
+
+// What a trial may stand in for: the bill of an event that was never looked up
+// in Kingdee.
+const (
+	trialBillID  = "1"
+	trialOrderNo = "trial-bill"
+)
+
+// Verdict is how a mapping takes an event.
+type Verdict string
+
+// The verdicts.
+const (
+	Mapped  Verdict = "mapped"  // a body, ready to be sent
+	Ignored Verdict = "ignored" // no rule wants it
+	Failed  Verdict = "failed"  // something cannot be filled
+)
+
+// Trial is what a mapping makes of one event, with nothing sent.
+type Trial struct {
+	Verdict  Verdict         `json:"verdict"`
+	Rule     string          `json:"rule,omitempty"`
+	Late     Late            `json:"late,omitempty"`
+	Bill     *BillRef        `json:"bill,omitempty"`
+	Body     json.RawMessage `json:"body,omitempty"` // body_ of handle-order
+	Failures []TrialFailure  `json:"failures,omitempty"`
+
+	fields map[string]string
+}
+
+// TrialFailure is one thing that cannot be filled.
+type TrialFailure struct {
+	Kind   events.Kind `json:"kind"`
+	Field  string      `json:"field,omitempty"`
+	Expr   string      `json:"expr,omitempty"`
+	Word   string      `json:"word,omitempty"`
+	Reason string      `json:"reason"`
+}
+
+// Try maps an event without sending anything. known is the bill as far as it is
+// known; what is missing of it is stood in for.
+func (m *Mapping) Try(meta Meta, data events.Enriched, known BillRef) Trial {
+	in, err := NewInput(meta, data)
+	if err != nil {
+		return failedTrial(Trial{}, err)
+	}
+	x, err := m.Match(in)
+	switch {
+	case err != nil:
+		return failedTrial(Trial{}, err)
+	case x == nil:
+		return Trial{Verdict: Ignored}
+	}
+	t := Trial{Rule: x.Rule(), Late: x.Late()}
+	ref, err := x.Bill()
+	if err != nil {
+		return failedTrial(t, err)
+	}
+	t.Bill = &ref
+	order, err := x.Body(cmp.Or(known.ID, ref.ID, trialBillID), cmp.Or(known.OrderNo, ref.OrderNo, trialOrderNo))
+	if err != nil {
+		return failedTrial(t, err)
+	}
+	if t.Body, err = json.Marshal(order.Body); err == nil {
+		t.fields, err = flatten(order.Body)
+	}
+	if err != nil {
+		return failedTrial(t, err)
+	}
+	t.Verdict = Mapped
+	return t
+}
+
+func failedTrial(t Trial, err error) Trial {
+	t.Verdict = Failed
+	for _, f := range FailuresOf(err) {
+		t.Rule = cmp.Or(t.Rule, f.Rule)
+		t.Failures = append(t.Failures, TrialFailure{Kind: f.Kind, Field: f.Field, Expr: f.Expr, Word: f.Word, Reason: f.Reason})
+	}
+	return t
+}
+
+// against lists how this trial differs from another one of the same event: the
+// body's fields, and verdict, rule, late and bill under their names.
+func (t Trial) against(was Trial) []FieldDiff {
+	return diff(was.flat(), t.flat())
+}
+
+func (t Trial) flat() map[string]string {
+	out := map[string]string{"(verdict)": string(t.Verdict), "(rule)": t.Rule, "(late)": string(t.Late)}
+	if t.Bill != nil {
+		out["(bill)"] = t.Bill.OrderNo + t.Bill.ID
+	}
+	for name, v := range t.fields {
+		out[name] = v
+	}
+	for _, f := range t.Failures {
+		out[cmp.Or(f.Field, "(event)")] = "cannot be filled: " + f.Reason
+	}
+	return out
+}
