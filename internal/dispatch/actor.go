@@ -13,6 +13,10 @@ import (
 	"gongdan-bridge/internal/ledger"
 )
 
+// maxIdle is how many orders are kept in memory although nothing of them is to
+// be done: the next event of one of them costs no read.
+const maxIdle = 1024
+
 // actor is one order in memory. Whoever has something for it posts it; one
 // goroutine at a time takes what was posted, steps the ledger, and carries out
 // what it answers. An order in hand has a place at a desk; one that only waits
@@ -27,7 +31,6 @@ type actor struct {
 	gone   bool   // no longer the order's actor; another one is
 	leave  func() // gives the place back; nil without one
 	wake   ledger.Wake
-	due    events.Stage // the stage that the next wake is for
 
 	// What follows is touched by the running goroutine alone.
 	listed bool // its wait key is there
@@ -108,16 +111,6 @@ func (a *actor) sit(leave func()) {
 	a.leave = leave
 }
 
-// desk is where the order's next wake belongs.
-func (a *actor) desk() desk {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.due == "" {
-		return desk{events.Handle, a.key.noun}
-	}
-	return desk{a.due, a.key.noun}
-}
-
 // waitsFor reports whether the order asked to be woken when the gate opens.
 func (a *actor) waitsFor(g *gate) bool {
 	a.mu.Lock()
@@ -160,7 +153,10 @@ func (a *actor) next() (any, bool) {
 			a.leave()
 			a.leave = nil
 		}
-		if !a.loaded || a.ledger.Idle() {
+		if a.loaded && a.ledger.Idle() {
+			a.hands = [2]hand{}
+		}
+		if !a.loaded || a.ledger.Idle() && len(a.o.actors) > maxIdle {
 			delete(a.o.actors, a.key)
 			a.gone = true
 		}
@@ -246,20 +242,29 @@ func (a *actor) feed(in ledger.Input) {
 			return
 		}
 	}
-	a.note()
+	a.hands[0].tidy()
+	a.hands[1].tidy()
 }
 
-// note keeps what others ask of the order, and lets go of what is done.
-func (a *actor) note() {
-	r := a.ledger.Record
-	a.mu.Lock()
-	a.due = events.Handle
+// arm asks for the order's next timer, at the desk that it is for.
+func (a *actor) arm(w ledger.Wake) {
+	r, due := a.ledger.Record, events.Handle
 	if h := r.Enrich.Head; h != nil && (r.Handle.Head == nil || r.Handle.Head.Why == ledger.Held || h.Next.Before(r.Handle.Head.Next)) {
-		a.due = events.Enrich
+		due = events.Enrich
 	}
+	a.mu.Lock()
+	a.wake = w
 	a.mu.Unlock()
-	a.hands[0].drop(r.Enrich.Cursor)
-	a.hands[1].drop(r.Handle.Cursor)
+	for _, k := range desks {
+		if k.noun != a.key.noun {
+			continue
+		}
+		at := w.At
+		if k.stage != due {
+			at = time.Time{}
+		}
+		a.o.wakes[k].set(a.key, at)
+	}
 }
 
 // forget drops the order from memory: what is on record is all that is needed

@@ -31,16 +31,15 @@ type gate struct {
 }
 
 // look brings the gate up to date.
-func (g *gate) look(now time.Time) (paused bool, up time.Duration, changed bool) {
+func (g *gate) look(now time.Time) (paused bool, up time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.down == "" && !g.last.IsZero() {
 		g.up += max(0, now.Sub(g.last))
 	}
 	g.last = now
-	before := g.down
 	g.down = g.reason(now)
-	return g.down != "", g.up, (before == "") != (g.down == "")
+	return g.down != "", g.up
 }
 
 func (g *gate) reason(now time.Time) string {
@@ -126,7 +125,7 @@ func (s *gates) of(a ledger.API, n events.Noun) *gate {
 // moment is what the ledger is told with every input.
 func (s *gates) moment(now time.Time, jitter float64, n events.Noun) ledger.Moment {
 	at := func(g *gate) ledger.Gate {
-		paused, up, _ := g.look(now)
+		paused, up := g.look(now)
 		return ledger.Gate{Paused: paused, Up: up}
 	}
 	return ledger.Moment{At: now, Jitter: jitter, Detail: at(s.detail[n]), Reads: at(s.reads), Writes: at(s.writes)}

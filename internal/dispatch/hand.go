@@ -31,6 +31,7 @@ type message struct {
 // told to work on, and the span of the one it works on.
 type hand struct {
 	near []*message
+	now  *message // that is worked on; nil for none
 	ctx  context.Context
 	span trace.Span
 	fact fact
@@ -57,16 +58,13 @@ func (h *hand) offer(m *message) {
 	h.near = append(h.near, m)
 }
 
-// drop lets go of what is settled.
-func (h *hand) drop(cursor uint64) {
-	kept := h.near[:0]
-	for _, m := range h.near {
-		if m.Seq > cursor {
-			kept = append(kept, m)
-		}
+// tidy keeps the message that is worked on; any other is read again when its
+// turn comes.
+func (h *hand) tidy() {
+	h.near = h.near[:0]
+	if h.now != nil {
+		h.near = append(h.near, h.now)
 	}
-	clear(h.near[len(kept):])
-	h.near = kept
 }
 
 func (h *hand) find(seq uint64) *message {
@@ -123,6 +121,7 @@ func (a *actor) work(stage events.Stage, m *message) context.Context {
 	if h.span != nil {
 		return h.ctx
 	}
+	h.now = m
 	opts := []trace.SpanStartOption{
 		trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(
@@ -158,7 +157,7 @@ func (h *hand) end(outcome string) {
 		h.span.SetStatus(codes.Error, outcome)
 	}
 	h.span.End()
-	h.ctx, h.span, h.fact, h.plan = nil, nil, fact{}, nil
+	h.now, h.ctx, h.span, h.fact, h.plan = nil, nil, nil, fact{}, nil
 }
 
 func (a *actor) lane(s events.Stage) *ledger.Lane {

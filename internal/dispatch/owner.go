@@ -30,7 +30,7 @@ type owner struct {
 	log    *slog.Logger
 	gates  *gates
 	bays   *bays
-	wakes  *wakes
+	wakes  map[desk]*wakes
 	desks  map[desk]chan struct{} // places for orders in hand
 
 	ctx     context.Context // of all that is begun; ends with the tenure
@@ -62,13 +62,14 @@ var desks = [...]desk{
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: &bays{in: map[string]order{}}, wakes: newWakes(),
+		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: &bays{in: map[string]order{}}, wakes: map[desk]*wakes{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
 		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, ctx: tenure.Context(),
 	}
 	o.soft, o.stop = context.WithCancel(o.ctx)
 	for _, k := range desks {
 		o.desks[k] = make(chan struct{}, d.o.Concurrency)
+		o.wakes[k] = newWakes()
 		o.rooms = append(o.rooms, newRoom(o, k))
 	}
 	return o
@@ -105,8 +106,12 @@ func (o *owner) open() error {
 	if err := o.serve(); err != nil {
 		return err
 	}
-	o.threads.Go(func() { o.wakes.run(o.soft, o.wake) })
-	o.threads.Go(func() { o.watchGates(o.soft) })
+	for _, k := range desks {
+		o.threads.Go(func() { o.wakes[k].run(o.soft, func(x order) { o.wake(x, k) }) })
+	}
+	for _, g := range o.gates.all() {
+		o.threads.Go(func() { o.watch(o.soft, g) })
+	}
 	o.threads.Go(func() { o.sweep(o.soft) })
 	for _, r := range o.rooms {
 		o.threads.Go(func() { r.keep(o.soft) })
@@ -200,11 +205,11 @@ func (o *owner) bring(k order, at desk, x any) {
 }
 
 // wake gives an order its timer, once there is a place for it.
-func (o *owner) wake(k order) {
+func (o *owner) wake(x order, k desk) {
 	o.mu.Lock()
-	a := o.actors[k]
+	a := o.actors[x]
 	o.mu.Unlock()
-	if a != nil && o.seat(a, a.desk()) {
+	if a != nil && o.seat(a, k) {
 		a.post(timer{}) // an actor that is gone waits for nothing
 	}
 }
@@ -225,27 +230,26 @@ func (o *owner) seat(a *actor, k desk) bool {
 	}
 }
 
-// watchGates looks at the vendors' breakers and pauses, and wakes what waits for
-// an API that is up again.
-func (o *owner) watchGates(ctx context.Context) {
+// watch looks at a gate, says when it closes and opens, and wakes what waits for
+// it to open.
+func (o *owner) watch(ctx context.Context, g *gate) {
 	t := time.NewTicker(o.d.o.Beat)
 	defer t.Stop()
+	down := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			for _, g := range o.gates.all() {
-				paused, _, changed := g.look(now)
-				switch {
-				case changed && paused:
-					o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", g.because()))
-				case changed:
-					o.log.Info("stage resumed", slog.String("stage", g.name))
-				}
-				if !paused {
-					o.resume(g)
-				}
+			paused, _ := g.look(now)
+			switch {
+			case paused && !down:
+				o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", g.because()))
+			case down && !paused:
+				o.log.Info("stage resumed", slog.String("stage", g.name))
+			}
+			if down = paused; !paused {
+				o.resume(g)
 			}
 		}
 	}

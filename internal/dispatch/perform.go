@@ -30,10 +30,7 @@ func (a *actor) carryOut(act ledger.Action) error {
 	case ledger.Drop:
 		return a.ack(act.Stage, act.Seq)
 	case ledger.Wake:
-		a.mu.Lock()
-		a.wake = act
-		a.mu.Unlock()
-		a.o.wakes.set(a.key, act.At)
+		a.arm(act)
 	case ledger.Alert:
 		a.alert(act)
 	case ledger.Answer:

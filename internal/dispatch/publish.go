@@ -22,9 +22,9 @@ func (a *actor) publish(p ledger.Publish) error {
 		return err
 	}
 	crash("publish")
-	err := a.announce(ctx, p)
+	news, err := a.announce(ctx, p)
 	crash("published")
-	if err != nil {
+	if err != nil || !news {
 		return err
 	}
 	switch p.What {
@@ -49,31 +49,32 @@ func reason(v ledger.Verdict) string {
 	return v.Reason
 }
 
-func (a *actor) announce(ctx context.Context, p ledger.Publish) error {
+// announce reports whether it had not been announced before.
+func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 	if p.What == ledger.PublishEnriched {
-		return a.sendEnriched(ctx, p)
+		return true, a.sendEnriched(ctx, p)
 	}
 	m := a.parent(ctx, p)
 	if p.What == ledger.PublishLetter {
-		return a.sendLetter(ctx, p, m)
+		return true, a.sendLetter(ctx, p, m)
 	}
 	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.key)
 	if p.Check {
 		out, err := a.published(ctx, "EVENTS", subject, p.ID)
 		if out || err != nil {
-			return err
+			return false, err
 		}
 	}
 	if p.LetterID != "" {
 		if err := a.sendLetter(ctx, p, m); err != nil {
-			return err
+			return false, err
 		}
 	}
 	ev, err := events.NewOutcome(m.event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
 	if err != nil {
-		return err
+		return false, err
 	}
-	return a.send(ctx, subject, p.ID, ev)
+	return true, a.send(ctx, subject, p.ID, ev)
 }
 
 func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
@@ -120,7 +121,8 @@ func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 			o.Letter.Kind = v.Fault.Kind
 		}
 		if p.LetterID == "" {
-			o.Letter.ID = a.o.t.Name + "/" + p.EventID + "~" + string(p.Stage)
+			// It went out while its order waited.
+			o.Letter.ID = ledger.LetterID(a.o.t.Name, p.Stage, ledger.Message{EventID: p.EventID, Replay: p.Replay}, v.Letter)
 		}
 	}
 	return o

@@ -67,9 +67,6 @@ func (t *turn) called(in Called) {
 		t.unsend(e, tr, f)
 	default:
 		t.withdraw()
-		if tr.Do == GiveBack {
-			t.write()
-		}
 		t.failed(ActCall, in.Failure)
 	}
 }
@@ -79,6 +76,7 @@ func (t *turn) called(in Called) {
 func (t *turn) withdraw() {
 	i := t.open()
 	e := &t.o.Record.Effects[i]
+	t.dirty = true
 	if e.Application == 0 {
 		t.o.Record.Effects = append(t.o.Record.Effects[:i], t.o.Record.Effects[i+1:]...)
 		return
@@ -90,7 +88,7 @@ func (t *turn) withdraw() {
 // sent before, that may be why: then it may have run.
 func (t *turn) refused(f Fault) {
 	e := &t.o.Record.Effects[t.open()]
-	e.State, e.Ended, e.Unsure = Dead, t.m.At, e.Sends > 1
+	e.State, e.Ended, e.Unsure, e.Word = Dead, t.m.At, e.Sends > 1, false
 	if e.Unsure && t.s.HoldAfterLetter {
 		e.State, e.Looks = InDoubt, len(t.s.Looks)
 	}
@@ -101,11 +99,12 @@ func (t *turn) refused(f Fault) {
 func (t *turn) unsend(e *Effect, tr Treatment, f Fault) {
 	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
 	e.Sends--
+	t.dirty = true
 	if tr.Alert {
 		t.do(Alert{Why: AlarmDenied, Text: f.Reason})
 	}
 	t.wait(events.Handle, pauseFor{
-		why: Doubt, on: Writes, next: t.spread(tr.Wait), fault: &f, spend: tr.Do == Retry, must: true,
+		why: Doubt, on: Writes, next: t.spread(tr.Wait), fault: &f, spend: tr.Do == Retry,
 	})
 }
 

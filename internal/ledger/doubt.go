@@ -10,7 +10,8 @@ import (
 func (t *turn) doubt(f *Fault) {
 	e := &t.o.Record.Effects[t.open()]
 	e.State, e.Looks = InDoubt, 0
-	t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e), fault: f, must: true})
+	t.dirty = true
+	t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e), fault: f})
 }
 
 // revive takes up a dead effect that may have run, for a replay: it is looked
@@ -24,6 +25,7 @@ func (t *turn) revive() {
 	e.IDs = union(e.IDs, k.plan.IDs)
 	e.EventID, e.Seq, e.Position, e.Replay = k.EventID, k.Seq, k.Position, k.Replay
 	e.State, e.Looks, e.Word = InDoubt, len(t.s.Looks)-1, k.Forced != ""
+	t.dirty = true
 	r.Effects = append(append(r.Effects[:i:i], r.Effects[i+1:]...), e)
 	t.look()
 }
@@ -72,8 +74,19 @@ func (t *turn) looked(in Looked) {
 }
 
 // tellable reports whether the effect's record can be told from the order's
-// others: by its marker, or because none of the others was forgotten.
-func (t *turn) tellable(e Effect) bool { return e.Marker != "" || !t.o.Record.Forgot }
+// others: by its marker, or because of all that look like it is known whether
+// they have one.
+func (t *turn) tellable(e Effect) bool {
+	if e.Marker != "" {
+		return true
+	}
+	for _, x := range t.o.Record.Effects {
+		if x.Unsure && x.State == Dead && x.Like == e.Like {
+			return false
+		}
+	}
+	return !t.o.Record.Forgot
+}
 
 // absent: this look did not find it. After the last one it is sent again if
 // absence can be believed, else a person is asked.

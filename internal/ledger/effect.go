@@ -110,7 +110,7 @@ func (t *turn) open() int {
 func (t *turn) applied(reason string) {
 	r := &t.o.Record
 	e := &r.Effects[t.open()]
-	e.State, e.Ended, e.Unsure = Applied, t.m.At, false
+	e.State, e.Ended, e.Unsure, e.Word = Applied, t.m.At, false, false
 	if e.Sends > 1 && e.Marker != "" {
 		e.Sweep = t.spread(t.s.Doubles)
 	}

@@ -100,6 +100,8 @@ type turn struct {
 	m   Moment
 	s   Settings
 	out []Action
+
+	dirty bool // an effect has changed: a wait that only goes on must be written too
 }
 
 func (t *turn) take(in Input) {
@@ -163,6 +165,7 @@ func (t *turn) write() {
 	t.o.Record.prune()
 	list := !t.o.listed && t.o.Record.Open()
 	t.o.listed = t.o.listed || list
+	t.dirty = false
 	t.do(Write{Record: t.o.Record.clone(), List: list})
 }
 

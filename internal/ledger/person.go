@@ -96,7 +96,7 @@ func (t *turn) giveUp(st events.Stage, reason string) {
 	}
 	if i := t.open(); st == events.Handle && i >= 0 {
 		e := &t.o.Record.Effects[i]
-		e.State, e.Unsure, e.Ended = Dead, true, t.m.At
+		e.State, e.Unsure, e.Word, e.Ended = Dead, true, false, t.m.At
 		v.Fault.Kind = events.Uncertain
 	}
 	t.settle(st, v, false)

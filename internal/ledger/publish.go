@@ -55,9 +55,13 @@ func (t *turn) id(m Message, step string) string {
 	return events.MessageID(t.s.Tenant, m.EventID+"~"+step+"~"+strconv.Itoa(m.Replay), 0)
 }
 
-// letterID names the nth letter that m leaves at a stage.
 func (t *turn) letterID(st events.Stage, m Message, n int) string {
-	id := t.s.Tenant + "/" + m.EventID + "~" + string(st) + "~" + strconv.Itoa(m.Replay)
+	return LetterID(t.s.Tenant, st, m, n)
+}
+
+// LetterID names the nth letter that m leaves at a stage.
+func LetterID(tenant string, st events.Stage, m Message, n int) string {
+	id := tenant + "/" + m.EventID + "~" + string(st) + "~" + strconv.Itoa(m.Replay)
 	if n > 1 {
 		id += "." + strconv.Itoa(n)
 	}

@@ -83,7 +83,6 @@ type pauseFor struct {
 	next  time.Time
 	fault *Fault // nil keeps the last one
 	spend bool
-	must  bool // be written: more has changed than the head
 }
 
 // wait records that the current message waits, and acknowledges it. A wait that
@@ -102,7 +101,7 @@ func (t *turn) wait(st events.Stage, p pauseFor) {
 		h.On = p.on
 		k.mark = t.m.Gate(p.on).Up
 	}
-	news = news || h.Why != p.why || p.spend || p.must
+	news = news || h.Why != p.why || p.spend || t.dirty
 	h.Why, h.Next = p.why, p.next
 	if p.spend {
 		h.Tries++
@@ -151,6 +150,9 @@ func (t *turn) giveBack(st events.Stage, again time.Time) {
 		l.Head.Next = again
 	} else {
 		k.retry, k.more = again, true
+	}
+	if t.dirty {
+		t.write()
 	}
 	if st == events.Handle && t.open() < 0 {
 		t.leave()

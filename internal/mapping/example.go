@@ -207,6 +207,9 @@ func yamlToJSON(file string, b []byte) ([]byte, error) {
 	if err := yaml.Load(b, &doc); err != nil {
 		return nil, fault.Faults{fault.YAML(file, err)}
 	}
+	if len(doc.Content) == 0 {
+		return nil, errors.New("the file is empty")
+	}
 	r := &reader{file: file}
 	v := r.plain(doc.Content[0], 0)
 	if err := r.faults.Err(); err != nil {

@@ -81,9 +81,6 @@ func (t *Tenure) CallContext(ctx context.Context) (context.Context, context.Canc
 // it again does nothing. The stages are then stopped hard.
 func (t *Tenure) Lost() { t.cancel(ErrLost) }
 
-// done is closed with the tenure.
-func (t *Tenure) done() <-chan struct{} { return t.ctx.Done() }
-
 // quiet is true once no call of an owner before can be running.
 func (t *Tenure) quiet(now time.Time) bool {
 	return t.CleanHandover || !now.Before(t.QuietUntil)
