@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -94,19 +96,16 @@ func (a *actor) mapped(ctx context.Context, match *mapping.Match, known *ledger.
 	if known != nil && (ref.OrderNo == known.OrderNo || ref.OrderNo == "" && ref.ID == known.ID) {
 		out.Bill = *known
 	}
-	order, err := match.Body(out.Bill.ID, out.Bill.OrderNo)
-	if err != nil && (out.Bill.ID == "" || out.Bill.OrderNo == "") {
-		// The body may speak of the half of the bill that only Kingdee knows.
+	order, err := bodyWithoutID(match, out.Bill)
+	if errors.Is(err, errNeedsBill) {
 		b, f := a.findBill(ctx, out.Bill)
-		p.fail = f
-		if f == nil {
-			p.bill, out.Bill = &b, ledger.Bill{ID: b.ID, OrderNo: b.OrderNo}
-			order, err = match.Body(b.ID, b.OrderNo)
-		} else if f.Kind != events.Unmapped && f.Kind != events.Missing {
-			out.Failure = nil
-			out.Body = json.RawMessage("{}") // the reading of the bill will fail, and is treated as that
+		if p.fail = f; f != nil {
+			// The ledger asks for the bill next: that fails, and is treated as that.
+			out.Body = json.RawMessage("{}")
 			return
 		}
+		p.bill, out.Bill = &b, ledger.Bill{ID: b.ID, OrderNo: b.OrderNo}
+		order, err = match.Body(b.ID, b.OrderNo)
 	}
 	if err != nil {
 		out.Failure = events.FailureOf(err)
@@ -119,6 +118,29 @@ func (a *actor) mapped(ctx context.Context, match *mapping.Match, known *ledger.
 	}
 	b := order.Body
 	out.Body, out.Status, out.Like = body, b.Status, like(b)
+}
+
+// errNeedsBill says that a body speaks of what only Kingdee knows of its bill.
+var errNeedsBill = errors.New("the body needs the bill")
+
+// bodyWithoutID is the body for a bill whose id may not be known yet: the same
+// whatever the id, or errNeedsBill.
+func bodyWithoutID(match *mapping.Match, b ledger.Bill) (kingdee.HandleOrder, error) {
+	switch {
+	case b.OrderNo == "":
+		return kingdee.HandleOrder{}, errNeedsBill
+	case b.ID != "":
+		return match.Body(b.ID, b.OrderNo)
+	}
+	one, err := match.Body("1", b.OrderNo)
+	if err != nil {
+		return one, err
+	}
+	two, err := match.Body("2", b.OrderNo)
+	if err != nil || !reflect.DeepEqual(one.Body, two.Body) {
+		return kingdee.HandleOrder{}, errNeedsBill
+	}
+	return one, nil
 }
 
 // like is what a handling record without a marker is known by.

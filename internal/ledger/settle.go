@@ -207,6 +207,10 @@ func (t *turn) treat(a Act, f *events.Failure) Treatment {
 	}
 	if h := l.Head; h != nil && (h.On == a.API() || h.Why == Doubt) {
 		at.Tries, at.Up = h.Tries, h.Up
+		if few := f.Kind == events.Missing || f.Kind == events.Internal; few && h.Fault != nil && h.Fault.Kind != f.Kind {
+			// The few tries of these are not used up by an outage before.
+			at.Tries = 0
+		}
 	}
 	return Treat(at, t.s)
 }

@@ -192,6 +192,15 @@ func (b *books) call(w *world, d *driver, key int, c ledger.Call) sent {
 	return out
 }
 
+// left: who gives a bill back has no call open on record.
+func (b *books) left(w *world, key int) {
+	for _, e := range b.durable[key].Effects {
+		if e.State == ledger.Intent || e.State == ledger.InDoubt {
+			w.fail("order %d leaves its bill with %s %s on record", key, e.EventID, e.State)
+		}
+	}
+}
+
 // again holds a resend to its conditions.
 func (b *books) again(w *world, key int, id string, c ledger.Call) {
 	s := b.sends[id]

@@ -234,6 +234,7 @@ func (d *driver) begin(a *actor, act ledger.Action) {
 		}
 		d.later(a, 0, func() ledger.Input { return ledger.Entered{Busy: busy} })
 	case ledger.Leave:
+		w.books.left(w, a.key)
 		if d.bays[act.Bill.ID] == a.key {
 			delete(d.bays, act.Bill.ID)
 			d.freed(act.Bill, a.key)

@@ -26,6 +26,15 @@ func (f Failures) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Unwrap makes every failure known to errors.Is and errors.As.
+func (f Failures) Unwrap() []error {
+	out := make([]error, len(f))
+	for i, x := range f {
+		out[i] = x
+	}
+	return out
+}
+
 // FailuresOf is every failure in err's chain: all that a body lacks, or the one
 // that there is. nil for nil.
 func FailuresOf(err error) Failures {
@@ -44,7 +53,7 @@ func FailuresOf(err error) Failures {
 // field, expression and, where one is missing, the word.
 func (x *Match) Body(id, orderNo string) (kingdee.HandleOrder, error) {
 	x.scope.SetBill(expr.Bill{ID: id, OrderNo: orderNo})
-	ctx, cancel := x.context()
+	ctx, cancel := x.context(x.rule.loops)
 	defer cancel()
 	w := &worker{x: x, ctx: ctx}
 	body, _ := w.work(x.rule.body).(map[string]any)

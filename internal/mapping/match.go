@@ -54,7 +54,7 @@ func (m *Mapping) Match(in *Input) (*Match, error) {
 		if r.when == nil {
 			return x, nil
 		}
-		ctx, cancel := x.context()
+		ctx, cancel := x.context(r.when.Loops())
 		v, err := r.when.Eval(ctx, scope)
 		cancel()
 		if err != nil {
@@ -85,18 +85,16 @@ const maxOrderNo = 100
 // of kind unmapped.
 func (x *Match) Bill() (BillRef, error) {
 	b := x.rule.bill
-	ctx, cancel := x.context()
-	defer cancel()
 	ref := BillRef{Wait: b.wait}
 	if b.id != nil {
-		id, err := x.billText(ctx, "bill.id", b.id)
+		id, err := x.billText("bill.id", b.id)
 		if err == nil && !billID.MatchString(id) {
 			err = x.unfit("bill.id", b.id, id, "the bill's id is not digits")
 		}
 		ref.ID = id
 		return ref, err
 	}
-	no, err := x.billText(ctx, "bill.orderNo", b.orderNo)
+	no, err := x.billText("bill.orderNo", b.orderNo)
 	bad := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 	if err == nil && (utf8.RuneCountInString(no) > maxOrderNo || strings.IndexFunc(no, bad) >= 0) {
 		err = x.unfit("bill.orderNo", b.orderNo, no, "that is no bill's number")
@@ -105,7 +103,9 @@ func (x *Match) Bill() (BillRef, error) {
 	return ref, err
 }
 
-func (x *Match) billText(ctx context.Context, field string, p *expr.Program) (string, error) {
+func (x *Match) billText(field string, p *expr.Program) (string, error) {
+	ctx, cancel := x.context(p.Loops())
+	defer cancel()
 	v, err := p.Eval(ctx, x.scope)
 	if err != nil {
 		return "", x.failure(field, p, err)
@@ -118,8 +118,8 @@ func (x *Match) billText(ctx context.Context, field string, p *expr.Program) (st
 }
 
 // context bounds what loops; what does not loop needs no bound.
-func (x *Match) context() (context.Context, context.CancelFunc) {
-	if !x.rule.loops {
+func (x *Match) context(loops bool) (context.Context, context.CancelFunc) {
+	if !loops {
 		return context.Background(), func() {}
 	}
 	return context.WithTimeout(context.Background(), x.m.deadline)

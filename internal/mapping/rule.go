@@ -30,7 +30,7 @@ type rule struct {
 	late Late
 	bill *billRule
 	body *part
-	// loops says whether any of its expressions needs a deadline.
+	// loops says whether any expression of the body needs a deadline.
 	loops bool
 }
 
@@ -95,21 +95,10 @@ func (l *ruleReader) read(n *yaml.Node, where string) {
 	l.condition(n, s["when"], where, r)
 	l.ruleBill(n, s["bill"], where, r)
 	l.body(n, s["body"], where, r)
-	r.mark()
-	l.m.rules = append(l.m.rules, r)
-}
-
-// mark notes whether any expression loops.
-func (r *rule) mark() {
-	visit := func(p *expr.Program) { r.loops = r.loops || p != nil && p.Loops() }
-	visit(r.when)
-	if r.bill != nil {
-		visit(r.bill.orderNo)
-		visit(r.bill.id)
-	}
 	if r.body != nil {
-		r.body.programs(visit)
+		r.body.programs(func(p *expr.Program) { r.loops = r.loops || p.Loops() })
 	}
+	l.m.rules = append(l.m.rules, r)
 }
 
 func (l *ruleReader) ruleName(rule, n *yaml.Node, where string) string {

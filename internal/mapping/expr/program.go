@@ -62,8 +62,9 @@ func (l *Language) Compile(source string, s Spec) (*Program, []Issue) {
 		return nil, found
 	}
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	opts = append(opts, cel.CostLimit(l.cost))
 	if p.loops {
-		opts = append(opts, cel.CostLimit(l.cost), cel.InterruptCheckFrequency(64))
+		opts = append(opts, cel.InterruptCheckFrequency(64))
 	}
 	prg, err := e.cel.Program(checked, opts...)
 	if err != nil {

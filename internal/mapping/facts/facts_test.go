@@ -84,7 +84,8 @@ func TestSteps(t *testing.T) {
 		{"nobody was handed it", "close", "Wang", "Wang", 60, []row{{id: 1, typ: 1, at: 0, creator: "Wang"}, {id: 2, typ: 4, at: 60, creator: "Wang"}}, 0, 60},
 		{
 			"a switch to oneself ends one step and begins the next", "switch", "Li", "Li", 500,
-			[]row{{id: 1, typ: 2, at: 0, creator: "Wang", to: "Li"}, {id: 2, typ: 3, at: 500, creator: "Li", to: "Li"}}, 0, 500,
+			[]row{{id: 1, typ: 2, at: 0, creator: "Wang", to: "Li"}, {id: 2, typ: 3, at: 500, creator: "Li", to: "Li"}},
+			0, 500,
 		},
 		{"no row is tied: the callback's time counts", "close", "Hua", "Hua", 7000, life(), 3600, 7000},
 	} {

@@ -79,7 +79,7 @@ func (f *Facts) step(staff string) (time.Time, []weiban.ProcessingFlow, error) {
 			continue
 		}
 		handed = true
-		if string(r.ToID) == staff && !(f.acts(staff) && f.own(r)) {
+		if string(r.ToID) == staff && (!f.acts(staff) || !f.own(r)) {
 			last = i
 		}
 	}

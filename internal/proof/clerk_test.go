@@ -1,0 +1,86 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/ledger"
+)
+
+// clerk is the operator: whoever finds a letter that waits for a word looks into
+// Kingdee for the truth, says it, and closes the letter.
+type clerk struct {
+	in      *installation
+	bus     *bus.Bus
+	settled atomic.Int64
+	sent    atomic.Int64 // told to send again
+	refused atomic.Int64
+}
+
+// work looks through the letters until ctx ends.
+func (k *clerk) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = k.round(ctx) // the bridge may be down at the moment; the next round comes
+		wait(ctx, 300*time.Millisecond)
+	}
+}
+
+func (k *clerk) round(ctx context.Context) error {
+	box := deadletter.NewBox(k.bus, time.Now)
+	return box.All(ctx, deadletter.Filter{}, func(l deadletter.Open) error {
+		if !l.Waiting {
+			return nil
+		}
+		return k.settle(ctx, box, l)
+	})
+}
+
+func (k *clerk) settle(ctx context.Context, box *deadletter.Box, l deadletter.Open) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	word := ledger.TryAgain
+	if l.Marker != "" && l.Bill != nil {
+		word = ledger.SendAgain
+		if k.truth(l) {
+			word = ledger.SettleApplied
+		}
+	}
+	err := dispatch.Ask(ctx, k.bus, l.Tenant, dispatch.VerbSettle, dispatch.Request{
+		Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: word, Who: "clerk", Why: "looked at the bill",
+	})
+	switch {
+	case err == nil && word == ledger.SendAgain:
+		k.sent.Add(1)
+	case err == nil:
+		k.settled.Add(1)
+	case errors.Is(err, dispatch.ErrRefused) && strings.Contains(err.Error(), "no such event waits"),
+		errors.Is(err, dispatch.ErrRefused) && strings.Contains(err.Error(), "does not wait for a person"):
+		// An earlier word has reached it, although its answer was lost.
+	default:
+		k.refused.Add(1)
+		return nil
+	}
+	_, err = box.Discard(ctx, l.Number, deadletter.Act{Who: "clerk", Reason: string(word)})
+	return err
+}
+
+// truth looks whether the bill has the letter's record.
+func (k *clerk) truth(l deadletter.Open) bool {
+	for _, c := range k.in.customers {
+		if c.name != l.Tenant {
+			continue
+		}
+		for _, r := range c.kingdee.Records(l.Bill.OrderNo) {
+			if markerOf(r) == l.Marker {
+				return true
+			}
+		}
+	}
+	return false
+}
