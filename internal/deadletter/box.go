@@ -131,6 +131,7 @@ type Act struct {
 	Who    string
 	Reason string
 	Force  bool // an uncertain effect may run again
+	Left   bool // the caller has seen that the order no longer waits with the letter
 }
 
 // Replay sends the letter's event again to the stage that failed, and closes
@@ -140,6 +141,8 @@ func (b *Box) Replay(ctx context.Context, number uint64, act Act) (Open, error) 
 	switch {
 	case err != nil:
 		return Open{}, err
+	case o.Waiting && !act.Left:
+		return o, fmt.Errorf("dead letter %d: %w", number, ErrWaits)
 	case len(o.Event) == 0:
 		return o, fmt.Errorf("dead letter %d: %w", number, errNothingToRun)
 	case o.Kind == events.Uncertain && !act.Force:
@@ -163,7 +166,7 @@ func (b *Box) Replay(ctx context.Context, number uint64, act Act) (Open, error) 
 	if _, err := b.log.Publish(ctx, m); err != nil {
 		return o, fmt.Errorf("dead letter %d: replay: %w", number, err)
 	}
-	return o, b.close(ctx, o, "dead_replay", act)
+	return o, b.close(ctx, o, ActionReplay, act, "")
 }
 
 // oneLine is text that can stand in a header.
@@ -175,53 +178,31 @@ func (b *Box) Discard(ctx context.Context, number uint64, act Act) (Open, error)
 	if err != nil {
 		return Open{}, err
 	}
-	if act.Reason == "" {
+	switch {
+	case o.Waiting && !act.Left:
+		return o, fmt.Errorf("dead letter %d: %w", number, ErrWaits)
+	case act.Reason == "":
 		return o, fmt.Errorf("dead letter %d: %w", number, ErrNeedsReason)
 	}
-	return o, b.close(ctx, o, "dead_discard", act)
+	return o, b.close(ctx, o, ActionDiscard, act, "")
 }
 
-// Audit is one line of who did what.
-type Audit struct {
-	Action string        `json:"action"`
-	Tenant string        `json:"tenant"`
-	Who    string        `json:"who"`
-	Reason string        `json:"reason,omitempty"`
-	Forced bool          `json:"forced,omitempty"`
-	At     time.Time     `json:"at"`
-	Letter *AuditedEvent `json:"letter,omitempty"`
+// Settled closes the letter of an order whose owner has taken a person's word
+// on it. Calling it twice closes it once.
+func (b *Box) Settled(ctx context.Context, o Open, word string, act Act) error {
+	return b.close(ctx, o, ActionSettle, act, word)
 }
 
-// AuditedEvent is what the audit keeps of a closed letter.
-type AuditedEvent struct {
-	Number  uint64       `json:"number"`
-	ID      string       `json:"id"`
-	EventID string       `json:"event_id"`
-	Stage   events.Stage `json:"stage"`
-	Kind    events.Kind  `json:"kind"`
-	Noun    events.Noun  `json:"noun"`
-	Key     string       `json:"key"`
-	Reason  string       `json:"reason"`
-	DiedAt  time.Time    `json:"died_at"`
-}
-
-func (b *Box) close(ctx context.Context, o Open, action string, act Act) error {
-	data, err := json.Marshal(Audit{
-		Action: action, Tenant: o.Tenant, Who: act.Who, Reason: act.Reason, Forced: act.Force, At: b.now().UTC(),
+func (b *Box) close(ctx context.Context, o Open, action string, act Act, word string) error {
+	err := b.note(ctx, o.ID+"/"+action, Audit{
+		Action: action, Tenant: o.Tenant, Who: act.Who, Reason: act.Reason, Forced: act.Force, Word: word,
 		Letter: &AuditedEvent{
 			Number: o.Number, ID: o.ID, EventID: o.EventID, Stage: o.Stage, Kind: o.Kind,
 			Noun: o.Noun, Key: o.Key, Reason: o.Reason, DiedAt: o.DiedAt,
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("dead letter %d: audit: %w", o.Number, err)
-	}
-	m := bus.Message{
-		Subject: events.AuditSubject(o.Tenant, action), ID: o.ID + "/" + action,
-		ContentType: "application/json", Data: data,
-	}
-	if _, err := b.log.Publish(ctx, m); err != nil {
-		return fmt.Errorf("dead letter %d: audit: %w", o.Number, err)
+		return fmt.Errorf("dead letter %d: %w", o.Number, err)
 	}
 	if err := b.log.Delete(ctx, Stream, o.Number); err != nil && !errors.Is(err, bus.ErrNotFound) {
 		return fmt.Errorf("dead letter %d: close: %w", o.Number, err)

@@ -89,6 +89,7 @@ var (
 	ErrNoLetter     = errors.New("no such dead letter")
 	ErrUncertain    = errors.New("the call may have run: look at the bill in Kingdee first, then give --force with the reason")
 	ErrNeedsReason  = errors.New("a reason is needed")
+	ErrWaits        = errors.New("the order itself waits with this letter: settle it (dispatcher dead settle)")
 	errNotALetter   = errors.New("not a dead letter")
 	errNothingToRun = errors.New("the letter holds no event")
 )

@@ -120,6 +120,7 @@ type Dispatcher struct {
 	meters meters
 	runner *ownership.Runner
 	state  *bus.Bucket
+	space  space
 
 	mu     sync.Mutex
 	owners map[string]*owner
@@ -152,6 +153,11 @@ func New(o Options) (*Dispatcher, error) {
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.String("instance", d.o.Instance), slog.Int("tenants", len(d.o.Tenants)))
+	t := d.trimmer()
+	t.look(ctx, time.Now())
+	var trims sync.WaitGroup
+	trims.Go(func() { t.run(ctx) })
+	defer trims.Wait()
 	return d.runner.Run(ctx, d.start)
 }
 

@@ -68,8 +68,8 @@ func Ask(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) error 
 func (o *owner) serve() error {
 	for verb, do := range map[string]func(context.Context, Request) string{
 		VerbSettle: o.settle,
-		VerbPause:  func(ctx context.Context, r Request) string { return o.pause(ctx, r.Stage, true, r.Who) },
-		VerbResume: func(ctx context.Context, r Request) string { return o.pause(ctx, r.Stage, false, r.Who) },
+		VerbPause:  func(ctx context.Context, r Request) string { return o.pause(ctx, r, true) },
+		VerbResume: func(ctx context.Context, r Request) string { return o.pause(ctx, r, false) },
 	} {
 		end, err := o.d.o.Bus.Serve(events.ControlSubject(o.t.Name, verb), func(ctx context.Context, data []byte) []byte {
 			var r Request
@@ -111,11 +111,13 @@ func (o *owner) settle(ctx context.Context, r Request) string {
 // mark is a pause on record.
 type mark struct {
 	Who string    `json:"who"`
+	Why string    `json:"why,omitempty"`
 	At  time.Time `json:"at"`
 }
 
 // pause holds a stage or lets it go on; it stays so over restarts.
-func (o *owner) pause(ctx context.Context, s events.Stage, on bool, who string) string {
+func (o *owner) pause(ctx context.Context, r Request, on bool) string {
+	s := r.Stage
 	if s != events.Enrich && s != events.Handle {
 		return "no such stage; say enrich or handle"
 	}
@@ -125,7 +127,7 @@ func (o *owner) pause(ctx context.Context, s events.Stage, on bool, who string) 
 	var err error
 	if on {
 		var data []byte
-		if data, err = json.Marshal(mark{who, time.Now().UTC()}); err == nil {
+		if data, err = json.Marshal(mark{r.Who, r.Why, time.Now().UTC()}); err == nil {
 			_, err = o.d.state.PutFenced(ctx, key, data, fence)
 		}
 	} else {

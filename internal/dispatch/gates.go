@@ -20,7 +20,8 @@ type gate struct {
 	name  string
 	stage events.Stage
 	line  *connectors.Line
-	apis  []string // as the line knows them; all must be up
+	apis  []string      // as the line knows them; all must be up
+	room  func() string // why what the calls lead to would find no room; nil: never
 
 	mu     sync.Mutex
 	last   time.Time
@@ -48,6 +49,11 @@ func (g *gate) reason(now time.Time) string {
 		return "paused by an operator"
 	case now.Before(g.denied):
 		return "its credentials were refused"
+	}
+	if g.room != nil {
+		if why := g.room(); why != "" {
+			return why
+		}
 	}
 	for _, api := range g.apis {
 		switch st := g.line.State(api); {

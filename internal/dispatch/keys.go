@@ -3,6 +3,7 @@ package dispatch
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"gongdan-bridge/internal/events"
@@ -16,8 +17,15 @@ func pauseKey(tenant string, s events.Stage) string {
 	return "pause." + tenant + "." + string(s)
 }
 
-func (r *room) trailKey() string {
-	return "trail." + r.o.t.Name + "." + string(r.k.stage) + "." + string(r.k.noun)
+func (r *room) trailKey() string { return trailKey(r.o.t.Name, r.k) }
+
+func trailKey(tenant string, k desk) string {
+	return "trail." + tenant + "." + string(k.stage) + "." + string(k.noun)
+}
+
+// consumerName is the durable of a desk's consumer in an epoch.
+func consumerName(k desk, tenant string, epoch uint64) string {
+	return string(k.stage) + "-" + string(k.noun) + "-" + tenant + "-" + strconv.FormatUint(epoch, 10)
 }
 
 // orderOf reads the order out of its record's or wait's key.

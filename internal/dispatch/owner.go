@@ -66,6 +66,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
 		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, ctx: tenure.Context(),
 	}
+	d.space.guard(o.gates)
 	o.soft, o.stop = context.WithCancel(o.ctx)
 	for _, k := range desks {
 		o.desks[k] = make(chan struct{}, d.o.Concurrency)

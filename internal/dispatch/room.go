@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +33,7 @@ func streamOf(s events.Stage) string {
 }
 
 func (r *room) name(epoch uint64) string {
-	return string(r.k.stage) + "-" + string(r.k.noun) + "-" + r.o.t.Name + "-" + strconv.FormatUint(epoch, 10)
+	return consumerName(r.k, r.o.t.Name, epoch)
 }
 
 // succeed finds how far the consumers of earlier epochs have come, and deletes

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Int("sim.seeds", 10_000, "histories of the simulation")
+	simSeeds = flag.Int("sim.seeds", simSeedsDefault, "histories of the simulation")
 	simFirst = flag.Uint64("sim.first", 1, "the first one's seed")
 )
 
@@ -118,12 +118,11 @@ func TestOutageMakesNoLetters(t *testing.T) {
 			sweepSeeds(t, 40, func(w *world) {
 				w.w = weather{control: true, down: map[ledger.API][][2]time.Duration{api: {{0, hours * time.Hour}}}}
 				w.calm = begin.Add(hours * time.Hour)
-				w.w.kill, w.w.call = 0.001, 0.2
+				w.w.kill = 0.001
 				w.people(3, 12)
 				for _, sp := range w.specs {
 					sp.noRule, sp.unmapped, sp.late = false, time.Time{}, ledger.LateApply
 				}
-				w.w.call = 0
 				w.after(0, w.takeOver)
 			}, func(w *world) {
 				if len(w.letters) > 0 && w.bad == "" {

@@ -126,13 +126,26 @@ func anyInput(t *rapid.T, o ledger.Order) ledger.Input {
 		seq = head.Seq
 	}
 	inputs := []ledger.Input{
-		ledger.Delivered{Stage: stage, Message: m, InOrder: true}, ledger.Delivered{Stage: stage, Message: m, Again: true},
-		ledger.Found{Stage: stage, Message: m}, ledger.Found{Stage: stage, Message: m}, ledger.Empty{Stage: stage}, ledger.Fetched{Failure: f},
-		anyPlan(t, f), anyPlan(t, nil), ledger.BillRead{Bill: ledger.Bill{ID: "77", OrderNo: anyText(t)}, Failure: f},
-		ledger.Entered{Busy: rapid.Float64().Draw(t, "busy") < 0.2}, ledger.Entered{}, ledger.StatusRead{Status: "F", Failure: f},
-		ledger.Called{Failure: f}, ledger.Called{}, ledger.Timer{}, ledger.Timer{}, ledger.Freed{},
+		ledger.Delivered{Stage: stage, Message: m, InOrder: true},
+		ledger.Delivered{Stage: stage, Message: m, Again: true},
+		ledger.Found{Stage: stage, Message: m},
+		ledger.Found{Stage: stage, Message: m},
+		ledger.Empty{Stage: stage},
+		ledger.Fetched{Failure: f},
+		anyPlan(t, f), anyPlan(t, nil),
+		ledger.BillRead{Bill: ledger.Bill{ID: "77", OrderNo: anyText(t)}, Failure: f},
+		ledger.Entered{Busy: rapid.Float64().Draw(t, "busy") < 0.2},
+		ledger.Entered{},
+		ledger.StatusRead{Status: "F", Failure: f},
+		ledger.Called{Failure: f},
+		ledger.Called{},
+		ledger.Timer{},
+		ledger.Timer{},
+		ledger.Freed{},
 		ledger.Looked{Found: rapid.IntRange(0, 2).Draw(t, "found"), Understood: true, Control: rapid.Bool().Draw(t, "control"), Failure: f},
-		ledger.Looked{Sweep: true, Found: 1}, ledger.Resumed{On: ledger.Writes}, ledger.Takeover{Quiet: begin, Listed: true},
+		ledger.Looked{Sweep: true, Found: 1},
+		ledger.Resumed{On: ledger.Writes},
+		ledger.Takeover{Quiet: begin, Listed: true},
 		ledger.Operator{Stage: stage, Seq: seq, Who: anyText(t), Why: anyText(t), Word: rapid.SampledFrom([]ledger.Word{
 			ledger.SettleApplied, ledger.SendAgain, ledger.TryAgain, ledger.Discard, "?",
 		}).Draw(t, "word")},
@@ -251,8 +264,15 @@ func TestWithMarker(t *testing.T) {
 		want         string
 	}
 	for _, c := range []c{
-		{"更换滤芯", m, 0, "更换滤芯 " + m}, {"", m, 0, m}, {"更换滤芯", "", 0, "更换滤芯"}, {"更换滤芯", "", 2, "更换"},
-		{"更换滤芯", m, 18, "更换滤芯 " + m}, {"更换滤芯", m, 16, "更换 " + m}, {"换 滤芯", m, 16, "换 " + m}, {"更换滤芯", m, 14, m}, {"更换滤芯", m, 5, m},
+		{"更换滤芯", m, 0, "更换滤芯 " + m},
+		{"", m, 0, m},
+		{"更换滤芯", "", 0, "更换滤芯"},
+		{"更换滤芯", "", 2, "更换"},
+		{"更换滤芯", m, 18, "更换滤芯 " + m},
+		{"更换滤芯", m, 16, "更换 " + m},
+		{"换 滤芯", m, 16, "换 " + m},
+		{"更换滤芯", m, 14, m},
+		{"更换滤芯", m, 5, m},
 		{"更换滤芯 " + m, m, 0, "更换滤芯 " + m},
 	} {
 		if diff := cmp.Diff(c.want, ledger.WithMarker(c.text, c.marker, c.max)); diff != "" {

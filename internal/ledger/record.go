@@ -92,7 +92,8 @@ const (
 )
 
 // Effect is one handle-order: what it is known by, what was or will be sent,
-// and what became of it.
+// and what became of it. Pictures stand in the body by their source, so that
+// every send can upload them anew.
 type Effect struct {
 	IDs         []string        `json:"ids"` // identities; any match is the same effect
 	Generation  int             `json:"generation,omitempty"`

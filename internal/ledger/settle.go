@@ -94,6 +94,7 @@ func (t *turn) wait(st events.Stage, p pauseFor) {
 		h = &Head{Message: t.current(st), Since: t.m.At}
 	}
 	if h.On != p.on {
+		news = news || p.why != Doubt
 		if h.Why != Doubt {
 			// A doubt's patience is one, for looks and resends together.
 			h.Tries, h.Up = 0, 0

@@ -13,8 +13,6 @@ import (
 type kingdee struct {
 	deals   []deal
 	control bool // a look has found one of our records
-	status  map[string]string
-	pending int // commits on their way
 }
 
 // deal is one handling record.

@@ -31,7 +31,7 @@ type Options struct {
 	Tables table.Tables
 	// Schemas are the compiled schemas, nil to compile them for this load.
 	Schemas *schemas.Set
-	// Cost bounds an expression that loops, see [expr.DefaultCost].
+	// Cost bounds an expression, see [expr.DefaultCost].
 	Cost uint64
 	// Deadline bounds the expressions of one call of Match, Bill or Body; 0 is
 	// 100 ms.

@@ -148,14 +148,13 @@ func (in *installation) files(s set) {
 	in.put("tokens.key", strings.Repeat("5d", 32))
 	in.put("kingdee.secret", in.customers[0].kingdee.Account().ClientSecret)
 	in.tables()
-	for _, name := range []string{"bridge.yaml", "ingest.yaml", "d1.yaml", "d2.yaml"} {
-		in.put(name, in.bridge(name, s))
-	}
+	in.put("bridge.yaml", in.bridge(s))
 	in.config = filepath.Join(in.dir, "bridge.yaml")
 }
 
-// bridge is the one file, but for the ports: every process here has its own.
-func (in *installation) bridge(name string, s set) string {
+// bridge is bridge.yaml; its admin listeners take any free port, since two
+// dispatchers share the file.
+func (in *installation) bridge(s set) string {
 	settings := s.settings
 	if settings == "" {
 		settings = brisk
@@ -227,7 +226,7 @@ func (in *installation) natsServer() *exec.Cmd {
 }
 
 // real is the command of a real program.
-func (in *installation) real(name, instance string) func() *exec.Cmd {
+func (in *installation) real(name string) func() *exec.Cmd {
 	in.t.Helper()
 	dir, err := built()
 	if err != nil {

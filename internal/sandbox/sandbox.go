@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/trace"
+
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
@@ -31,6 +33,9 @@ type Options struct {
 	Dir    string    // for the configuration and the store; "" is a temporary one, removed at the end
 	Stdout io.Writer // the story
 	Log    io.Writer // the programs' logs; nil drops them
+
+	spans   trace.SpanExporter // gets every span of both programs; for tests
+	inspect func(*world)       // called once the story has been told; for tests
 }
 
 // ErrUnexpected says that the story did not end as it must.
@@ -91,6 +96,9 @@ func (w *world) run(ctx context.Context) error {
 	go func() { told <- w.tell(ctx) }()
 	select {
 	case err := <-told:
+		if w.o.inspect != nil {
+			w.o.inspect(w)
+		}
 		if err != nil || w.o.Once {
 			return interrupted(ctx, err)
 		}
@@ -171,7 +179,7 @@ func (w *world) bridge(ctx context.Context) error {
 		ready := make(chan struct{})
 		r := app.Run{
 			Config: w.cfg, Env: os.LookupEnv, Log: io.MultiWriter(w.o.Log, w.say.log()),
-			Ready: func(app.Addresses) { close(ready) },
+			Spans: w.o.spans, Ready: func(app.Addresses) { close(ready) },
 		}
 		w.programs.Go(func() {
 			if err := program.run(r, ctx); err != nil {

@@ -155,7 +155,7 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 		s.dress(req.Header)
 		return req, nil
 	}
-	b := bench{dialect: weigusoft, write: r.write, throttle: c.o.Throttle, secrets: s.secrets()}
+	b := bench{dialect: weigusoft, write: r.write, throttle: c.o.Throttle, secrets: append(s.secrets(), c.o.ClientSecret)}
 	v, f := c.do(ctx, b, connectors.Call{API: r.api, Request: build, Write: r.write})
 	return v.envelope, f, v.remedy
 }

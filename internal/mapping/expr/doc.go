@@ -5,7 +5,7 @@
 // with the wrong arguments or a result of the wrong kind is an [Issue] with its
 // place and the word that was meant. It reads one event and the tables and can
 // do nothing else: no clock, no network, no state. It always ends: a cost limit
-// and a deadline bound what loops, and helpers bound what they make. A value that
+// bounds it, a deadline what loops, and helpers bound what they make. A value that
 // is not there is an error that names the word, never an empty text.
 //
 // # Variables

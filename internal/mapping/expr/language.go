@@ -30,9 +30,9 @@ const (
 	maxNested = 2       // loops inside loops
 )
 
-// DefaultCost is the cost limit of an expression that loops, in CEL's units
-// (about one a step).
-const DefaultCost = 100_000
+// DefaultCost is the cost limit of an expression in CEL's units: about one a
+// step, and one for ten characters of a text that is made.
+const DefaultCost = 1_000_000
 
 // Language is the declared variables and helpers. It is safe for concurrent use.
 type Language struct {
@@ -54,8 +54,8 @@ type env struct {
 	reg       *registry
 }
 
-// New declares the language. cost bounds what an expression that loops may
-// spend; 0 means [DefaultCost]. It takes a few milliseconds: call it once a
+// New declares the language. cost bounds what an expression may spend; 0 means
+// [DefaultCost]. It takes a few milliseconds: call it once a
 // load.
 func New(cost uint64) (*Language, error) {
 	if cost == 0 {

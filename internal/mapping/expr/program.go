@@ -61,8 +61,7 @@ func (l *Language) Compile(source string, s Spec) (*Program, []Issue) {
 	if len(found) > 0 {
 		return nil, found
 	}
-	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	opts = append(opts, cel.CostLimit(l.cost))
+	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CostLimit(l.cost)}
 	if p.loops {
 		opts = append(opts, cel.InterruptCheckFrequency(64))
 	}

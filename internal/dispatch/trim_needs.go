@@ -1,0 +1,166 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/ownership"
+)
+
+// need is the lowest sequence that anybody needs, and who that is.
+type need struct {
+	seq uint64
+	by  string
+}
+
+func (n *need) at(seq uint64, by string) {
+	if seq < n.seq {
+		n.seq, n.by = seq, by
+	}
+}
+
+// needed is the lowest message of a stream that anybody still needs, of any
+// tenant: a consumer, ours or another service's; a tenant that no consumer works
+// for at the moment; an order that waits. end is what nobody can need yet.
+//
+// The consumers are asked before the records: a message that was not settled
+// then holds the stream itself, and one that was is on record by now if it still
+// has to be done.
+func (d *Dispatcher) needed(ctx context.Context, stream string, end uint64) (uint64, string, error) {
+	n := need{seq: end}
+	b := d.o.Bus
+	followers, err := b.Followers(ctx, stream)
+	if err != nil {
+		return 0, "", err
+	}
+	working := map[string]bool{}
+	for _, f := range followers {
+		working[f.Name] = true
+		seq, ok, err := b.Unsettled(ctx, stream, f.Filters, f.AckFloor)
+		if err != nil {
+			return 0, "", err
+		}
+		if ok {
+			n.at(seq, "consumer "+f.Name)
+		}
+	}
+	names := make([]string, len(d.o.Tenants))
+	for i, t := range d.o.Tenants {
+		names[i] = t.Name
+	}
+	for _, err := range []error{
+		idleTenants(ctx, b, stream, names, working, &n),
+		waitingOrders(ctx, b, stream, &n),
+	} {
+		if err != nil {
+			return 0, "", err
+		}
+	}
+	return n.seq, n.by, nil
+}
+
+// idleTenants holds what tenants need whose consumer is not there: nobody has
+// owned them yet, or a takeover is under way.
+func idleTenants(ctx context.Context, b *bus.Bus, stream string, configured []string, working map[string]bool, n *need) error {
+	tenants := map[string]bool{}
+	for _, t := range configured {
+		tenants[t] = true
+	}
+	claims, err := ownership.Owners(ctx, b.Bucket(bus.State))
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		tenants[c.Tenant] = true
+	}
+	for tenant := range tenants {
+		for _, k := range desks {
+			if streamOf(k.stage) != stream {
+				continue
+			}
+			mark, err := readTrail(ctx, b, tenant, k)
+			if err != nil {
+				return err
+			}
+			if working[consumerName(k, tenant, mark.Epoch)] {
+				continue
+			}
+			seq, ok, err := b.Unsettled(ctx, stream, events.StageFilters(tenant, k.stage, k.noun), mark.Floor)
+			if err != nil {
+				return err
+			}
+			if ok {
+				n.at(seq, fmt.Sprintf("tenant %s, stage %s of %s: no consumer", tenant, k.stage, k.noun))
+			}
+		}
+	}
+	return nil
+}
+
+// waitingOrders holds what the records of all tenants still need.
+func waitingOrders(ctx context.Context, b *bus.Bus, stream string, n *need) error {
+	return eachWaiting(ctx, b, "", func(tenant string, k order, r ledger.Record) error {
+		for _, s := range []events.Stage{events.Enrich, events.Handle} {
+			if streamOf(s) != stream {
+				continue
+			}
+			if seq, ok := laneOf(r, s).Needs(); ok {
+				n.at(seq, fmt.Sprintf("tenant %s, waiting order %s %s", tenant, k.noun, k.key))
+			}
+		}
+		return nil
+	})
+}
+
+// eachWaiting reads the record of every order that is listed as waiting, of one
+// tenant or of all ("").
+func eachWaiting(ctx context.Context, b *bus.Bus, tenant string, visit func(tenant string, k order, r ledger.Record) error) error {
+	state := b.Bucket(bus.State)
+	return state.Load(ctx, strings.TrimSuffix("wait."+tenant, "."), func(e bus.Entry) error {
+		k, err := orderOf(e.Key)
+		if err != nil {
+			return err
+		}
+		whose := strings.Split(e.Key, ".")[1]
+		r, err := readRecord(ctx, state, whose, k)
+		if err != nil {
+			return err
+		}
+		return visit(whose, k, r)
+	})
+}
+
+// floorOf is how far a tenant's desk has settled its stream: by its consumer,
+// or, while none is there, by what the last owner left on record.
+func floorOf(ctx context.Context, b *bus.Bus, tenant string, k desk) (uint64, error) {
+	mark, err := readTrail(ctx, b, tenant, k)
+	if err != nil {
+		return 0, err
+	}
+	info, err := b.ConsumerInfo(ctx, streamOf(k.stage), consumerName(k, tenant, mark.Epoch))
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		return 0, err
+	}
+	return max(mark.Floor, info.AckFloor), nil
+}
+
+// readTrail is what the last takeover of a desk left; nothing, if none was.
+func readTrail(ctx context.Context, b *bus.Bus, tenant string, k desk) (trailMark, error) {
+	e, err := b.Bucket(bus.State).Get(ctx, trailKey(tenant, k))
+	if errors.Is(err, bus.ErrNotFound) {
+		return trailMark{}, nil
+	}
+	if err != nil {
+		return trailMark{}, err
+	}
+	m, err := decodeTrail(e.Value)
+	if err != nil {
+		return trailMark{}, fmt.Errorf("consumer trail %s: %w", e.Key, err)
+	}
+	return m, nil
+}
