@@ -66,7 +66,7 @@ type (
 		in   ledger.Input
 		also func() // run by the actor before the input is fed; may be nil
 	}
-	word struct {
+	spoken struct {
 		in    ledger.Operator
 		reply chan<- ledger.Answer
 	}
@@ -186,7 +186,7 @@ func (a *actor) take(x any) {
 		if x.in != nil && x.life == a.life {
 			a.feed(x.in)
 		}
-	case word:
+	case spoken:
 		a.reply = x.reply
 		a.feed(x.in)
 		a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})

@@ -94,7 +94,7 @@ func (o *owner) serve() error {
 // settle brings a person's word to the order's record.
 func (o *owner) settle(ctx context.Context, r Request) string {
 	answers := make(chan ledger.Answer, 1)
-	o.post(order{r.Noun, r.Key}, false, word{
+	o.post(order{r.Noun, r.Key}, false, spoken{
 		in:    ledger.Operator{Stage: r.Stage, Seq: r.Sequence, Word: r.Word, Who: r.Who, Why: r.Why},
 		reply: answers,
 	})

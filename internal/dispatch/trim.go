@@ -79,11 +79,12 @@ func (s *space) guard(g *gates) {
 type trimmer struct {
 	d       *Dispatcher
 	next    map[string]time.Time // not before, where the last time brought too little
+	held    map[string]string    // who needed the first message that stayed
 	alarmed map[string]bool
 }
 
 func (d *Dispatcher) trimmer() *trimmer {
-	return &trimmer{d: d, next: map[string]time.Time{}, alarmed: map[string]bool{}}
+	return &trimmer{d: d, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}}
 }
 
 // run looks until ctx ends.
@@ -115,9 +116,8 @@ func (t *trimmer) keep(ctx context.Context, stream string, now time.Time) error 
 		return err
 	}
 	share := t.d.space.saw(stream, u)
-	held := ""
 	if share >= trimFrom && stream != bus.Dead && !now.Before(t.next[stream]) {
-		if held, err = t.trim(ctx, stream, u); err != nil {
+		if t.held[stream], err = t.trim(ctx, stream, u); err != nil {
 			return err
 		}
 		if u, err = t.d.o.Bus.Usage(ctx, stream); err != nil {
@@ -127,7 +127,7 @@ func (t *trimmer) keep(ctx context.Context, stream string, now time.Time) error 
 			t.next[stream] = now.Add(t.d.o.Trim)
 		}
 	}
-	t.alarm(stream, share, held)
+	t.alarm(stream, share)
 	return nil
 }
 
@@ -157,16 +157,17 @@ func (t *trimmer) trim(ctx context.Context, stream string, u bus.Usage) (string,
 
 // alarm says once that a stream fills up although it is trimmed, and once that
 // it has room again.
-func (t *trimmer) alarm(stream string, share float64, held string) {
+func (t *trimmer) alarm(stream string, share float64) {
 	full := share >= alarmFrom
-	if held != "" || full != t.alarmed[stream] {
-		switch {
-		case full:
-			t.d.o.Logger.Error("alert", slog.String("why", "room"), slog.String("stream", stream), slog.Int("percent", int(100*share)),
-				slog.String("needed_by", held), slog.String("text", "the stream is filling up and what is needed cannot be trimmed"))
-		case t.alarmed[stream]:
-			t.d.o.Logger.Info("room again", slog.String("stream", stream), slog.Int("percent", int(100*share)))
-		}
+	if full == t.alarmed[stream] {
+		return
 	}
 	t.alarmed[stream] = full
+	about := []any{slog.String("stream", stream), slog.Int("percent", int(100*share))}
+	if !full {
+		t.d.o.Logger.Info("room again", about...)
+		return
+	}
+	t.d.o.Logger.Error("alert", append(about, slog.String("why", "room"), slog.String("needed_by", t.held[stream]),
+		slog.String("text", "the stream is filling up, and what is needed cannot be trimmed"))...)
 }

@@ -99,6 +99,8 @@ func (t *turn) refused(f Fault) {
 func (t *turn) unsend(e *Effect, tr Treatment, f Fault) {
 	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
 	e.Sends--
+	// Those before it are past their looks, or it had not been sent.
+	e.Deadline = t.m.At.Add(-t.s.lastLook())
 	t.dirty = true
 	if tr.Alert {
 		t.do(Alert{Why: AlarmDenied, Text: f.Reason})

@@ -68,8 +68,7 @@ func (t *turn) looked(in Looked) {
 		}
 		t.applied("found in Kingdee's handling records")
 	default:
-		e.Looks++
-		t.absent(in, *e)
+		t.absent(in)
 	}
 }
 
@@ -88,22 +87,27 @@ func (t *turn) tellable(e Effect) bool {
 	return !t.o.Record.Forgot
 }
 
-// absent: this look did not find it. After the last one it is sent again if
-// absence can be believed, else a person is asked.
-func (t *turn) absent(in Looked, e Effect) {
+// absent: this look did not find it. After the last one, and not before its
+// time, it is sent again if absence can be believed, else a person is asked.
+func (t *turn) absent(in Looked) {
+	e := &t.o.Record.Effects[t.open()]
 	var up time.Duration
 	if h := t.o.Record.Handle.Head; h != nil {
 		up = h.Up
 	}
 	_, more := Resend(e.Sends, up, t.s)
 	switch {
-	case e.Looks < len(t.s.Looks):
-		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(e)})
+	case e.Looks+1 < len(t.s.Looks):
+		e.Looks++
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e)})
+	case t.early(*e):
+		e.Looks = len(t.s.Looks) - 1
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e)})
 	case e.Word:
 		t.resend()
 	case !in.Understood:
 		t.askPerson("the list of handling records was not understood")
-	case !in.Control || !t.tellable(e):
+	case !in.Control || !t.tellable(*e):
 		t.askPerson("no handling record was found, but this query has not yet found one of ours either")
 	case !more:
 		t.askPerson("sent again for as long as a call is, and never answered readably")
@@ -115,6 +119,9 @@ func (t *turn) absent(in Looked, e Effect) {
 		t.resend()
 	}
 }
+
+// early reports whether the effect's newest call may still be on its way.
+func (t *turn) early(e Effect) bool { return t.m.At.Before(e.Deadline.Add(t.s.lastLook())) }
 
 // resend sends the same body under the same marker, right after a look.
 func (t *turn) resend() {
@@ -140,7 +147,12 @@ func (t *turn) lookFailed(f *events.Failure) {
 			why: Doubt, on: Reads, next: t.spread(tr.Wait), fault: &fault, spend: tr.Do == Retry,
 		})
 	default:
-		if t.o.Record.Effects[t.open()].Word {
+		e := t.o.Record.Effects[t.open()]
+		switch {
+		case e.Word && t.early(e):
+			t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(e), fault: &fault})
+			return
+		case e.Word:
 			t.resend()
 			return
 		}

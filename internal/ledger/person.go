@@ -46,6 +46,8 @@ func (t *turn) sendAgain() {
 	switch {
 	case t.paused(ActCall):
 		t.do(Answer{Refused: "Kingdee's handle-order is paused now"})
+	case t.early(e):
+		t.do(Answer{Refused: "the call may still be on its way; try again in a minute"})
 	case len(e.Body) == 0:
 		t.do(Answer{Refused: "the body is no longer kept; discard the letter and replay the event by force"})
 	default:

@@ -69,6 +69,9 @@ func (s Settings) Check() error {
 	return nil
 }
 
+// lastLook is when, after a call's deadline, it cannot be on its way any more.
+func (s Settings) lastLook() time.Duration { return s.Looks[len(s.Looks)-1] }
+
 func shortest(ds []time.Duration) time.Duration {
 	least := ds[0]
 	for _, d := range ds {

@@ -21,12 +21,15 @@ type clerk struct {
 	settled atomic.Int64
 	sent    atomic.Int64 // told to send again
 	refused atomic.Int64
+	trouble atomic.Value // the last that went wrong, as text
 }
 
 // work looks through the letters until ctx ends.
 func (k *clerk) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		_ = k.round(ctx) // the bridge may be down at the moment; the next round comes
+		if err := k.round(ctx); err != nil {
+			k.trouble.Store(err.Error()) // the bridge may be down at the moment; the next round comes
+		}
 		wait(ctx, 300*time.Millisecond)
 	}
 }
@@ -64,6 +67,7 @@ func (k *clerk) settle(ctx context.Context, box *deadletter.Box, l deadletter.Op
 		// An earlier word has reached it, although its answer was lost.
 	default:
 		k.refused.Add(1)
+		k.trouble.Store(err.Error())
 		return nil
 	}
 	_, err = box.Discard(ctx, l.Number, deadletter.Act{Who: "clerk", Reason: string(word)})

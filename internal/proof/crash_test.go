@@ -197,6 +197,14 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 	defer threads.Wait()
 	defer cancel()
 	threads.Go(func() { k.work(ctx) })
+	defer func() {
+		if t.Failed() {
+			t.Logf("the clerk's last trouble: %v", k.trouble.Load())
+			for _, d := range c.dispatchers {
+				d.send(syscall.SIGQUIT) // its log then says what it was at
+			}
+		}
+	}()
 	for _, x := range in.customers {
 		x.unwell()
 	}

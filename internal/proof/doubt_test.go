@@ -146,6 +146,7 @@ func TestDoubtNotUnderstood(t *testing.T) {
 	defer cancel()
 	k := &clerk{in: in, bus: books.bus}
 	go k.work(ctx)
+	defer func() { t.Logf("the clerk's last trouble: %v", k.trouble.Load()) }()
 	books.settled(t, 30*time.Second)
 	until(t, 10*time.Second, 200*time.Millisecond, "no letter is left", func() (bool, string) {
 		left := books.letters(t)

@@ -49,6 +49,18 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s: not stopped: %v", name, err)
 		}
 	}
+	long := `"` + strings.Repeat("x", 900) + `"`
+	poor, err := New(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, issues := poor.Compile("work_order.title + "+long+" + "+long, spec(Text))
+	if issues != nil || p.Loops() {
+		t.Fatalf("a sum loops: %v", issues)
+	}
+	if _, err := p.Eval(context.Background(), scope(t, poor, closing(t))); !errors.Is(err, ErrStopped) {
+		t.Errorf("a sum without a loop is not bounded: %v", err)
+	}
 	l := language(t)
 	for name, source := range map[string]string{
 		"length":   `"` + strings.Repeat("x", MaxSource) + `"`,

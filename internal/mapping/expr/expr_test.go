@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/events"

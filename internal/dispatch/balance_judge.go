@@ -1,0 +1,118 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
+)
+
+// judge says of each callback how it ended, or where it is.
+func (c *counter) judge(ctx context.Context) error {
+	var strays []stray
+	for h, f := range c.all {
+		why := ""
+		switch f.state {
+		case applied:
+			c.Applied++
+		case superseded:
+			c.Superseded++
+		case ignored:
+			c.Ignored++
+		case deadOpen:
+			c.DeadOpen++
+		case dead:
+			why = c.dead(h, f)
+		default:
+			if !c.underWay(f) {
+				why = "it is settled at stage " + string(desks[f.desk].stage) + ", and no outcome was published"
+			}
+		}
+		if why != "" {
+			strays = append(strays, stray{*f, why})
+		}
+	}
+	c.Unexplained = len(strays)
+	return c.list(ctx, strays)
+}
+
+// dead explains a callback that died and whose letter is not open.
+func (c *counter) dead(h uint64, f *fate) string {
+	a, closed := c.closed[h]
+	switch {
+	case !closed:
+		return "it is dead, and its letter is gone although nobody closed it"
+	case !a.replayed:
+		c.DeadClosed[a.who]++
+		return ""
+	case c.underWay(f):
+		return ""
+	default:
+		return "its letter was replayed by " + a.who + ", and no outcome has followed"
+	}
+}
+
+// underWay counts a callback that has not ended where it waits, or as in hand.
+func (c *counter) underWay(f *fate) bool {
+	k := desks[f.desk]
+	if w := c.waits[f.order][at(k.stage)]; w.open && f.seq > w.cursor {
+		why := string(w.why)
+		if why == "" {
+			why = "its turn" // followers go on after a head that is done
+		}
+		c.Waiting[string(k.stage)+": "+why]++
+		return true
+	}
+	if f.seq > c.floors[k] {
+		c.InHand[string(k.stage)]++
+		return true
+	}
+	return false
+}
+
+type stray struct {
+	fate
+	why string
+}
+
+// list names the first of the unexplained.
+func (c *counter) list(ctx context.Context, strays []stray) error {
+	slices.SortFunc(strays, func(a, b stray) int {
+		return cmp.Or(cmp.Compare(at(desks[a.desk].stage), at(desks[b.desk].stage)), cmp.Compare(a.seq, b.seq))
+	})
+	for _, x := range strays[:min(len(strays), maxStrays)] {
+		s := Stray{Stream: streamOf(desks[x.desk].stage), Sequence: x.seq, Why: x.why}
+		m, err := c.b.Get(ctx, s.Stream, x.seq)
+		switch {
+		case errors.Is(err, bus.ErrNotFound): // it has left the stream
+		case err != nil:
+			return err
+		default:
+			s.Event, _ = c.name(m)
+			s.Subject, s.At = m.Subject, m.Time
+		}
+		c.Strays = append(c.Strays, s)
+	}
+	return nil
+}
+
+// Ended is how many of the accepted callbacks need nothing more.
+func (b Balance) Ended() int {
+	n := b.Again + b.Applied + b.Superseded + b.Ignored
+	for _, x := range b.DeadClosed {
+		n += x
+	}
+	return n
+}
+
+// Key is the order that a stray belongs to, "" if that is not known any more.
+func (s Stray) Key() string {
+	r, err := events.ParseRoute(s.Subject)
+	if err != nil {
+		return ""
+	}
+	return r.Key
+}
