@@ -3,16 +3,19 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 )
 
@@ -22,6 +25,7 @@ type deadCmd struct {
 	Show    deadShowCmd    `cmd:"" help:"Show one letter: what failed, why, and what to do."`
 	Replay  deadReplayCmd  `cmd:"" help:"Send a letter's event again to the stage that failed, and close the letter."`
 	Discard deadDiscardCmd `cmd:"" help:"Close a letter without doing anything else."`
+	Settle  deadSettleCmd  `cmd:"" help:"Say what is to become of an order that waits with its letter, and close the letter."`
 }
 
 type deadListCmd struct {
@@ -91,19 +95,23 @@ type deadShowCmd struct {
 }
 
 func (c deadShowCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withBox(ctx, p, g, func(b *deadletter.Box) error {
-		l, err := b.Get(ctx, c.Number)
+	return withBus(ctx, p, g, func(_ *config.Config, b *bus.Bus) error {
+		l, err := deadletter.NewBox(b, time.Now).Get(ctx, c.Number)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
 			return jsonLines(p.Stdout, []deadletter.Open{l})
 		}
-		return showLetter(p.Stdout, l)
+		waits, err := dispatch.Waits(ctx, b, l)
+		if err != nil {
+			return err
+		}
+		return showLetter(p.Stdout, l, waits)
 	})
 }
 
-func showLetter(w io.Writer, l deadletter.Open) error {
+func showLetter(w io.Writer, l deadletter.Open, waits bool) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 90, WidthMaxEnforcer: text.WrapSoft}})
@@ -135,53 +143,13 @@ func showLetter(w io.Writer, l deadletter.Open) error {
 	row("event", l.EventID)
 	row("message", l.Stream+" "+strconv.FormatUint(l.Sequence, 10))
 	row("trace", l.Trace)
-	row("what to do", l.Advice)
+	switch {
+	case waits:
+		row("waits", fmt.Sprintf("the order waits with this letter, and its later events behind it; settle it: dispatcher dead settle %d …", l.Number))
+	case l.Waiting:
+		row("waits", "the order waited with this letter and has gone on; replay or discard it")
+	}
+	row("what to do", strings.ReplaceAll(l.Advice, "NUMBER", strconv.FormatUint(l.Number, 10)))
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
-}
-
-type deadReplayCmd struct {
-	Numbers []uint64 `arg:"" help:"The letters' numbers, from the list."`
-	Force   bool     `help:"Send it although the call may have run. Look at the bill in Kingdee first."`
-	Reason  string   `help:"Why; kept in the audit. Needed with --force."`
-	Who     string   `help:"Who decides; kept in the audit (default: the user that runs this)."`
-}
-
-func (c deadReplayCmd) Run(ctx context.Context, p Program, g *globals) error {
-	act := deadletter.Act{Who: c.Who, Reason: c.Reason, Force: c.Force}
-	return closeLetters(ctx, p, g, c.Numbers, "replayed", act, (*deadletter.Box).Replay)
-}
-
-type deadDiscardCmd struct {
-	Numbers []uint64 `arg:"" help:"The letters' numbers, from the list."`
-	Reason  string   `required:"" help:"Why; kept in the audit."`
-	Who     string   `help:"Who decides; kept in the audit (default: the user that runs this)."`
-}
-
-func (c deadDiscardCmd) Run(ctx context.Context, p Program, g *globals) error {
-	act := deadletter.Act{Who: c.Who, Reason: c.Reason}
-	return closeLetters(ctx, p, g, c.Numbers, "discarded", act, (*deadletter.Box).Discard)
-}
-
-// closeLetters does the same to each letter and goes on where one fails.
-func closeLetters(ctx context.Context, p Program, g *globals, numbers []uint64, did string, act deadletter.Act,
-	do func(*deadletter.Box, context.Context, uint64, deadletter.Act) (deadletter.Open, error),
-) error {
-	if act.Who == "" {
-		act.Who = whoami()
-	}
-	return withBox(ctx, p, g, func(b *deadletter.Box) error {
-		var all error
-		for _, n := range numbers {
-			l, err := do(b, ctx, n, act)
-			if err != nil {
-				all = errors.Join(all, err)
-				continue
-			}
-			if _, err := fmt.Fprintf(p.Stdout, "%s %d: %s %s at %s\n", did, n, l.Noun, l.Key, l.Stage); err != nil {
-				return err
-			}
-		}
-		return all
-	})
 }

@@ -184,6 +184,11 @@ type dispatcherCLI struct {
 	globals
 	Run     dispatcherRunCmd `cmd:"" default:"1" help:"Enrich and handle events until stopped (the default)."`
 	Dead    deadCmd          `cmd:"" help:"Dead letters: what could not be done and waits for a person."`
+	Order   orderCmd         `cmd:"" help:"What is known of one order."`
+	Balance balanceCmd       `cmd:"" help:"Count the callbacks and how each ended; exit status 1 if one is unexplained."`
+	Owners  ownersCmd        `cmd:"" help:"Show which replica owns which tenant; exit status 1 if nobody owns one."`
+	Pause   pauseCmd         `cmd:"" help:"Pause a stage of a tenant, until it is resumed."`
+	Resume  resumeCmd        `cmd:"" help:"Let a paused stage go on."`
 	Mapping mappingCmd       `cmd:"" help:"Check the tenants' mappings."`
 	Conf    configCmd        `cmd:"" name:"config" help:"Check or print the configuration."`
 	Version versionCmd       `cmd:"" help:"Print the version."`

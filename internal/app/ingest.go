@@ -53,7 +53,9 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	end, err := endpoint(b, conn)
+	room := ingest.NewRoom(conn.Usage, b.log)
+	b.watch(ctx, "room", func(ctx context.Context) { room.Watch(ctx, roomBeat) })
+	end, err := endpoint(b, conn, room)
 	if err != nil {
 		return err
 	}
@@ -114,7 +116,25 @@ func embed(ctx context.Context, b *base) error {
 	return nil
 }
 
-func endpoint(b *base, conn *bus.Bus) (*ingest.Endpoint, error) {
+// roomBeat is how often ingest looks how full CALLBACKS is.
+const roomBeat = 2 * time.Second
+
+// watch runs something beside the program until ctx ends, or the program does.
+func (b *base) watch(ctx context.Context, name string, run func(context.Context)) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	b.undo.add(name, func(context.Context) error {
+		stop()
+		<-done
+		return nil
+	})
+}
+
+func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, error) {
 	codec, err := eventCodec()
 	if err != nil {
 		return nil, err
@@ -123,6 +143,7 @@ func endpoint(b *base, conn *bus.Bus) (*ingest.Endpoint, error) {
 	o := ingest.Options{
 		Bus: conn, Events: codec, MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, ReadTimeout: c.ReadTimeout,
 		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew,
+		Refuse: room.Refuse,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
 	for _, t := range b.cfg.Tenants {

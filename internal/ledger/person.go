@@ -2,8 +2,8 @@ package ledger
 
 import "gongdan-bridge/internal/events"
 
-// operator carries out a person's word on a waiting head. It is answered before
-// anything else is done, and refused where the head is not what they saw.
+// operator carries out a person's word on a waiting head, and answers once that
+// is on record; it is refused where the head is not what they saw.
 func (t *turn) operator(in Operator) {
 	l, k := t.at(in.Stage)
 	h := l.Head
@@ -19,19 +19,21 @@ func (t *turn) operator(in Operator) {
 	by := clean(in.Who+": "+in.Why, maxReason)
 	switch {
 	case in.Word == TryAgain && (h.Why == Held || !doubted):
-		t.do(Answer{})
 		t.rerun(in.Stage)
 		t.write()
+		t.do(Answer{})
 	case h.Why != Held:
 		t.do(Answer{Refused: "the event does not wait for a person"})
+	case doubted && t.early(t.o.Record.Effects[t.open()]):
+		t.do(Answer{Refused: "the call may still be on its way; say it again in a minute"})
 	case in.Word == Discard:
-		t.do(Answer{})
 		t.giveUp(in.Stage, "discarded by "+by)
+		t.do(Answer{})
 	case !doubted:
 		t.do(Answer{Refused: "the event's call is not in doubt"})
 	case in.Word == SettleApplied:
-		t.do(Answer{})
 		t.applied("settled by " + by)
+		t.do(Answer{})
 	case in.Word == SendAgain:
 		t.sendAgain()
 	default:
@@ -46,15 +48,13 @@ func (t *turn) sendAgain() {
 	switch {
 	case t.paused(ActCall):
 		t.do(Answer{Refused: "Kingdee's handle-order is paused now"})
-	case t.early(e):
-		t.do(Answer{Refused: "the call may still be on its way; try again in a minute"})
 	case len(e.Body) == 0:
 		t.do(Answer{Refused: "the body is no longer kept; discard the letter and replay the event by force"})
 	default:
-		t.do(Answer{})
 		l.Head.Why = Doubt
 		d.task = &task{Message: l.Head.Message, bill: *e.Bill}
 		t.send()
+		t.do(Answer{})
 	}
 }
 
@@ -70,10 +70,14 @@ func (t *turn) rerun(st events.Stage) {
 	}
 }
 
-// expiring ends a waiting head before the stream forgets its message.
+// expiring ends a waiting head before the stream forgets its message; not while
+// a call of it may be on its way, for the followers would overtake that.
 func (t *turn) expiring(in Expiring) {
 	l, k := t.at(in.Stage)
 	if l.Head == nil || l.Head.Seq != in.Seq || k.task != nil || k.asked {
+		return
+	}
+	if i := t.open(); in.Stage == events.Handle && i >= 0 && t.early(t.o.Record.Effects[i]) {
 		return
 	}
 	last := "it waited"

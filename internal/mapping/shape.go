@@ -1,8 +1,10 @@
 package mapping
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"gongdan-bridge/internal/mapping/expr"
@@ -24,18 +26,36 @@ type shape struct {
 	members  map[string]*shape
 	item     *shape
 	exact    bool // a pattern or a choice: its values are codes, no free text
+
+	limits
 }
 
-// schemaNode is as much of JSON Schema as handle-order's uses.
+// limits is what a schema says about a value beside its kind.
+type limits struct {
+	pattern  *regexp.Regexp // nil for none
+	choice   []string
+	min, max float64 // of a number's value, a text's characters, a list's items
+}
+
+// schemaNode is JSON Schema as far as handle-order's uses it. Another keyword in
+// that file is an error: what this reader does not know it could not keep.
 type schemaNode struct {
+	Schema      string                 `json:"$schema"`
 	Type        string                 `json:"type"`
 	Title       string                 `json:"title"`
 	Description string                 `json:"description"`
 	Examples    []json.RawMessage      `json:"examples"`
+	Const       json.RawMessage        `json:"const"`
 	Pattern     string                 `json:"pattern"`
 	Enum        []string               `json:"enum"`
+	MinLength   *float64               `json:"minLength"`
+	MaxLength   *float64               `json:"maxLength"`
+	Minimum     *float64               `json:"minimum"`
+	Maximum     *float64               `json:"maximum"`
+	MaxItems    *float64               `json:"maxItems"`
 	Required    []string               `json:"required"`
 	Properties  map[string]*schemaNode `json:"properties"`
+	Additional  *bool                  `json:"additionalProperties"`
 	Items       *schemaNode            `json:"items"`
 }
 
@@ -46,7 +66,9 @@ func bodyShape() (*shape, error) {
 		return nil, fmt.Errorf("shape of handle-order: %w", err)
 	}
 	var root schemaNode
-	if err := json.Unmarshal(raw, &root); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&root); err != nil {
 		return nil, fmt.Errorf("shape of handle-order: %w", err)
 	}
 	body := root.Properties["body_"]
@@ -58,6 +80,9 @@ func bodyShape() (*shape, error) {
 
 func shapeOf(n *schemaNode) (*shape, error) {
 	s := &shape{title: n.Title, takes: n.Description, required: n.Required, exact: n.Pattern != "" || len(n.Enum) > 0}
+	if err := s.limit(n); err != nil {
+		return nil, err
+	}
 	if len(n.Examples) > 0 {
 		if err := json.Unmarshal(n.Examples[0], &s.example); err != nil {
 			return nil, fmt.Errorf("example of %s: %w", n.Title, err)

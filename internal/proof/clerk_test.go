@@ -70,8 +70,7 @@ func (k *clerk) settle(ctx context.Context, box *deadletter.Box, l deadletter.Op
 		k.trouble.Store(err.Error())
 		return nil
 	}
-	_, err = box.Discard(ctx, l.Number, deadletter.Act{Who: "clerk", Reason: string(word)})
-	return err
+	return box.Settled(ctx, l, string(word), deadletter.Act{Who: "clerk", Reason: "looked at the bill"})
 }
 
 // truth looks whether the bill has the letter's record.

@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/dispatch"
+)
+
+type balanceCmd struct {
+	Since  string `default:"24h" placeholder:"SPAN|TIME" help:"Count callbacks since then: a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00 (${default})."`
+	Tenant string `help:"Only this tenant."`
+	JSON   bool   `name:"json" help:"One JSON object a tenant."`
+}
+
+var errUnexplained = errors.New("callbacks are unexplained")
+
+func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
+	since, err := moment(c.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
+		tenants, err := tenantsOf(cfg, c.Tenant)
+		if err != nil {
+			return err
+		}
+		lost := 0
+		for _, t := range tenants {
+			bar := newBar(p.Stderr)
+			x, err := dispatch.BalanceOf(ctx, b, t, since, bar.at)
+			bar.end()
+			if err != nil {
+				return err
+			}
+			lost += x.Unexplained
+			if c.JSON {
+				err = jsonLines(p.Stdout, []dispatch.Balance{x})
+			} else {
+				err = showBalance(p.Stdout, x)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if lost > 0 {
+			return fmt.Errorf("%d %w", lost, errUnexplained)
+		}
+		return nil
+	})
+}
+
+// moment reads a span before now, or a time.
+func moment(s string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: --since %s: give a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00", errUsage, strconv.Quote(s))
+	}
+	return t, nil
+}
+
+func showBalance(w io.Writer, b dispatch.Balance) error {
+	title := fmt.Sprintf("%s since %s", b.Tenant, when(b.Since))
+	if b.Cut {
+		title += " (the streams reach back no further)"
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	row := func(name string, n int) { t.AppendRow(table.Row{name, n}) }
+	some := func(prefix string, by map[string]int) {
+		for _, k := range slices.Sorted(maps.Keys(by)) {
+			row(prefix+k, by[k])
+		}
+	}
+	row("accepted", b.Accepted)
+	t.AppendSeparator()
+	row("applied", b.Applied)
+	row("superseded", b.Superseded)
+	row("ignored", b.Ignored)
+	if b.Again > 0 {
+		row("the same message again", b.Again)
+	}
+	row("dead, letter open", b.DeadOpen)
+	some("dead, closed by ", b.DeadClosed)
+	some("waiting, ", b.Waiting)
+	some("in hand or not delivered yet, ", b.InHand)
+	row("unexplained", b.Unexplained)
+	if b.Published > 0 {
+		t.AppendSeparator()
+		row("published only (no stage reads it)", b.Published)
+	}
+	if _, err := fmt.Fprintf(w, "%s\n%s\n", title, t.Render()); err != nil || len(b.Strays) == 0 {
+		return err
+	}
+	return showStrays(w, b)
+}
+
+func showStrays(w io.Writer, b dispatch.Balance) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"unexplained", "order", "event", "when", "why"})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 5, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}})
+	for _, s := range b.Strays {
+		t.AppendRow(table.Row{place(s.Stream, s.Sequence), s.Key(), s.Event, when(s.At), s.Why})
+	}
+	more := ""
+	if n := b.Unexplained - len(b.Strays); n > 0 {
+		more = fmt.Sprintf("and %d more\n", n)
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s", t.Render()+"\n", more)
+	return err
+}

@@ -1,0 +1,85 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/ingest"
+)
+
+// The room follows the stream: an alarm at 80 %, refusal from 90 % on, each said
+// once, and a look that fails changes nothing.
+func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		now, failing := bus.Usage{MaxBytes: 1000}, false
+		set := func(used uint64, fails bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			now.Bytes, failing = used, fails
+		}
+		var log bytes.Buffer
+		r := ingest.NewRoom(func(_ context.Context, stream string) (bus.Usage, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if stream != bus.Callbacks {
+				t.Errorf("asked for %s", stream)
+			}
+			if failing {
+				return bus.Usage{}, errors.New("no answer")
+			}
+			return now, nil
+		}, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go r.Watch(ctx, time.Second)
+		for _, tt := range []struct {
+			used    uint64
+			fails   bool
+			refused bool
+			says    string
+		}{
+			{0, false, false, ""},
+			{799, false, false, ""},
+			{800, false, false, "is filling up"},
+			{899, false, false, ""},
+			{900, false, true, "callbacks are refused"},
+			{950, false, true, ""},
+			{0, true, true, ""},
+			{899, false, false, "accepted again"},
+			{100, false, false, "has room again"},
+			{1000, false, true, "callbacks are refused"},
+		} {
+			set(tt.used, tt.fails)
+			log.Reset()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if err := r.Refuse(); (err != nil) != tt.refused || err != nil && !errors.Is(err, bus.ErrFull) {
+				t.Errorf("at %d: %v", tt.used, err)
+			}
+			if said := log.String(); (said != "") != (tt.says != "") || !strings.Contains(said, tt.says) {
+				t.Errorf("at %d it says %q, not %q", tt.used, said, tt.says)
+			}
+		}
+	})
+}
+
+func TestStreamWithoutALimitIsNeverFull(t *testing.T) {
+	r := ingest.NewRoom(func(context.Context, string) (bus.Usage, error) {
+		return bus.Usage{Bytes: 1 << 40, MaxBytes: -1}, nil
+	}, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	r.Watch(ctx, time.Second)
+	if err := r.Refuse(); err != nil {
+		t.Fatal(err)
+	}
+}
