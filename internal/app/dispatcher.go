@@ -14,7 +14,6 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -40,7 +39,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	tenants, err := b.tenants(conn)
+	tenants, err := b.tenants(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 }
 
 // tenants builds each tenant's mapping, lines and clients.
-func (b *base) tenants(conn *bus.Bus) ([]dispatch.Tenant, error) {
+func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, error) {
 	vault := connectors.MemoryVault()
 	if k := b.cfg.Dispatcher.Key(); k != nil {
 		sealed, err := connectors.Sealed(bucketVault{conn.Bucket("TOKENS")}, k)
@@ -91,12 +90,12 @@ func (b *base) tenants(conn *bus.Bus) ([]dispatch.Tenant, error) {
 	}
 	var out []dispatch.Tenant
 	for _, t := range b.cfg.Tenants {
-		m, err := mapping.Load(t.Mapping, mapping.Options{})
+		m, err := b.mapping(ctx, conn, t)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
+			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
 			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 		}
 		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard)
@@ -168,17 +167,6 @@ func (b *base) admin(ctx context.Context, addr string, failed chan<- error, chec
 	return l, nil
 }
 
-// checkMappings compiles every tenant's mapping and reports all faults.
-func checkMappings(cfg *config.Config) error {
-	var all error
-	for _, t := range cfg.Tenants {
-		if _, err := mapping.Load(t.Mapping, mapping.Options{}); err != nil {
-			all = errors.Join(all, err)
-		}
-	}
-	return all
-}
-
 // dispatcherCLI is the command line of dispatcher.
 type dispatcherCLI struct {
 	globals
@@ -189,7 +177,7 @@ type dispatcherCLI struct {
 	Owners  ownersCmd        `cmd:"" help:"Show which replica owns which tenant; exit status 1 if nobody owns one."`
 	Pause   pauseCmd         `cmd:"" help:"Pause a stage of a tenant, until it is resumed."`
 	Resume  resumeCmd        `cmd:"" help:"Let a paused stage go on."`
-	Mapping mappingCmd       `cmd:"" help:"Check the tenants' mappings."`
+	Mapping mappingCmd       `cmd:"" help:"Check, test, try and complete the tenants' mappings."`
 	Conf    configCmd        `cmd:"" name:"config" help:"Check or print the configuration."`
 	Version versionCmd       `cmd:"" help:"Print the version."`
 }
@@ -202,24 +190,6 @@ func (dispatcherRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 		return err
 	}
 	return Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Dispatcher(ctx)
-}
-
-type mappingCmd struct {
-	Check mappingCheckCmd `cmd:"" help:"Check every tenant's mapping; every fault at once, with file, line and column."`
-}
-
-type mappingCheckCmd struct{}
-
-func (mappingCheckCmd) Run(p Program, g *globals) error {
-	cfg, err := load(p, g)
-	if err != nil {
-		return err
-	}
-	if err := checkMappings(cfg); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(p.Stdout, "%d mapping(s), no faults\n", len(cfg.Tenants))
-	return err
 }
 
 const dispatcherHelp = `Enriches Weiban's events through its detail APIs and drives Kingdee's handle-order. What cannot be done waits as a ` +

@@ -71,6 +71,7 @@ type (
 		reply chan<- ledger.Answer
 	}
 	expiring struct{ in ledger.Expiring }
+	freed    struct{}
 )
 
 func newActor(o *owner, k order, listed bool) *actor {
@@ -131,8 +132,20 @@ func (a *actor) run() {
 		if !ok {
 			return
 		}
-		a.take(x)
+		a.takeSafely(x)
 	}
+}
+
+// takeSafely lets the order go at a panic: whose order that was is known, and no
+// other must suffer for it.
+func (a *actor) takeSafely(x any) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.forget("panicked", panicked(p))
+			a.refuse(x)
+		}
+	}()
+	a.take(x)
 }
 
 // next is what was posted first; false when the goroutine has ended.
@@ -169,6 +182,7 @@ func (a *actor) take(x any) {
 		return
 	}
 	if !a.loaded && !a.load() {
+		a.refuse(x)
 		return
 	}
 	switch x := x.(type) {
@@ -192,6 +206,21 @@ func (a *actor) take(x any) {
 		a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
 	case expiring:
 		a.feed(x.in)
+	case freed:
+		a.feed(ledger.Freed{})
+	}
+}
+
+// refuse gives back what came for an order that could not be loaded.
+func (a *actor) refuse(x any) {
+	switch x := x.(type) {
+	case delivery:
+		a.o.lapses.lost(a.key, x.stage, x.m.Sequence)
+	case spoken:
+		select {
+		case x.reply <- ledger.Answer{Refused: "the order cannot be worked on now; try again in a moment"}:
+		default: // answered
+		}
 	}
 }
 
@@ -211,8 +240,12 @@ func (a *actor) load() bool {
 		a.forget("record not read", err)
 		return false
 	}
+	a.o.free(a.o.bays.keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true
 	a.feed(ledger.Takeover{Quiet: a.o.tenure.QuietUntil, Listed: a.listed})
+	if a.loaded {
+		a.o.lapses.loaded(a.key)
+	}
 	return a.loaded
 }
 
@@ -220,7 +253,8 @@ func (a *actor) deliver(x delivery) {
 	m := a.read(x.stage, x.m.Stored)
 	a.held[held{x.stage, x.m.Sequence}] = x.m
 	a.hands[at(x.stage)].offer(m)
-	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: x.inOrder})
+	inOrder := a.o.lapses.over(a.key, x.stage, a.lane(x.stage).Cursor) && x.inOrder
+	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
 func (a *actor) resume(g *gate) {
@@ -280,6 +314,9 @@ func (a *actor) forget(what string, err error) {
 	for i := range a.hands {
 		a.hands[i].end("given back")
 	}
+	for k := range a.held {
+		a.o.lapses.lost(a.key, k.stage, k.seq)
+	}
 	a.life++
 	a.loaded, a.acts, a.ledger = false, 0, ledger.Order{}
 	a.held, a.hands, a.listed = map[held]*bus.Delivery{}, [2]hand{}, listed
@@ -288,7 +325,7 @@ func (a *actor) forget(what string, err error) {
 		return
 	}
 	a.o.busy.Add(1)
-	time.AfterFunc(a.o.d.o.Beat, func() {
+	time.AfterFunc(a.o.lapses.again(a.key, a.o.d.o.Beat), func() {
 		defer a.o.busy.Done()
 		if a.o.soft.Err() == nil {
 			a.o.post(a.key, listed, nudge{})
@@ -310,9 +347,20 @@ func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
 	a.o.busy.Add(1)
 	go func() {
 		defer a.o.busy.Done()
-		in, also := act(a.o.ctx)
+		in, also := a.safely(act)
 		a.post(answer{life: life, in: in, also: also})
 	}()
+}
+
+// safely is act; a panic lets the order go.
+func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in ledger.Input, also func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			f := panicked(p)
+			in, also = nil, func() { a.forget("panicked", f) }
+		}
+	}()
+	return act(a.o.ctx)
 }
 
 func at(s events.Stage) int {

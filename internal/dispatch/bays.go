@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"sync"
 
 	"gongdan-bridge/internal/ledger"
@@ -8,9 +9,12 @@ import (
 
 // bays lets one order at a time at a Kingdee bill.
 type bays struct {
-	mu sync.Mutex
-	in map[string]order
+	mu   sync.Mutex
+	in   map[string]order
+	wait map[string][]order // who was told that the bill is taken
 }
+
+func newBays() *bays { return &bays{in: map[string]order{}, wait: map[string][]order{}} }
 
 func bay(b ledger.Bill) string {
 	if b.ID != "" {
@@ -23,17 +27,64 @@ func bay(b ledger.Bill) string {
 func (s *bays) enter(b ledger.Bill, k order) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if who, taken := s.in[bay(b)]; taken && who != k {
+	return s.taken(bay(b), k)
+}
+
+func (s *bays) taken(b string, k order) bool {
+	if who, taken := s.in[b]; taken && who != k {
 		return false
 	}
-	s.in[bay(b)] = k
+	s.in[b] = k
 	return true
 }
 
-func (s *bays) leave(b ledger.Bill, k order) {
+// enterOrWait is enter; an order that finds the bill taken is told by leave.
+func (s *bays) enterOrWait(b ledger.Bill, k order) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.in[bay(b)] == k {
-		delete(s.in, bay(b))
+	if s.taken(bay(b), k) {
+		return true
 	}
+	if !slices.Contains(s.wait[bay(b)], k) {
+		s.wait[bay(b)] = append(s.wait[bay(b)], k)
+	}
+	return false
+}
+
+// leave gives the bill back and says who waits for it.
+func (s *bays) leave(b ledger.Bill, k order) []order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left(bay(b), k)
+}
+
+func (s *bays) left(b string, k order) []order {
+	if s.in[b] != k {
+		return nil
+	}
+	waiting := s.wait[b]
+	delete(s.in, b)
+	delete(s.wait, b)
+	return waiting
+}
+
+// keep is for an order that is loaded anew: of the bills that it was at when it
+// was let go it keeps the one of its open call alone. It says who waits for the
+// others.
+func (s *bays) keep(r ledger.Record, k order) []order {
+	open := map[string]bool{}
+	for _, e := range r.Effects {
+		if e.Bill != nil && (e.State == ledger.Intent || e.State == ledger.InDoubt) {
+			open[bay(*e.Bill)] = true
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var waiting []order
+	for b, who := range s.in {
+		if who == k && !open[b] {
+			waiting = append(waiting, s.left(b, k)...)
+		}
+	}
+	return waiting
 }

@@ -40,7 +40,7 @@ type Tenant struct {
 	Account string // Kingdee's account set id, the source of outcome events
 	Ledger  ledger.Settings
 	Quick   Quick
-	Mapping *mapping.Mapping
+	Mapping func() *mapping.Mapping // the one in force; asked once an event
 
 	Weiban      *weiban.Client
 	Kingdee     *kingdee.Client

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -93,6 +94,11 @@ func (o *owner) serve() error {
 
 // settle brings a person's word to the order's record.
 func (o *owner) settle(ctx context.Context, r Request) string {
+	if r.Key == "" || !slices.Contains(desks[:], desk{r.Stage, r.Noun}) {
+		return "no such order or stage"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*writeWait)
+	defer cancel()
 	answers := make(chan ledger.Answer, 1)
 	o.post(order{r.Noun, r.Key}, false, spoken{
 		in:    ledger.Operator{Stage: r.Stage, Seq: r.Sequence, Word: r.Word, Who: r.Who, Why: r.Why},

@@ -125,6 +125,9 @@ func (a *actor) quick(ctx context.Context, g *gate, op func(context.Context) err
 		c := *f
 		c.Kind = events.Throttled
 		f = &c
+		g.shut(time.Now().Add(f.Wait))
+	case f.Kind == events.Throttled:
+		g.shut(time.Now().Add(f.Wait))
 	case f.Kind == events.Denied:
 		g.deny(time.Now().Add(a.o.d.o.ProbeDenied))
 	case ctx.Err() != nil && f.Kind != events.Uncertain:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type gate struct {
 	last   time.Time
 	up     time.Duration
 	down   string    // why it is paused, "" if it is not
+	probed bool      // a breaker waits for the call that shows whether it is up again
+	rest   time.Time // a call could not be made: not before
 	denied time.Time // credentials were refused: not before
 	held   bool      // an operator paused the stage
 }
@@ -35,11 +38,12 @@ type gate struct {
 func (g *gate) look(now time.Time) (paused bool, up time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.down == "" && !g.last.IsZero() {
+	if g.down == "" && !g.probed && !g.last.IsZero() {
 		g.up += max(0, now.Sub(g.last))
 	}
 	g.last = now
 	g.down = g.reason(now)
+	g.probed = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Breaker == "half-open" })
 	return g.down != "", g.up
 }
 
@@ -49,6 +53,8 @@ func (g *gate) reason(now time.Time) string {
 		return "paused by an operator"
 	case now.Before(g.denied):
 		return "its credentials were refused"
+	case now.Before(g.rest):
+		return "no call can be made until " + g.rest.Format(time.TimeOnly)
 	}
 	if g.room != nil {
 		if why := g.room(); why != "" {
@@ -70,6 +76,16 @@ func (g *gate) deny(until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.denied = until
+}
+
+// shut keeps the gate shut for as long as a call that was not made asks for. That
+// may be another API's word, such as that of the tokens.
+func (g *gate) shut(until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until.After(g.rest) {
+		g.rest = until
+	}
 }
 
 func (g *gate) allow() {

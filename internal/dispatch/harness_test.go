@@ -40,7 +40,7 @@ type bridge struct {
 	bus     *bus.Bus
 	codec   *events.Codec
 	box     *deadletter.Box
-	mapping *mapping.Mapping
+	mapping func() *mapping.Mapping
 	weiban  *fakeweiban.Server
 	kingdee *fakekingdee.Server
 	faultsW *script.Script
@@ -89,7 +89,7 @@ func newBridge(t *testing.T) *bridge {
 		t.Fatal(err)
 	}
 	b := &bridge{
-		t: t, bus: bustest.New(t), codec: events.NewCodec(set), mapping: m, log: io.Discard,
+		t: t, bus: bustest.New(t), codec: events.NewCodec(set), mapping: func() *mapping.Mapping { return m }, log: io.Discard,
 		faultsW: script.New(1), faultsK: script.New(2),
 	}
 	b.box = deadletter.NewBox(b.bus, time.Now)

@@ -30,6 +30,7 @@ type owner struct {
 	log    *slog.Logger
 	gates  *gates
 	bays   *bays
+	lapses *lapses
 	wakes  map[desk]*wakes
 	desks  map[desk]chan struct{} // places for orders in hand
 
@@ -62,7 +63,7 @@ var desks = [...]desk{
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: &bays{in: map[string]order{}}, wakes: map[desk]*wakes{},
+		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[desk]*wakes{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
 		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, ctx: tenure.Context(),
 	}
@@ -155,6 +156,12 @@ func (o *owner) close(ctx context.Context) error {
 		end()
 	}
 	o.threads.Wait()
+	for _, r := range o.rooms {
+		// One may have been rebuilt in the meantime.
+		if err := r.close(ctx); err != nil && ctx.Err() == nil {
+			all = errors.Join(all, err)
+		}
+	}
 	done := make(chan struct{})
 	go func() {
 		o.busy.Wait()
@@ -195,12 +202,16 @@ func (o *owner) post(k order, listed bool, x any) {
 	}
 }
 
-// bring hands an order a message, once there is a place for it at the desk.
-func (o *owner) bring(k order, at desk, x any) {
+// bring hands an order a message, once there is a place for it at the desk; false
+// if the owner stops first.
+func (o *owner) bring(k order, at desk, x any) bool {
 	for {
 		a := o.actor(k, false)
-		if !o.seat(a, at) || a.post(x) {
-			return
+		if !o.seat(a, at) {
+			return false
+		}
+		if a.post(x) {
+			return true
 		}
 	}
 }
@@ -218,7 +229,7 @@ func (o *owner) wake(x order, k desk) {
 // seat gives an order a place at a desk, unless it has one; false if the owner
 // stops first. It blocks while all places are taken.
 func (o *owner) seat(a *actor, k desk) bool {
-	if a.seated() {
+	if o.soft.Err() != nil || a.seated() {
 		return o.soft.Err() == nil
 	}
 	places := o.desks[k]
@@ -228,6 +239,18 @@ func (o *owner) seat(a *actor, k desk) bool {
 		return true
 	case <-o.soft.Done():
 		return false
+	}
+}
+
+// free tells orders that a bill is free for which they were told that it is not.
+func (o *owner) free(waiting []order) {
+	for _, k := range waiting {
+		o.mu.Lock()
+		a := o.actors[k]
+		o.mu.Unlock()
+		if a != nil && o.soft.Err() == nil {
+			a.post(freed{}) // one that is gone waits for nothing
+		}
 	}
 }
 

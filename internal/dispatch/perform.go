@@ -36,14 +36,24 @@ func (a *actor) carryOut(act ledger.Action) error {
 	case ledger.Answer:
 		a.say(act)
 	case ledger.Leave:
-		a.o.bays.leave(act.Bill, a.key)
+		a.o.free(a.o.bays.leave(act.Bill, a.key))
 	case ledger.Enter:
-		free := a.o.bays.enter(act.Bill, a.key)
-		a.begin(func(context.Context) (ledger.Input, func()) { return ledger.Entered{Busy: !free}, nil })
+		a.enter(act.Bill)
 	default:
 		return a.start(act)
 	}
 	return nil
+}
+
+// enter goes to a bill. Whoever finds it taken asks once more right before it is
+// told so: it cannot then miss that the bill is left.
+func (a *actor) enter(b ledger.Bill) {
+	free := a.o.bays.enter(b, a.key)
+	a.begin(func(context.Context) (ledger.Input, func()) {
+		return nil, func() {
+			a.feed(ledger.Entered{Busy: !free && !a.o.bays.enterOrWait(b, a.key)})
+		}
+	})
 }
 
 // write stores the record under the owner's claim, its wait key first.

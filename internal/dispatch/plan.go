@@ -50,7 +50,8 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 			out.Failure = panicked(x)
 		}
 	}()
-	out.Mapping = a.o.t.Mapping.Hash()
+	rules := a.o.t.Mapping() // for the whole of this event, whatever comes into force meanwhile
+	out.Mapping = rules.Hash()
 	if m.fault != nil {
 		out.Failure = m.fault
 		return out
@@ -61,17 +62,14 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 		return out
 	}
 	route, _ := events.ParseRoute(m.stored.Subject)
-	in, err := mapping.NewInput(mapping.Meta{
-		ID: m.EventID, Tenant: a.o.t.Name, Noun: a.key.noun, Status: route.Status, Time: m.event.Time(),
-		Position: m.Position, Origin: events.Extension(m.event, events.ExtOrigin),
-	}, data)
+	in, err := mapping.NewInput(metaOf(m.event, route, a.o.t.Name, a.key.noun), data)
 	if err != nil {
 		out.Failure = events.FailureOf(err)
 		return out
 	}
 	out.IDs = a.identities(m, data, in)
 	out.Reopening = in.Callback.Status == weiban.StatusReopen
-	match, err := a.o.t.Mapping.Match(in)
+	match, err := rules.Match(in)
 	switch {
 	case err != nil:
 		out.Failure = events.FailureOf(err)

@@ -20,6 +20,7 @@ type room struct {
 	start uint64 // first sequence for this epoch's consumer
 	old   uint64 // up to here owners before may have begun messages
 	turn  uint64 // of the last delivery
+	seen  uint64 // highest sequence that came in this epoch
 	gap   bool   // a delivery was lost on the way: order is no longer vouched for
 }
 
@@ -125,6 +126,11 @@ func (r *room) reopen(ctx context.Context) error {
 	if err := r.o.tenure.Check(ctx); err != nil {
 		return err
 	}
+	// It may have a message in hand still; two of them would overtake each other.
+	if err := r.close(ctx); err != nil {
+		return err
+	}
+	r.old = max(r.old, r.seen)
 	info, err := r.o.d.o.Bus.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(r.o.tenure.Epoch))
 	if err == nil {
 		r.old = max(r.old, info.Delivered)
@@ -154,9 +160,11 @@ func (r *room) take(m *bus.Delivery) {
 		r.o.log.Error("message on an unknown subject", slog.String("subject", m.Subject))
 		return
 	}
-	r.o.bring(order{route.Noun, route.Key}, r.k, delivery{
+	r.seen = max(r.seen, m.Sequence)
+	taken := r.o.bring(order{route.Noun, route.Key}, r.k, delivery{
 		m: m, stage: r.k.stage, inOrder: !r.gap && m.Delivered == 1, again: m.Delivered > 1 || m.Sequence <= r.old,
 	})
+	r.gap = r.gap || !taken
 }
 
 func pause(ctx context.Context, d time.Duration) {

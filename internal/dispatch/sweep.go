@@ -12,60 +12,90 @@ import (
 )
 
 // sweep makes letters of waiting messages before they can expire from their
-// stream.
+// stream. What followed one of them is next in a moment, and as old.
 func (o *owner) sweep(ctx context.Context) {
-	t := time.NewTicker(o.d.o.Expiry)
+	t := time.NewTimer(o.d.o.Expiry)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			for _, s := range []events.Stage{events.Enrich, events.Handle} {
-				if err := o.sweepStage(ctx, s); err != nil && ctx.Err() == nil {
-					o.log.Warn("sweep for expiring messages", slog.String("stage", string(s)), slog.String("cause", err.Error()))
-				}
+		}
+		next := o.d.o.Expiry
+		for _, s := range []events.Stage{events.Enrich, events.Handle} {
+			n, err := o.sweepStage(ctx, s)
+			if err != nil && ctx.Err() == nil {
+				o.log.Warn("sweep for expiring messages", slog.String("stage", string(s)), slog.String("cause", err.Error()))
+			}
+			if n > 0 {
+				next = o.d.o.Expiry / 32
 			}
 		}
+		t.Reset(next)
 	}
 }
 
 // sweepStage looks at what each waiting head's stream would forget before the
-// sweep after the next.
-func (o *owner) sweepStage(ctx context.Context, s events.Stage) error {
+// sweep after the next, and says how many those are.
+func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err error) {
 	u, err := o.d.o.Bus.Usage(ctx, streamOf(s))
 	if err != nil || u.MaxAge <= 0 {
-		return err
+		return 0, err
 	}
-	edge := time.Now().Add(-u.MaxAge + 2*o.d.o.Expiry)
+	old := &ages{edge: time.Now().Add(-u.MaxAge + 2*o.d.o.Expiry)}
 	var all error
 	err = o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
 		k, err := orderOf(e.Key)
 		if err != nil {
 			return nil // said so at the takeover
 		}
-		r, err := o.d.record(ctx, o.t.Name, k)
+		r, err := readRecord(ctx, o.d.state, o.t.Name, k)
 		if err != nil {
 			all = errors.Join(all, err)
 			return nil
 		}
-		l := r.Handle
-		if s == events.Enrich {
-			l = r.Enrich
-		}
-		if l.Head == nil || l.Head.Since.After(edge) {
+		l := laneOf(r, s)
+		if l.Head == nil {
 			return nil
 		}
-		m, err := o.d.o.Bus.Get(ctx, streamOf(s), l.Head.Seq)
-		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			all = errors.Join(all, err)
-		}
-		if err == nil && m.Time.Before(edge) {
+		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Bus.Get(ctx, streamOf(s), l.Head.Seq) })
+		if all = errors.Join(all, err); due {
+			n++
 			o.post(k, true, expiring{ledger.Expiring{Stage: s, Seq: l.Head.Seq}})
 		}
 		return nil
 	})
-	return errors.Join(all, err)
+	return n, errors.Join(all, err)
+}
+
+// ages tells old messages of a stream from young ones. The stream is in order of
+// time, so that few have to be read.
+type ages struct {
+	edge       time.Time
+	old, young uint64 // highest sequence known to be older, lowest known to be younger; 0: none
+}
+
+func (a *ages) due(seq uint64, get func() (bus.Stored, error)) (bool, error) {
+	switch {
+	case seq <= a.old:
+		return true, nil
+	case a.young > 0 && seq >= a.young:
+		return false, nil
+	}
+	m, err := get()
+	switch {
+	case errors.Is(err, bus.ErrNotFound):
+		return false, nil // its order finds that out
+	case err != nil:
+		return false, err
+	case m.Time.Before(a.edge):
+		a.old = seq
+		return true, nil
+	default:
+		a.young = seq
+		return false, nil
+	}
 }
 
 // record reads an order's record, for looking at alone.

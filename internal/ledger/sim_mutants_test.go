@@ -105,7 +105,8 @@ func mutants() map[string]mutant {
 		return a
 	})
 	hasty.input = func(m *ledger.Moment, in *ledger.Input) {
-		if _, ok := (*in).(ledger.Timer); ok {
+		switch (*in).(type) {
+		case ledger.Timer, ledger.Looked:
 			m.At = m.At.Add(early55)
 		}
 	}

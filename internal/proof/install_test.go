@@ -18,6 +18,7 @@ import (
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 	"gongdan-bridge/internal/sandbox/script"
@@ -56,7 +57,8 @@ type installation struct {
 
 // brisk are intervals scaled to about a fiftieth.
 const brisk = `  ownership: {renew: 150ms, expire: 600ms}
-  calls: {timeout: 600ms, read_timeout: 400ms, max_wait: 500ms}
+  calls: {timeout: 1500ms, read_timeout: 400ms, max_wait: 500ms}
+  concurrency: 6
   breaker: {failures: 8, open_for: 300ms, probe_denied: 1s}
   retries: {quick_tries: 2, quick_first: 50ms, quick_max: 200ms, waits: [200ms, 400ms, 800ms, 1s], give_up: 10m}
   doubt: {looks: [200ms, 600ms]}
@@ -334,3 +336,29 @@ func (in *installation) observer() *bus.Bus {
 	return b
 }
 
+// owners are the instances that own the tenants now.
+func (in *installation) owners(ctx context.Context, b *bus.Bus) (map[string]string, error) {
+	list, err := ownership.Owners(ctx, b.Bucket("STATE"))
+	out := map[string]string{}
+	for _, o := range list {
+		if !o.Released {
+			out[o.Tenant] = o.Instance
+		}
+	}
+	return out, err
+}
+
+// instance is the name that the program's present process owns tenants by.
+func (p *program) instance(t *testing.T) string {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil || p.cmd.Process == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s-%d", host, p.cmd.Process.Pid)
+}

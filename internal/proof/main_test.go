@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 )
@@ -65,21 +64,7 @@ func natsRole(ctx context.Context) error {
 	return s.Stop(end)
 }
 
-// dispatcherRole is the dispatcher with its pace multiplied, so that the vendors'
-// minute can be scaled: the configuration itself allows no pace above theirs.
-func dispatcherRole(ctx context.Context) error {
-	factor, err := strconv.Atoi(os.Getenv("PROOF_SCALE"))
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(os.Getenv("GONGDAN_CONFIG"), os.LookupEnv)
-	if err != nil {
-		return err
-	}
-	hurry(cfg, factor)
-	return app.Run{Config: cfg, Env: os.LookupEnv, Log: os.Stderr}.Dispatcher(ctx)
-}
-
+// hurry multiplies the pace of every tenant.
 func hurry(cfg *config.Config, factor int) {
 	for i := range cfg.Tenants {
 		cfg.Tenants[i].Weiban.PerMinute *= factor

@@ -21,8 +21,10 @@ func Metrics() []Metric {
 	return []Metric{
 		{"gongdan.ingest.callbacks", "counter", "{callback}", []string{"tenant", "result"}, "requests to the callback endpoint, by result"},
 		{"gongdan.ingest.duration", "histogram", "s", []string{"tenant", "result"}, "from a callback's first byte to its answer"},
-		{"gongdan.dispatch.attempts", "counter", "{attempt}", []string{"tenant", "stage", "noun", "outcome", "kind"}, "messages that a stage ended, by outcome and kind of failure"},
-		{"gongdan.dispatch.duration", "histogram", "s", []string{"tenant", "stage", "noun"}, "time of one message in a stage, waits included"},
+		{"gongdan.dispatch.attempts", "counter", "{attempt}", []string{"tenant", "stage", "noun", "outcome", "kind"}, "attempts of a stage, by outcome and kind of failure"},
+		{"gongdan.dispatch.duration", "histogram", "s", []string{"tenant", "stage", "noun"}, "time of one attempt in a stage, quick tries included"},
+		{"gongdan.dispatch.alerts", "counter", "{alert}", []string{"tenant", "alarm"}, "what people must look at, by alarm"},
+		{"gongdan.dispatch.rebuilds", "counter", "{consumer}", []string{"tenant", "stage", "noun"}, "consumers that made no progress and were made anew"},
 		{"bridge.vendor.calls", "counter", "", []string{"vendor", "api", "kind"}, "calls to a vendor by outcome, refused ones included"},
 		{"bridge.vendor.call.duration", "histogram", "s", []string{"vendor", "api"}, "time on the wire of a call to a vendor"},
 		{"bridge.vendor.unlisted_codes", "counter", "", []string{"vendor", "api"}, "answers whose code no table lists"},

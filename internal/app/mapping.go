@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/tables"
+)
+
+// mappingBeat is how often a mapping's files are looked at for a change.
+const mappingBeat = time.Second
+
+// mapping keeps a tenant's mapping and its tables as they change, until the end.
+func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*mapping.Live, error) {
+	log := b.log.With(slog.String("tenant", t.Name))
+	rows, err := tables.NewLive(ctx, conn, t.Name, b.log)
+	if err != nil {
+		return nil, err
+	}
+	live, err := mapping.NewLive(t.Mapping, mapping.Options{Tables: rows})
+	if err != nil {
+		return nil, err
+	}
+	b.watch(ctx, "tables of "+t.Name, rows.Run)
+	b.watch(ctx, "mapping of "+t.Name, func(ctx context.Context) {
+		live.Watch(ctx, mappingBeat, func(m *mapping.Mapping, err error) {
+			if err == nil {
+				log.InfoContext(ctx, "mapping changed", slog.String("mapping", m.Hash()))
+				return
+			}
+			faults := []string{err.Error()}
+			if list := mapping.FaultsOf(err); list != nil {
+				faults = faults[:0]
+				for _, f := range list {
+					faults = append(faults, f.String())
+				}
+			}
+			log.ErrorContext(ctx, "changed mapping refused, the old one stays in force",
+				slog.String("mapping", m.Hash()), slog.Any("faults", faults))
+		})
+	})
+	return live, nil
+}
+
+// checkMappings compiles every tenant's mapping and reports all faults.
+func checkMappings(cfg *config.Config) error {
+	var all error
+	for _, t := range cfg.Tenants {
+		if _, err := mapping.Load(t.Mapping, mapping.Options{}); err != nil {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+type mappingCmd struct {
+	Check mappingCheckCmd `cmd:"" help:"Check every tenant's mapping; every fault at once, with file, line and column."`
+}
+
+type mappingCheckCmd struct{}
+
+func (mappingCheckCmd) Run(p Program, g *globals) error {
+	cfg, err := load(p, g)
+	if err != nil {
+		return err
+	}
+	if err := checkMappings(cfg); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.Stdout, "%d mapping(s), no faults\n", len(cfg.Tenants))
+	return err
+}
+

@@ -1,0 +1,48 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	mnoop "go.opentelemetry.io/otel/metric/noop"
+	tnoop "go.opentelemetry.io/otel/trace/noop"
+
+	"gongdan-bridge/internal/connectors"
+)
+
+type refusing struct{}
+
+func (refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no route") }
+
+// Between its breaker's opening and the probe that succeeds an API is not up,
+// however long nobody probes it.
+func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := connectors.NewLine(connectors.LineOptions{
+			Vendor: "kingdee", HTTP: &http.Client{Transport: refusing{}},
+			Breaker: connectors.BreakerSettings{Failures: 1, OpenFor: 30 * time.Second},
+			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
+		})
+		g := &gate{line: l, apis: []string{"handle-order"}}
+		g.look(time.Now())
+		_, _ = l.Do(t.Context(), connectors.Call{API: "handle-order", Request: func(ctx context.Context) (*http.Request, error) {
+			return httptest.NewRequestWithContext(ctx, http.MethodGet, "http://kingdee.test/", nil), nil
+		}})
+		if paused, _ := g.look(time.Now()); !paused {
+			t.Fatal("not paused by an open breaker")
+		}
+		time.Sleep(31 * time.Second)
+		if paused, _ := g.look(time.Now()); paused {
+			t.Fatal("a breaker that waits for its probe keeps the probe back")
+		}
+		time.Sleep(2 * time.Hour)
+		if _, up := g.look(time.Now()); up > time.Second {
+			t.Fatalf("up for %v", up)
+		}
+	})
+}

@@ -1,0 +1,150 @@
+package dispatch_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/sandbox/script"
+)
+
+// syncLog is a log that a test reads while it is written.
+type syncLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *syncLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *syncLog) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.b.Bytes(), []byte(text))
+}
+
+// A message that was let go comes again only after AckWait. Until then the
+// consumer's unbroken sequence vouches for nothing: what comes next of that order
+// must not be run before it.
+func TestWhatWasLetGoIsNotOvertaken(t *testing.T) {
+	log := &syncLog{}
+	b := newBridge(t)
+	b.log = log
+	b.change = func(o *dispatch.Options) { o.AckWait = 3 * time.Second }
+	number, bill := b.order()
+	state, key := b.bus.Bucket("STATE"), "order.acme.work_order."+number
+	if _, err := state.Put(t.Context(), key, []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	b.run("one", nil)
+	b.visit(number, "第一次")
+	b.until("it is let go", func() bool { return log.count("order let go") > 0 })
+	if err := state.Delete(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	b.ended(b.end(number, "修好"), "applied")
+	if diff := cmp.Diff([]string{"第一次", "修好"}, b.notes(bill)); diff != "" {
+		t.Fatalf("records (-want +got):\n%s", diff)
+	}
+}
+
+// faulty refuses one letter.
+type faulty struct {
+	deadletter.Log
+	spent atomic.Bool
+}
+
+func (f *faulty) Publish(ctx context.Context, m bus.Message) (bus.Ack, error) {
+	if f.spent.CompareAndSwap(false, true) {
+		return bus.Ack{}, errors.New("no answer")
+	}
+	return f.Log.Publish(ctx, m)
+}
+
+func TestAnOrderThatIsLetGoLeavesItsBill(t *testing.T) {
+	b := newBridge(t)
+	b.box = deadletter.NewBox(&faulty{Log: b.bus}, time.Now)
+	bill := fakekingdee.BillNo(78)
+	one, two := b.orderFor(bill), b.orderFor(bill)
+	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中"})
+	b.run("one", nil)
+	b.ended(b.end(one, "甲"), "dead")
+	b.ended(b.end(two, "乙"), "applied")
+}
+
+func TestABillThatIsLeftIsTakenAtOnce(t *testing.T) {
+	b := newBridge(t)
+	bill := fakekingdee.BillNo(79)
+	one, two := b.orderFor(bill), b.orderFor(bill)
+	b.faultsK.Add(script.Fault{Kind: script.Slow, API: "handle-order", Delay: 200 * time.Millisecond})
+	b.run("one", func(s *ledger.Settings) { s.BayWait = time.Hour })
+	first, second := b.visit(one, "甲"), b.visit(two, "乙")
+	b.ended(first, "applied")
+	b.ended(second, "applied")
+}
+
+func TestAWordThatCannotBeTakenIsRefused(t *testing.T) {
+	b := newBridge(t)
+	b.run("one", nil)
+	if _, err := b.bus.Bucket("STATE").Put(t.Context(), "order.acme.work_order.7", []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(r dispatch.Request) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		return dispatch.Ask(ctx, b.bus, "acme", dispatch.VerbSettle, r)
+	}
+	b.until("the owner is there", func() bool { return !errors.Is(ask(dispatch.Request{}), bus.ErrNoResponders) })
+	for _, r := range []dispatch.Request{
+		{Stage: events.Handle, Key: "8", Sequence: 1, Word: ledger.TryAgain},
+		{Stage: events.Handle, Noun: "a.b", Key: "8", Sequence: 1, Word: ledger.TryAgain},
+		{Stage: "x", Noun: events.WorkOrder, Key: "8", Sequence: 1, Word: ledger.TryAgain},
+		{Stage: events.Handle, Noun: events.WorkOrder, Sequence: 1, Word: ledger.TryAgain},
+		{Stage: events.Handle, Noun: events.WorkOrder, Key: "7", Sequence: 1, Word: ledger.TryAgain},
+	} {
+		if err := ask(r); !errors.Is(err, dispatch.ErrRefused) {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
+
+// A follower becomes the head only when the one before it ends, so that its wait
+// is young when its message is not.
+func TestFollowersAreLettersBeforeTheyExpire(t *testing.T) {
+	b := newBridge(t)
+	b.bus = bustest.Connect(t, bustest.Server(t), bus.Options{Limits: bus.Limits{
+		Of: map[string]bus.Limit{"CALLBACKS": {MaxAge: 6 * time.Second}},
+	}})
+	b.box = deadletter.NewBox(b.bus, time.Now)
+	b.change = func(o *dispatch.Options) { o.Expiry = 900 * time.Millisecond }
+	number, _ := b.order()
+	if err := b.weiban.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.run("one", func(s *ledger.Settings) { s.Waits = []time.Duration{time.Hour} })
+	for range 4 {
+		b.visit(number, "上门")
+	}
+	b.until("all are letters", func() bool { return len(b.letters()) == 4 })
+	for _, l := range b.letters() {
+		if len(l.Event) == 0 {
+			t.Errorf("letter %d without its event: %s", l.Number, l.Reason)
+		}
+	}
+}

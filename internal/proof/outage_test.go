@@ -1,0 +1,130 @@
+package proof
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/sandbox/fakeweiban"
+)
+
+// hour is one hour of an outage: a 7,200th of it. The waits, the breaker and the
+// patience of a day are scaled by the same factor, so far as the machine allows.
+const hour = 500 * time.Millisecond
+
+// TestOutage: Kingdee is away for four hours, and for thirty, while events go on
+// arriving. There is no dead letter, then everything is done in order, and what
+// comes back comes at the pace and behind single probes.
+func TestOutage(t *testing.T) {
+	for name, hours := range map[string]int{"four hours": 4, "thirty hours": 30} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outage(t, hours)
+		})
+	}
+}
+
+func outage(t *testing.T, hours int) {
+	s := seed(t)
+	dice := rand.New(rand.NewPCG(s, 5))
+	o := roomy()
+	// 30 s, 2 m, 10 m, 30 m, 1 h, 2 h and a day, scaled; the breaker's 30 s would be
+	// 4 ms, which no machine keeps, and are 100 ms.
+	o.settings = `  ownership: {renew: 500ms, expire: 2s}
+  calls: {timeout: 1s, read_timeout: 500ms, max_wait: 500ms}
+  breaker: {failures: 5, open_for: 100ms}
+  retries: {quick_tries: 3, quick_first: 10ms, quick_max: 50ms, waits: [5ms, 17ms, 83ms, 250ms, 500ms, 1s], give_up: 12s}
+  doubt: {looks: [150ms, 400ms]}
+  stop_within: 3s
+  concurrency: 16
+`
+	in := install(t, s, o)
+	c := in.customers[0]
+	in.embedded()
+	books := in.books()
+	in.run("ingest", app.Run.Ingest, nil)
+	in.run("dispatcher", app.Run.Dispatcher, paceless)
+
+	lives, births := c.orders(t, short(120, 40), 0)
+	notices := append(births, c.months(t, dice, lives, 6)...)
+	half := len(notices) / 10
+	c.weiban.Post(t.Context(), notices[:half]...)
+	if err := c.weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	books.settled(t, 20*time.Second)
+
+	if err := c.kingdee.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	down, rest := time.Now(), notices[half:]
+	length := time.Duration(hours) * hour
+	for len(rest) > 0 { // they arrive over the whole outage
+		n := min(len(rest), 1+len(notices)/(4*hours))
+		c.weiban.Post(t.Context(), rest[:n]...)
+		rest = rest[n:]
+		wait(t.Context(), length/time.Duration(4*hours))
+	}
+	wait(t.Context(), length-time.Since(down))
+	if err := c.weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	up := time.Now()
+	if err := c.kingdee.Start(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	books.settled(t, 60*time.Second)
+	took := time.Since(up)
+	books.audited(t)
+	for id, l := range books.letters(t) {
+		t.Errorf("dead letter %s: %s %s", id, l.Kind, l.Reason)
+	}
+	first, _ := c.calls.busiest(up, 50*time.Millisecond)
+	most, all := c.calls.busiest(up, time.Second)
+	t.Logf("%d callbacks, down for %v, drained in %v, %d calls afterwards, at most %d in a second and %d in 50 ms; %v", len(notices), up.Sub(down).Round(time.Millisecond), took.Round(time.Millisecond), all, most, first, books.outcomes)
+}
+
+// TestRecoveryIsPaced: at the pace of the configuration what has waited does not
+// come back all at once, and a probe goes alone.
+func TestRecoveryIsPaced(t *testing.T) {
+	s := seed(t)
+	in := install(t, s, set{})
+	c := in.customers[0]
+	in.embedded()
+	books := in.books()
+	in.run("ingest", app.Run.Ingest, nil)
+	in.run("dispatcher", app.Run.Dispatcher, nil)
+	lives, births := c.orders(t, short(60, 30), 0)
+	c.weiban.Post(t.Context(), births...)
+	books.settledAfter(t, c, 20*time.Second)
+	c.kingdee.SetDown(true)
+	var told []fakeweiban.Notice
+	for _, l := range lives {
+		told = append(told, c.end(t, l))
+	}
+	c.weiban.Post(t.Context(), told...)
+	if err := c.weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wait(t.Context(), 3*time.Second)
+	up := time.Now()
+	c.kingdee.SetDown(false)
+	books.settled(t, 60*time.Second)
+	books.audited(t)
+	in.breaches()
+	most, all := c.calls.busiest(up, time.Second)
+	if limit := 480/60 + 6; most > limit { // the pace, a small burst, and what straddles the second
+		t.Errorf("%d calls in one second of the recovery, at most %d may be", most, limit)
+	}
+	t.Logf("%d calls after the recovery, at most %d in a second", all, most)
+}
+
+// settledAfter waits until everything posted was answered and has ended.
+func (b *books) settledAfter(t *testing.T, c *customer, patience time.Duration) {
+	t.Helper()
+	if err := c.weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.settled(t, patience)
+}

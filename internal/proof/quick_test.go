@@ -1,0 +1,104 @@
+package proof
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	metric "go.opentelemetry.io/otel/metric/noop"
+	trace "go.opentelemetry.io/otel/trace/noop"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/connectors/kingdee"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/schemas"
+)
+
+// dispatcherRole is a dispatcher whose minute is scaled: pace and burst keep the
+// proportion that the programs give them, which the configuration alone cannot
+// say, since it allows no pace above the vendors'.
+func dispatcherRole(ctx context.Context) error {
+	factor, err := strconv.Atoi(os.Getenv("PROOF_SCALE"))
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(os.Getenv("GONGDAN_CONFIG"), os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	b, err := bus.Connect(ctx, bus.Options{URL: cfg.NATS.URL, Name: "scaled", Token: cfg.NATS.Token.Reveal(), Logger: log, TracerProvider: trace.NewTracerProvider()})
+	if err != nil {
+		return err
+	}
+	set, err := schemas.Load()
+	if err != nil {
+		return err
+	}
+	t, err := scaledTenant(cfg, factor)
+	if err != nil {
+		return err
+	}
+	c := cfg.Dispatcher
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	d, err := dispatch.New(dispatch.Options{
+		Instance: fmt.Sprintf("%s-%d", host, os.Getpid()), Bus: b, Events: events.NewCodec(set), Letters: deadletter.NewBox(b, time.Now),
+		Tenants:     []dispatch.Tenant{t},
+		Ownership:   ownership.Settings{Renew: c.Ownership.Renew, Expire: c.Ownership.Expire, CallTimeout: c.Calls.ReadTimeout, SoftStop: c.StopWithin},
+		Concurrency: c.Concurrency, MaxHeld: c.MaxHeld, AckWait: c.AckWait, KeepSettled: c.KeepSettled,
+		Logger: log, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
+	})
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
+	t, c := cfg.Tenants[0], cfg.Dispatcher
+	m, err := mapping.Load(t.Mapping, mapping.Options{})
+	if err != nil {
+		return dispatch.Tenant{}, err
+	}
+	guard := &dispatch.Guard{}
+	line := func(vendor string, inFlight, perMinute int, pool string) *connectors.Line {
+		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: max(perMinute/100, 1)}
+		return connectors.NewLine(connectors.LineOptions{
+			Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return r }, Before: guard.Check,
+			Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
+		})
+	}
+	vault := connectors.MemoryVault()
+	x := dispatch.Tenant{
+		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m, Ledger: ledger.Defaults(t.Name), Guard: guard,
+		WeibanLine: line("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), KingdeeLine: line("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set"),
+	}
+	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Line: x.WeibanLine})
+	x.Kingdee = kingdee.New(kingdee.Options{
+		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Line: x.KingdeeLine,
+		ClientID: t.Kingdee.App.ClientID, ClientSecret: t.Kingdee.App.ClientSecret.Reveal(), OuterInstanceID: t.Kingdee.App.OuterInstanceID,
+		AuthorityKey: t.Kingdee.AuthorityKey, AuthorityIV: t.Kingdee.AuthorityIV,
+	})
+	return x, nil
+}
+
+// scaledPace is what PerMinute must be for the line to make factor times the
+// calls that it makes at perMinute with its ordinary burst.
+func scaledPace(perMinute, factor int) int {
+	burst := max(perMinute/100, 1)
+	return (perMinute-burst+1)*factor + burst - 1
+}

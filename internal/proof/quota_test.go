@@ -1,0 +1,83 @@
+package proof
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/sandbox/fakeweiban"
+)
+
+// TestQuota: a backlog drains at the vendor's limit without ever breaking it, and
+// goes on so when its owner is killed in the middle. The minute is scaled, at the
+// vendor and in the pace alike; the counts are not.
+func TestQuota(t *testing.T) {
+	const factor = 30 // so are ownership and the quiet time: 12 s and 6 s of it
+	s := seed(t)
+	n := short(10_000, 3_000)
+	o := set{
+		weiban:  fakeweiban.Options{Limits: fakeweiban.DocumentedLimits().Scaled(factor), Latency: 2 * time.Millisecond},
+		kingdee: fakekingdee.Options{Limits: fakekingdee.KnownLimits().Scaled(factor)},
+		settings: `  ownership: {renew: 100ms, expire: 400ms}
+  calls: {timeout: 1s, read_timeout: 200ms}
+  stop_within: 3s
+  concurrency: 32
+`,
+	}
+	o.weiban.Limits.PerHour = 1e6 // the hour would be two minutes
+	in := install(t, s, o)
+	c := in.customers[0]
+	dice := rand.New(rand.NewPCG(s, 6))
+	in.embedded()
+	books := in.books()
+	in.run("ingest", app.Run.Ingest, nil)
+	_, births := c.orders(t, n, 0)
+	c.weiban.Post(t.Context(), births...)
+	if err := c.weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("backlog of %d", c.weiban.Accepted())
+
+	began := time.Now()
+	var owners []*program
+	for i := range 2 {
+		owners = append(owners, keep(t, in.dir, fmt.Sprintf("dispatcher%d", i+1), dice, in.scaled(factor), nil))
+	}
+	detail := func() int { return c.weiban.Calls()[fakeweiban.APIOrder].OK }
+	until(t, 30*time.Second, 5*time.Millisecond, "the first detail is read", func() (bool, string) { return detail() > 0, "" })
+	first := time.Now()
+	until(t, 2*time.Minute, 5*time.Millisecond, "half of it is done", func() (bool, string) { return detail() > n/2, fmt.Sprint(detail()) })
+	before := detail()
+	who, err := in.owners(t.Context(), books.bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := false
+	for _, p := range owners { // whoever owns the tenant dies; the other takes it
+		if p.instance(t) == who["t1"] {
+			dead = p.send(syscall.SIGKILL)
+		}
+	}
+	if !dead {
+		t.Fatalf("the owner %q is none of ours", who["t1"])
+	}
+	killed := time.Now()
+	until(t, 30*time.Second, 2*time.Millisecond, "the next owner calls", func() (bool, string) { return detail() > before+4, fmt.Sprint(detail()) })
+	gap := time.Since(killed)
+	until(t, 3*time.Minute, 5*time.Millisecond, "every detail is read", func() (bool, string) { return detail() >= n, fmt.Sprint(detail()) })
+	took := time.Since(first)
+	books.settled(t, 60*time.Second)
+	books.audited(t)
+	in.breaches()
+	quota := 600 * float64(factor) / 60 // calls a second
+	whole := float64(detail()) / took.Seconds() / quota
+	owned := float64(detail()) / (took - gap).Seconds() / quota
+	t.Logf("%d events in %v (start-up %v): %.1f %% of the limit, %.1f %% while somebody owned it; takeover %v (%v at the vendor's scale)", n, took.Round(time.Millisecond), first.Sub(began).Round(time.Millisecond), 100*whole, 100*owned, gap.Round(time.Millisecond), (gap * factor).Round(time.Second))
+	if owned < 0.97 {
+		t.Errorf("%.1f %% of the quota was used, want 97 %%", 100*owned)
+	}
+}
