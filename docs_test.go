@@ -58,6 +58,49 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
+// TestProofsExist: every test that the README names as a proof is there.
+func TestProofsExist(t *testing.T) {
+	tests := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir("internal", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		for _, m := range declared.FindAllStringSubmatch(read(t, file), -1) {
+			tests[m[1]] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(read(t, readme), -1)
+	if len(named) < 5 {
+		t.Errorf("the README names %d proofs; has their form changed?", len(named))
+	}
+	for _, m := range named {
+		if !tests[m[1]] {
+			t.Errorf("the README names %s, which is no test", m[1])
+		}
+	}
+}
+
+// TestMetricsInPages: what the runbooks tell people to watch is measured.
+func TestMetricsInPages(t *testing.T) {
+	exposed := map[string]bool{}
+	for _, m := range telemetry.Metrics() {
+		exposed[m.Exposed()] = true
+	}
+	name := regexp.MustCompile(`\b(gongdan|bridge)_[a-z_]+`)
+	for _, page := range pages(t) {
+		for _, n := range name.FindAllString(read(t, page), -1) {
+			if !exposed[n] {
+				t.Errorf("%s speaks of the metric %s, which does not exist", page, n)
+			}
+		}
+	}
+}
+
 // TestCommandsExist gives every command line in the pages' code blocks to the
 // program that it names, with --help behind it: an unknown subcommand or flag
 // is refused before the help is shown.

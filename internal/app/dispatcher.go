@@ -80,22 +80,18 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 
 // tenants builds each tenant's mapping, lines and clients.
 func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, error) {
-	vault := connectors.MemoryVault()
-	if k := b.cfg.Dispatcher.Key(); k != nil {
-		sealed, err := connectors.Sealed(bucketVault{conn.Bucket("TOKENS")}, k)
-		if err != nil {
-			return nil, fmt.Errorf("dispatcher.token_key: %w", err)
-		}
-		vault = sealed
+	vault, err := vaultOf(b.cfg, conn)
+	if err != nil {
+		return nil, err
 	}
 	var out []dispatch.Tenant
 	for _, t := range b.cfg.Tenants {
-		m, err := b.mapping(ctx, conn, t)
+		m, rows, err := b.mapping(ctx, conn, t)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
+			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
 			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 		}
 		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard)

@@ -17,15 +17,15 @@ import (
 const mappingBeat = time.Second
 
 // mapping keeps a tenant's mapping and its tables as they change, until the end.
-func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*mapping.Live, error) {
+func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*mapping.Live, *tables.Live, error) {
 	log := b.log.With(slog.String("tenant", t.Name))
 	rows, err := tables.NewLive(ctx, conn, t.Name, b.log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	live, err := mapping.NewLive(t.Mapping, mapping.Options{Tables: rows})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b.watch(ctx, "tables of "+t.Name, rows.Run)
 	b.watch(ctx, "mapping of "+t.Name, func(ctx context.Context) {
@@ -45,7 +45,7 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*ma
 				slog.String("mapping", m.Hash()), slog.Any("faults", faults))
 		})
 	})
-	return live, nil
+	return live, rows, nil
 }
 
 // checkMappings compiles every tenant's mapping and reports all faults.
@@ -60,7 +60,11 @@ func checkMappings(cfg *config.Config) error {
 }
 
 type mappingCmd struct {
-	Check mappingCheckCmd `cmd:"" help:"Check every tenant's mapping; every fault at once, with file, line and column."`
+	Check   mappingCheckCmd   `cmd:"" help:"Check every tenant's mapping; every fault at once, with file, line and column."`
+	Test    mappingTestCmd    `cmd:"" help:"Run a mapping on examples kept as files; exit status 1 if one gives something else."`
+	Preview mappingPreviewCmd `cmd:"" help:"Run a mapping, also a changed one, over recorded events; nothing is sent."`
+	Suggest suggestCmd        `cmd:"" help:"List words that Weiban uses and the tables lack, as lines ready to be filled in."`
+	Table   tableCmd          `cmd:"" help:"The tables' rows that operators add while the bridge runs."`
 }
 
 type mappingCheckCmd struct{}
@@ -76,4 +80,3 @@ func (mappingCheckCmd) Run(p Program, g *globals) error {
 	_, err = fmt.Fprintf(p.Stdout, "%d mapping(s), no faults\n", len(cfg.Tenants))
 	return err
 }
-

@@ -26,6 +26,9 @@ type Program struct {
 	Stderr io.Writer
 }
 
+// defaultConfig is where the configuration is looked for.
+const defaultConfig = "bridge.yaml"
+
 // globals are the flags that every subcommand takes.
 type globals struct {
 	Config string `short:"c" default:"bridge.yaml" env:"GONGDAN_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`

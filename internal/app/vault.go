@@ -3,11 +3,27 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 )
+
+// vaultOf is where the vendors' tokens are: shared by all processes where the
+// configuration has a key to seal them with, else this process's own.
+func vaultOf(cfg *config.Config, conn *bus.Bus) (connectors.Vault, error) {
+	k := cfg.Dispatcher.Key()
+	if k == nil {
+		return connectors.MemoryVault(), nil
+	}
+	sealed, err := connectors.Sealed(bucketVault{conn.Bucket("TOKENS")}, k)
+	if err != nil {
+		return nil, fmt.Errorf("dispatcher.token_key: %w", err)
+	}
+	return sealed, nil
+}
 
 // bucketVault keeps the vendors' tokens in bucket TOKENS, where all processes
 // share them. It must be sealed: the bucket is readable to every service.

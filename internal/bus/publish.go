@@ -113,3 +113,6 @@ func fits(filter, tokens []string) bool {
 	}
 	return len(filter) == len(tokens)
 }
+
+// MaxPayload is the largest message that the server takes, headers included.
+func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }

@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ func NewBox(log Log, now func() time.Time) *Box { return &Box{log: log, now: now
 
 // Put files a letter. Putting the same letter again leaves one.
 func (b *Box) Put(ctx context.Context, l Letter) error {
-	data, err := json.Marshal(l)
+	data, err := encode(l)
 	if err != nil {
 		return fmt.Errorf("dead letter %s: %w", l.ID, err)
 	}
@@ -45,6 +46,15 @@ func (b *Box) Put(ctx context.Context, l Letter) error {
 		return fmt.Errorf("dead letter %s: %w", l.ID, err)
 	}
 	return nil
+}
+
+// encode leaves the event's bytes as they are.
+func encode(l Letter) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(l)
+	return b.Bytes(), err
 }
 
 // Filter chooses letters; an empty member takes all.
@@ -150,7 +160,7 @@ func (b *Box) Replay(ctx context.Context, number uint64, act Act) (Open, error) 
 	case act.Force && act.Reason == "":
 		return o, fmt.Errorf("dead letter %d: %w", number, ErrNeedsReason)
 	}
-	n := o.Letter.Replay + 1
+	n := o.Replay + 1
 	h := bus.Header{
 		HeaderReplay:   {strconv.Itoa(n)},
 		HeaderSequence: {strconv.FormatUint(o.Callback, 10)},

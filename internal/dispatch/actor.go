@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -136,18 +135,6 @@ func (a *actor) run() {
 	}
 }
 
-// takeSafely lets the order go at a panic: whose order that was is known, and no
-// other must suffer for it.
-func (a *actor) takeSafely(x any) {
-	defer func() {
-		if p := recover(); p != nil {
-			a.forget("panicked", panicked(p))
-			a.refuse(x)
-		}
-	}()
-	a.take(x)
-}
-
 // next is what was posted first; false when the goroutine has ended.
 func (a *actor) next() (any, bool) {
 	a.o.mu.Lock()
@@ -208,19 +195,6 @@ func (a *actor) take(x any) {
 		a.feed(x.in)
 	case freed:
 		a.feed(ledger.Freed{})
-	}
-}
-
-// refuse gives back what came for an order that could not be loaded.
-func (a *actor) refuse(x any) {
-	switch x := x.(type) {
-	case delivery:
-		a.o.lapses.lost(a.key, x.stage, x.m.Sequence)
-	case spoken:
-		select {
-		case x.reply <- ledger.Answer{Refused: "the order cannot be worked on now; try again in a moment"}:
-		default: // answered
-		}
 	}
 }
 
@@ -301,38 +275,6 @@ func (a *actor) arm(w ledger.Wake) {
 	}
 }
 
-// forget drops the order from memory: what is on record is all that is needed
-// to go on. If something waits, it is loaded anew in a moment.
-func (a *actor) forget(what string, err error) {
-	if errors.Is(err, bus.ErrFenced) {
-		a.o.tenure.Lost()
-	}
-	if a.o.soft.Err() == nil {
-		a.o.log.Warn("order let go", slog.String("order", a.key.key), slog.String("what", what), slog.String("cause", err.Error()))
-	}
-	listed := a.listed
-	for i := range a.hands {
-		a.hands[i].end("given back")
-	}
-	for k := range a.held {
-		a.o.lapses.lost(a.key, k.stage, k.seq)
-	}
-	a.life++
-	a.loaded, a.acts, a.ledger = false, 0, ledger.Order{}
-	a.held, a.hands, a.listed = map[held]*bus.Delivery{}, [2]hand{}, listed
-	a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
-	if a.o.ctx.Err() != nil {
-		return
-	}
-	a.o.busy.Add(1)
-	time.AfterFunc(a.o.lapses.again(a.key, a.o.d.o.Beat), func() {
-		defer a.o.busy.Done()
-		if a.o.soft.Err() == nil {
-			a.o.post(a.key, listed, nudge{})
-		}
-	})
-}
-
 func (a *actor) say(r ledger.Answer) {
 	if a.reply != nil {
 		a.reply <- r
@@ -350,17 +292,6 @@ func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
 		in, also := a.safely(act)
 		a.post(answer{life: life, in: in, also: also})
 	}()
-}
-
-// safely is act; a panic lets the order go.
-func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in ledger.Input, also func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			f := panicked(p)
-			in, also = nil, func() { a.forget("panicked", f) }
-		}
-	}()
-	return act(a.o.ctx)
 }
 
 func at(s events.Stage) int {

@@ -49,7 +49,7 @@ type Stray struct {
 type Progress func(what string, done, of uint64)
 
 // BalanceOf counts a tenant's callbacks since a moment. It reads what the streams
-// say: each callback's outcome, its letter, its place. It holds some sixty bytes
+// say: each callback's outcome, its letter, its place. It holds some ninety bytes
 // in memory for each callback, and no text.
 //
 // The order of the steps matters: how far the stages have come and what waits is

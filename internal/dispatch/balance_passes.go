@@ -31,7 +31,7 @@ func deskOf(s events.Stage, n events.Noun) uint8 {
 }
 
 // name is the event id that a message was published under, and the number of
-// its replay. The body is read only where another program has published it.
+// its replay.
 func (c *counter) name(m bus.Stored) (id string, replay int) {
 	id, ok := strings.CutPrefix(m.ID(), c.Tenant+"/")
 	if n, err := strconv.Atoi(m.Header.Get(deadletter.HeaderReplay)); err == nil {
@@ -62,12 +62,20 @@ func round(id string) uint16 {
 
 // pass visits all messages of a subject and tells how far it has come.
 func (c *counter) pass(ctx context.Context, what, stream, subject string, from, last uint64, visit func(bus.Stored) error) error {
-	of := uint64(0)
-	if last+1 > from {
-		of = last + 1 - from
+	from = max(from, 1)
+	if last < from {
+		return nil
 	}
-	err := pages(ctx, c.b, stream, "gongdan."+events.Token(c.Tenant)+"."+subject, max(from, 1), last, func(m bus.Stored) error {
+	of := last + 1 - from
+	err := c.b.Scan(ctx, stream, "gongdan."+events.Token(c.Tenant)+"."+subject, from, last, func(m bus.Stored) error {
 		c.tell(what, m.Sequence-from, of)
+		if m.ID() == "" { // another program's; its id stands in its body alone
+			whole, err := c.b.Get(ctx, stream, m.Sequence)
+			if err != nil {
+				return err
+			}
+			m = whole
+		}
 		return visit(m)
 	})
 	c.tell(what, of, of)

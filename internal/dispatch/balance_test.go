@@ -166,6 +166,12 @@ func TestBalanceFindsWhatIsLost(t *testing.T) {
 	s.enriched("silent", "3")
 	settled := s.enriched("late", "4")
 	s.outcome("late~enrich~0", "4", events.Superseded, 0)
+	if _, err := s.bus.Publish(t.Context(), bus.Message{ // by another program, without a message id
+		Subject: events.CallbackSubject("acme", "work_order_change", "close", "7"), Data: []byte(`{"id":"theirs"}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.outcome("theirs~enrich~0", "7", events.Applied, 0)
 	s.outcome("again", "4", events.Ignored, 0)
 	s.outcome("silent~enrich~0", "3", events.Dead, 0)
 	s.floor(events.Enrich, last)
@@ -176,7 +182,7 @@ func TestBalanceFindsWhatIsLost(t *testing.T) {
 	s.callback("fresh", "6")
 	got := balanceOf(t, s.bus, time.Now().Add(-time.Hour))
 	want := dispatch.Balance{
-		Accepted: 32, Superseded: 1, Ignored: 1, Waiting: map[string]int{"enrich: denied": 2}, InHand: map[string]int{"enrich": 1}, Unexplained: 27,
+		Accepted: 33, Applied: 1, Superseded: 1, Ignored: 1, Waiting: map[string]int{"enrich: denied": 2}, InHand: map[string]int{"enrich": 1}, Unexplained: 27,
 	}
 	if diff := cmp.Diff(want, got, ignoring()); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)

@@ -88,3 +88,15 @@ func (s *bays) keep(r ledger.Record, k order) []order {
 	}
 	return waiting
 }
+
+// free tells orders that a bill is free for which they were told that it is not.
+func (o *owner) free(waiting []order) {
+	for _, k := range waiting {
+		o.mu.Lock()
+		a := o.actors[k]
+		o.mu.Unlock()
+		if a != nil && o.soft.Err() == nil {
+			a.post(freed{}) // one that is gone waits for nothing
+		}
+	}
+}

@@ -60,10 +60,16 @@ func (a *actor) call(act ledger.Call) {
 	ctx := a.context(events.Handle)
 	a.begin(func(context.Context) (ledger.Input, func()) {
 		f := a.handleOrder(ctx, act)
-		if f == nil {
-			a.prove(ctx, act)
+		return ledger.Called{Failure: f}, func() {
+			h.fact.of(f)
+			if f == nil && act.Marker != "" && a.o.control.first() {
+				// Beside the verdict, which must not wait for it.
+				a.begin(func(context.Context) (ledger.Input, func()) {
+					a.prove(ctx, act)
+					return nil, nil
+				})
+			}
 		}
-		return ledger.Called{Failure: f}, func() { h.fact.of(f) }
 	})
 }
 
@@ -150,12 +156,9 @@ func (a *actor) records(ctx context.Context, b ledger.Bill) (records []kingdee.D
 	return records, f
 }
 
-// prove looks, after the tenant's first applied call, whether the query finds
+// prove looks, after an applied call, whether the query finds
 // its record: only then may a later look be believed that finds none.
 func (a *actor) prove(ctx context.Context, act ledger.Call) {
-	if act.Marker == "" || !a.o.control.first() {
-		return
-	}
 	records, f := a.records(ctx, act.Bill)
 	if f != nil {
 		a.o.control.again()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"gongdan-bridge/internal/bus"
 )
@@ -15,7 +16,9 @@ import (
 type control struct {
 	mu     sync.Mutex
 	proven bool
-	asked  bool // by the first applied call of this ownership
+	asked  bool // somebody is about to
+	wait   time.Duration
+	next   time.Time // not asked before: a query that never shows our records must not cost a read a call
 }
 
 func (c *control) believed() bool {
@@ -24,11 +27,12 @@ func (c *control) believed() bool {
 	return c.proven
 }
 
-// first is true once, until again: somebody should prove it now.
+// first is true once, until again and a while after that, longer each time:
+// somebody should prove it now.
 func (c *control) first() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.proven || c.asked {
+	if c.proven || c.asked || time.Now().Before(c.next) {
 		return false
 	}
 	c.asked = true
@@ -39,6 +43,8 @@ func (c *control) again() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = false
+	c.wait = min(max(2*c.wait, time.Second), 10*time.Minute)
+	c.next = time.Now().Add(c.wait)
 }
 
 func (o *owner) loadControl(ctx context.Context) error {

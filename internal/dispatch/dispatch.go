@@ -41,6 +41,9 @@ type Tenant struct {
 	Ledger  ledger.Settings
 	Quick   Quick
 	Mapping func() *mapping.Mapping // the one in force; asked once an event
+	// Fresh brings the mapping's tables up to date before a replay is planned; nil
+	// if they do not change.
+	Fresh func(context.Context) error
 
 	Weiban      *weiban.Client
 	Kingdee     *kingdee.Client

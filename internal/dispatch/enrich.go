@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -77,6 +78,9 @@ func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Fa
 	return &d, nil
 }
 
+// headroom is what a message needs beside its data.
+const headroom = 16 << 10
+
 // enriched is the enriched event, ready to be published.
 func (a *actor) enriched(m *message, d detail) (*bus.Message, *events.Failure) {
 	data := events.Enriched{Callback: m.event.Data(), FetchedAt: d.fetched.UTC()}
@@ -95,6 +99,9 @@ func (a *actor) enriched(m *message, d detail) (*bus.Message, *events.Failure) {
 	}
 	if err != nil {
 		return nil, &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
+	}
+	if limit := a.o.d.o.Bus.MaxPayload() - headroom; int64(len(raw)) > limit {
+		return nil, &events.Failure{Kind: events.Invalid, Reason: fmt.Sprintf("the enriched event has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(raw), limit)}
 	}
 	out := &bus.Message{
 		Subject: events.EnrichedSubject(a.o.t.Name, m.notice.Noun, m.notice.Status, d.key),

@@ -46,3 +46,17 @@ func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
 		}
 	})
 }
+
+// A call that could not be made, perhaps for want of a token, shuts the gate of
+// the API that it was meant for: or its orders would be woken at every beat.
+func TestAGateStaysShutAsLongAsItsCallsAskFor(t *testing.T) {
+	g, now := &gate{}, time.Now()
+	g.shut(now.Add(time.Minute))
+	g.shut(now.Add(time.Second))
+	if paused, _ := g.look(now.Add(59 * time.Second)); !paused {
+		t.Fatal("open too early")
+	}
+	if paused, up := g.look(now.Add(time.Minute)); paused || up != 0 {
+		t.Fatalf("paused %v, up %v", paused, up)
+	}
+}

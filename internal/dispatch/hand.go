@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -88,6 +89,9 @@ func (a *actor) read(stage events.Stage, s bus.Stored) *message {
 	}
 	m.Forced = s.Header.Get(deadletter.HeaderForced)
 	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
+	if err == nil && !ours(ev.ID()) {
+		err = fmt.Errorf("%w: its id is none that the bridge gives", events.ErrNotEvent)
+	}
 	if err != nil {
 		m.EventID = "raw-" + events.Hash(s.Data)
 		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
@@ -106,6 +110,14 @@ func (a *actor) read(stage events.Stage, s bus.Stored) *message {
 	}
 	m.notice, m.Position = n, events.Position(n.CreateTime, m.callback)
 	return m
+}
+
+// ours reports whether an event's id, derived or not, is one that records and
+// message ids can be made of.
+func ours(id string) bool {
+	r := root(id)
+	steps := "x" + strings.ReplaceAll(id[len(r):], "~", "-")
+	return r == events.SafeID(r) && steps == events.SafeID(steps)
 }
 
 // root is the id of the event that a derived id began with.

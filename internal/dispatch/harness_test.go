@@ -41,6 +41,8 @@ type bridge struct {
 	codec   *events.Codec
 	box     *deadletter.Box
 	mapping func() *mapping.Mapping
+	fresh   func(context.Context) error // of the mapping's tables
+	file    string                      // of the mapping
 	weiban  *fakeweiban.Server
 	kingdee *fakekingdee.Server
 	faultsW *script.Script
@@ -89,7 +91,7 @@ func newBridge(t *testing.T) *bridge {
 		t.Fatal(err)
 	}
 	b := &bridge{
-		t: t, bus: bustest.New(t), codec: events.NewCodec(set), mapping: func() *mapping.Mapping { return m }, log: io.Discard,
+		t: t, bus: bustest.New(t), codec: events.NewCodec(set), mapping: func() *mapping.Mapping { return m }, file: path, log: io.Discard,
 		faultsW: script.New(1), faultsK: script.New(2),
 	}
 	b.box = deadletter.NewBox(b.bus, time.Now)
@@ -114,7 +116,7 @@ func (b *bridge) run(instance string, change func(*ledger.Settings)) (stop func(
 		change(&s)
 	}
 	t := dispatch.Tenant{
-		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Guard: &dispatch.Guard{},
+		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
 		Quick: dispatch.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
 	}
 	line := func(vendor string) *connectors.Line {

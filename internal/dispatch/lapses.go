@@ -1,10 +1,15 @@
 package dispatch
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
 )
 
 // lapses remembers of orders that were let go what had been delivered of them: it
@@ -79,4 +84,71 @@ func (s *lapses) tidy(k order, l *lapse) {
 	if l.fails == 0 && l.top == [2]uint64{} {
 		delete(s.of, k)
 	}
+}
+
+// forget drops the order from memory: what is on record is all that is needed
+// to go on. If something waits, it is loaded anew in a moment.
+func (a *actor) forget(what string, err error) {
+	if errors.Is(err, bus.ErrFenced) {
+		a.o.tenure.Lost()
+	}
+	if a.o.soft.Err() == nil {
+		a.o.log.Warn("order let go", slog.String("order", a.key.key), slog.String("what", what), slog.String("cause", err.Error()))
+	}
+	listed := a.listed
+	for i := range a.hands {
+		a.hands[i].end("given back")
+	}
+	for k := range a.held {
+		a.o.lapses.lost(a.key, k.stage, k.seq)
+	}
+	a.life++
+	a.loaded, a.acts, a.ledger = false, 0, ledger.Order{}
+	a.held, a.hands, a.listed = map[held]*bus.Delivery{}, [2]hand{}, listed
+	a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+	if a.o.ctx.Err() != nil {
+		return
+	}
+	time.AfterFunc(a.o.lapses.again(a.key, a.o.d.o.Beat), func() {
+		if a.o.enlist() {
+			defer a.o.busy.Done()
+			a.o.post(a.key, listed, nudge{})
+		}
+	})
+}
+
+// refuse gives back what came for an order that could not be loaded.
+func (a *actor) refuse(x any) {
+	switch x := x.(type) {
+	case delivery:
+		a.o.lapses.lost(a.key, x.stage, x.m.Sequence)
+	case spoken:
+		select {
+		case x.reply <- ledger.Answer{Refused: "the order cannot be worked on now; try again in a moment"}:
+		default: // answered
+		}
+	}
+}
+
+// takeSafely lets the order go at a panic: whose order that was is known, and no
+// other must suffer for it.
+func (a *actor) takeSafely(x any) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.forget("panicked", panicked(p))
+			a.refuse(x)
+		}
+	}()
+	a.take(x)
+}
+
+// safely is act; a panic lets the order go.
+func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in ledger.Input, also func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			f := panicked(p)
+			in, also = nil, func() { a.forget("panicked", f) }
+		}
+	}()
+	return act(a.o.ctx)
 }

@@ -144,7 +144,9 @@ func (o *owner) loadWaiting(ctx context.Context) (int, error) {
 // close stops softly: nothing new is begun and what is in hand is finished; at
 // the tenure's end that is cut off.
 func (o *owner) close(ctx context.Context) error {
+	o.mu.Lock()
 	o.stop()
+	o.mu.Unlock()
 	var all error
 	for _, r := range o.rooms {
 		// The tenure may have ended: then nothing in hand is waited for here.
@@ -175,6 +177,18 @@ func (o *owner) close(ctx context.Context) error {
 	}
 	o.t.Guard.tenure.CompareAndSwap(o.tenure, nil)
 	return all
+}
+
+// enlist counts something that begins by itself among what is in hand; false if
+// the owner stops.
+func (o *owner) enlist() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.soft.Err() != nil {
+		return false
+	}
+	o.busy.Add(1)
+	return true
 }
 
 // cut undoes an open that failed.
@@ -239,18 +253,6 @@ func (o *owner) seat(a *actor, k desk) bool {
 		return true
 	case <-o.soft.Done():
 		return false
-	}
-}
-
-// free tells orders that a bill is free for which they were told that it is not.
-func (o *owner) free(waiting []order) {
-	for _, k := range waiting {
-		o.mu.Lock()
-		a := o.actors[k]
-		o.mu.Unlock()
-		if a != nil && o.soft.Err() == nil {
-			a.post(freed{}) // one that is gone waits for nothing
-		}
 	}
 }
 

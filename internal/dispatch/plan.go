@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/connectors/weiban"
@@ -50,6 +52,9 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 			out.Failure = panicked(x)
 		}
 	}()
+	if m.Asked {
+		a.freshen(ctx)
+	}
 	rules := a.o.t.Mapping() // for the whole of this event, whatever comes into force meanwhile
 	out.Mapping = rules.Hash()
 	if m.fault != nil {
@@ -80,6 +85,21 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 	}
 	return out
 }
+
+// freshen lets a replay see what was set before it was asked for.
+func (a *actor) freshen(ctx context.Context) {
+	if a.o.t.Fresh == nil {
+		return
+	}
+	ctx, end := context.WithTimeout(ctx, freshWait)
+	defer end()
+	if err := a.o.t.Fresh(ctx); err != nil {
+		a.o.d.o.Logger.WarnContext(ctx, "a replay is planned with tables that may be old", slog.String("tenant", a.o.t.Name), slog.Any("error", err))
+	}
+}
+
+// freshWait is how long a replay waits for the tables.
+const freshWait = 3 * time.Second
 
 // mapped fills in what a rule says.
 func (a *actor) mapped(ctx context.Context, match *mapping.Match, known *ledger.Bill, p *planned, out *ledger.Planned) {

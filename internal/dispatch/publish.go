@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -160,8 +161,12 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 		l.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
 	}
 	l.Stream, l.Sequence, l.Callback, l.EventID = streamOf(p.Stage), p.Seq, m.callback, p.EventID
-	if m.event.ID() != "" && m.fault == nil || len(m.stored.Data) > 0 && m.event.SpecVersion() != "" {
+	if json.Valid(m.stored.Data) {
+		// What is not lies in its stream alone.
 		l.Event = m.stored.Data
+		if int64(len(l.Event)+len(l.Body))+headroom > a.o.d.o.Bus.MaxPayload() {
+			l.Event, l.Advice = nil, "the event is too large to lie in its letter: raise max_payload of the NATS server; it still lies in "+l.Stream
+		}
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		l.Trace = sc.TraceID().String()

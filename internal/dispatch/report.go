@@ -40,7 +40,7 @@ func (a *actor) record(s events.Stage, t attempt) {
 		slog.String("order", a.key.key), slog.String("event", t.event), slog.Uint64("sequence", t.seq),
 		slog.Int("replay", t.replay), slog.Int("tries", t.tries), slog.String("outcome", t.outcome), slog.Duration("took", took),
 	}
-	if t.reason != "" {
+	if t.reason != "" && t.fault == nil {
 		attrs = append(attrs, slog.String("reason", t.reason))
 	}
 	if t.rule != "" {
@@ -52,10 +52,26 @@ func (a *actor) record(s events.Stage, t attempt) {
 	level, kind := slog.LevelInfo, ""
 	if f := t.fault; f != nil {
 		level, kind = slog.LevelWarn, string(f.Kind)
-		attrs = append(attrs, slog.String("kind", kind), slog.String("api", f.API), slog.String("code", f.Code), slog.String("cause", f.Reason))
+		attrs = append(attrs, slog.String("kind", kind), slog.String("api", f.API), slog.String("code", f.Code), slog.String("cause", loggable(f)))
 	}
 	a.o.d.meters.attempt(ctx, a.o.t.Name, desk{s, a.key.noun}, t.outcome, kind, took)
 	a.o.d.o.Logger.LogAttrs(ctx, level, "attempt", attrs...)
+}
+
+// loggable is a fault without the words of an order: those stand in the letter,
+// which is for the operators' eyes, and not in a log.
+func loggable(f *ledger.Fault) string {
+	switch f.Kind {
+	case events.Unmapped:
+		if f.Rule != "" {
+			return "rule " + f.Rule + " cannot work out " + f.Field + "; its letter says why"
+		}
+		return "the mapping cannot place it; its letter says why"
+	case events.Rejected:
+		return "refused for business reasons; its letter says why"
+	default:
+		return f.Reason
+	}
 }
 
 // advice is what a person can do about a failure.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -146,5 +147,59 @@ func TestFollowersAreLettersBeforeTheyExpire(t *testing.T) {
 		if len(l.Event) == 0 {
 			t.Errorf("letter %d without its event: %s", l.Number, l.Reason)
 		}
+	}
+}
+
+// Whatever stands in a stream ends as a letter, and holds up nothing.
+func TestWhatCannotBeReadBecomesALetter(t *testing.T) {
+	b := newBridge(t)
+	log := &syncLog{}
+	b.log = log
+	b.run("one", nil)
+	n := 0
+	for i, m := range []struct{ subject, kind, data string }{
+		{"gongdan.acme.event.enriched.work_order.close.k0", "application/cloudevents+json", "{"},
+		{"gongdan.acme.event.enriched.work_order.close.k1", "", ""},
+		{"gongdan.acme.event.enriched.work_order.close.k2", "application/cloudevents+json", `{"specversion":"1.0","id":"x2","source":"urn:x","type":"t"}`},
+		{"gongdan.acme.event.enriched.work_order.close.k3", "application/cloudevents+json", `{"specversion":"1.0","id":"x3","source":"urn:x","type":"t","data":{"callback":1},"tenant":"other","position":"z"}`},
+		{"gongdan.acme.event.enriched.opportunity.close.k4", "application/cloudevents+json", `{"specversion":"1.0","id":"x4~y","source":"urn:x","type":"t","datacontenttype":"text/plain","data_base64":"AAAA"}`},
+		{"gongdan.acme.replay.handle.work_order.k5", "application/cloudevents+json", `{"specversion":"1.0","id":"x5","source":"urn:x","type":"t","data":null}`},
+		{"gongdan.acme.replay.enrich.work_order.k6", "text/plain", "x"},
+		{"gongdan.acme.replay.enrich.work_order.k7", "application/cloudevents+json", `{"specversion":"1.0","id":"x7","source":"urn:x","type":"t","data":{}}`},
+		{"gongdan.acme.event.weiban.work_order_change.close.k8", "application/cloudevents+json", `{"specversion":"1.0","id":"x8","source":"urn:x","type":"t","data":{"event":"opportunity_change"}}`},
+		{"gongdan.acme.event.enriched.work_order.close.k9", "application/cloudevents+json", `{"specversion":"1.0","id":"` + strings.Repeat("y", 70000) + `","source":"urn:x","type":"t"}`},
+		{"gongdan.acme.event.enriched.work_order.close.k10", "application/cloudevents+json", `{"specversion":"1.0","id":"中文 \u0001 id","source":"urn:x","type":"t"}`},
+	} {
+		if _, err := b.bus.Publish(t.Context(), bus.Message{Subject: m.subject, ContentType: m.kind, Data: []byte(m.data)}); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		n++
+	}
+	b.until("all are letters", func() bool { return len(b.letters()) == n && len(b.outcomes()) == n })
+	if got := log.count("order let go"); got > 0 {
+		t.Errorf("%d times let go", got)
+	}
+}
+
+// An order that cannot be loaded is tried less and less often, and holds up no stop.
+func TestAnUnreadableRecordIsNoHotLoop(t *testing.T) {
+	log := &syncLog{}
+	b := newBridge(t)
+	b.log = log
+	b.change = func(o *dispatch.Options) { o.Beat = 50 * time.Millisecond }
+	number, _ := b.order()
+	if _, err := b.bus.Bucket("STATE").Put(t.Context(), "order.acme.work_order."+number, []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	stop := b.run("one", nil)
+	b.visit(number, "上门")
+	b.until("it is let go", func() bool { return log.count("order let go") >= 5 }) // 50, 100, 200, 400, now 800 ms
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 600*time.Millisecond {
+		t.Errorf("stopping took %v", took)
+	}
+	if n := log.count("order let go"); n > 5 {
+		t.Errorf("let go %d times", n)
 	}
 }

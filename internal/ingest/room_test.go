@@ -58,8 +58,8 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 			{100, false, false, "has room again"},
 			{1000, false, true, "callbacks are refused"},
 		} {
-			set(tt.used, tt.fails)
 			log.Reset()
+			set(tt.used, tt.fails)
 			time.Sleep(time.Second)
 			synctest.Wait()
 			if err := r.Refuse(); (err != nil) != tt.refused || err != nil && !errors.Is(err, bus.ErrFull) {

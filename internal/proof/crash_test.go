@@ -137,9 +137,9 @@ type plan struct {
 // TestCrash: real programs die, stop and wake at random moments and between any
 // two effects, and nothing is lost, doubled or out of order.
 func TestCrash(t *testing.T) {
-	p := plan{kills: 30, tenants: 5, orders: 50, acts: 10}
+	p := plan{kills: 30, tenants: 5, orders: 34, acts: 10}
 	if testing.Short() {
-		p = plan{kills: 12, tenants: 3, orders: 25, acts: 8}
+		p = plan{kills: 12, tenants: 3, orders: 20, acts: 8}
 	}
 	if text := os.Getenv("GONGDAN_SOAK_KILLS"); text != "" {
 		n, err := strconv.Atoi(text)

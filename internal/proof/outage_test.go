@@ -48,7 +48,7 @@ func outage(t *testing.T, hours int) {
 
 	lives, births := c.orders(t, short(120, 40), 0)
 	notices := append(births, c.months(t, dice, lives, 6)...)
-	half := len(notices) / 10
+	half := len(births) + len(births)/2 // with visits, so that the token is there before: its minute is not scaled
 	c.weiban.Post(t.Context(), notices[:half]...)
 	if err := c.weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestRecoveryIsPaced(t *testing.T) {
 	in.run("ingest", app.Run.Ingest, nil)
 	in.run("dispatcher", app.Run.Dispatcher, nil)
 	lives, births := c.orders(t, short(60, 30), 0)
-	c.weiban.Post(t.Context(), births...)
+	c.weiban.Post(t.Context(), append(births, c.visit(t, lives[0], lives[0].handler))...)
 	books.settledAfter(t, c, 20*time.Second)
 	c.kingdee.SetDown(true)
 	var told []fakeweiban.Notice

@@ -84,7 +84,7 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 	}
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
-		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m, Ledger: ledger.Defaults(t.Name), Guard: guard,
+		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: func() *mapping.Mapping { return m }, Ledger: ledger.Defaults(t.Name), Guard: guard,
 		WeibanLine: line("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), KingdeeLine: line("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set"),
 	}
 	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Line: x.WeibanLine})

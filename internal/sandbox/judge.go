@@ -10,7 +10,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/events"
 )
 
 // judge shows what Kingdee now holds and what lies in dead letters, and says
@@ -26,7 +25,7 @@ func (w *world) judge(ctx context.Context, orders []*order, e *ends) error {
 	w.say.print(shelf(letters))
 	faults := w.faults(orders, letters)
 	if len(faults) == 0 {
-		w.say.heading(fmt.Sprintf("As expected: %d callbacks, each ended once.  结果符合预期。", e.total))
+		w.say.heading(fmt.Sprintf("As expected: %d callbacks, each ended once; %d letter mended and replayed.  结果符合预期。", e.total-w.mended, w.mended))
 		return nil
 	}
 	w.say.heading("Not as expected  结果不符合预期")
@@ -53,6 +52,9 @@ func (w *world) records(orders []*order) string {
 }
 
 func shelf(letters []deadletter.Open) string {
+	if len(letters) == 0 {
+		return "none  无"
+	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 5, WidthMax: 70, WidthMaxEnforcer: text.WrapSoft}})
@@ -75,8 +77,8 @@ func (w *world) faults(orders []*order, letters []deadletter.Open) []string {
 			out = append(out, fmt.Sprintf("%s has the records %v, not %v", o.name, got, o.wants))
 		}
 	}
-	if len(letters) != 1 || letters[0].Kind != events.Unmapped || letters[0].Word != Unmapped {
-		out = append(out, fmt.Sprintf("%d dead letters, not one that names %s", len(letters), Unmapped))
+	if len(letters) > 0 {
+		out = append(out, fmt.Sprintf("%d dead letters are left", len(letters)))
 	}
 	for _, b := range w.weiban.Breaches() {
 		out = append(out, fmt.Sprintf("Weiban's quota was breached: %v", b))

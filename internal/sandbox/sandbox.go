@@ -59,6 +59,7 @@ type world struct {
 	cfg     *config.Config
 	ports   ports
 
+	mended int          // letters that were replayed
 	passed atomic.Int64 // time that has passed in the story, in nanoseconds
 
 	programs sync.WaitGroup

@@ -25,7 +25,7 @@ type order struct {
 func cast() []*order {
 	return []*order{
 		{name: "工单一 空调不制冷", bill: "fwgs-20250605-00000001", creator: "OuyangXue", handler: "LiYang", wants: []string{"F", "H"}},
-		{name: "工单二 打印机卡纸", bill: "fwgs-20250605-00000002", creator: "OuyangXue", handler: Unmapped},
+		{name: "工单二 打印机卡纸", bill: "fwgs-20250605-00000002", creator: "OuyangXue", handler: Unmapped, wants: []string{"H"}},
 		{name: "工单三 净水器漏水", bill: "fwgs-20250605-00000003", creator: "OuyangXue", handler: "WangQiang", wants: []string{"H"}},
 		{name: "工单四 门锁打不开", bill: "fwgs-20250605-00000004", creator: "OuyangXue", handler: "LiHua", wants: []string{"F", "F", "H"}},
 	}
@@ -57,6 +57,7 @@ func (w *world) tell(ctx context.Context) error {
 		{"4  An opportunity moves on  商机推进", w.opportunity},
 		{"5  Closing; one by a colleague whom no table knows  关闭工单,其一由对照表没有的员工处理", w.close},
 		{"6  Kingdee is away for a moment  金蝶短暂中断", w.outage},
+		{"7  The table is completed while the bridge runs, the letter replayed  在线补齐对照表,重放死信", w.mend(ends)},
 	} {
 		w.say.heading(chapter.title)
 		n, err := chapter.tell(ctx, orders)

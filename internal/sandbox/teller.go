@@ -113,7 +113,8 @@ func (l *logLines) Write(b []byte) (int, error) {
 func (t *teller) stay(cfg string, p ports) {
 	t.heading("The sandbox stays up until Ctrl-C. 沙箱继续运行,按 Ctrl-C 结束。")
 	t.print(fmt.Sprintf(`  dead letters   go run ./cmd/dispatcher dead list -c %[1]s
-  one of them    go run ./cmd/dispatcher dead show 1 -c %[1]s
+  added rows     go run ./cmd/dispatcher mapping table list -c %[1]s
+  a trial        go run ./cmd/dispatcher mapping preview -c %[1]s
   readiness      http://127.0.0.1:%[2]d/readyz  http://127.0.0.1:%[3]d/readyz
   metrics        http://127.0.0.1:%[2]d/metrics http://127.0.0.1:%[3]d/metrics
   callbacks      http://127.0.0.1:%[4]d/weiban/acme`, cfg, p.ingestAdmin, p.dispatcherAdmin, p.callbacks))

@@ -277,18 +277,38 @@ func TestLiveFollows(t *testing.T) {
 		return func() bool { r, ok := l.Lookup("staff", word); return ok == (text != "") && r.Text() == text }
 	}
 	until("what changed before the watch", func() bool { return is("a", "2")() && is("gone", "")() })
-	set("acme", "new.word", "3")
-	set("other", "c", "1")
-	until("a new row", is("new.word", "3"))
+	fresh := func() {
+		t.Helper()
+		ctx, end := context.WithTimeout(t.Context(), 10*time.Second)
+		defer end()
+		if err := l.Fresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 { // each is there as soon as Fresh says so
+		set("acme", "new.word", fmt.Sprint(i))
+		set("other", "c", fmt.Sprint(i))
+		if fresh(); !is("new.word", fmt.Sprint(i))() {
+			t.Fatalf("change %d is not there", i)
+		}
+	}
 	if _, err := s.Unset(t.Context(), "acme", "staff", "a", tables.Act{Who: "wang"}); err != nil {
 		t.Fatal(err)
 	}
-	until("a row taken away", is("a", ""))
+	if fresh(); !is("a", "")() {
+		t.Error("a row taken away is still there")
+	}
 	if l.Len() != 1 {
 		t.Errorf("%d rows, want one", l.Len())
 	}
 	stop()
 	<-done
+	set("acme", "late", "1")
+	short, end := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer end()
+	if err := l.Fresh(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("fresh, though nobody follows: %v", err)
+	}
 }
 
 // BenchmarkLoad reads 50,000 rows; the goal is half a second.

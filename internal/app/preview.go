@@ -1,0 +1,257 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/mapping"
+)
+
+type mappingTestCmd struct {
+	File     string `arg:"" help:"The mapping file."`
+	Examples string `arg:"" optional:"" help:"An example's file, or a directory of them (default: examples beside the mapping)."`
+	JSON     bool   `name:"json" help:"One JSON object an example."`
+}
+
+// Run needs neither a configuration nor a bus: it is for CI.
+func (c mappingTestCmd) Run(p Program) error {
+	m, err := mapping.Load(c.File, mapping.Options{})
+	if err != nil {
+		return err
+	}
+	list, err := mapping.ReadExamples(cmp.Or(c.Examples, filepath.Join(filepath.Dir(c.File), "examples")))
+	if err != nil {
+		return err
+	}
+	var results []mapping.Result
+	failed := 0
+	for _, e := range list {
+		r := e.Run(m)
+		if !r.Pass {
+			failed++
+		}
+		results = append(results, r)
+	}
+	if c.JSON {
+		err = jsonLines(p.Stdout, results)
+	} else {
+		err = showResults(p.Stdout, results, failed)
+	}
+	if err == nil && failed > 0 {
+		err = fmt.Errorf("%d of %d %w", failed, len(results), errDiffers)
+	}
+	return err
+}
+
+func showResults(w io.Writer, results []mapping.Result, failed int) error {
+	for _, r := range results {
+		if _, err := fmt.Fprintln(w, r); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%d example(s), %d failed\n", len(results), failed)
+	return err
+}
+
+// span is which recorded events a command reads.
+type span struct {
+	Since  string `placeholder:"SPAN|TIME" help:"Events since then: a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00 (default: 24h, or everything with --order)."`
+	Order  string `help:"Only this order number or opportunity id."`
+	Tenant string `help:"The tenant; needed where several are configured."`
+}
+
+func (s span) from(def string) (time.Time, error) {
+	if s.Since == "" && s.Order != "" {
+		return time.Time{}, nil
+	}
+	return moment(cmp.Or(s.Since, def), time.Now())
+}
+
+type mappingPreviewCmd struct {
+	File string `help:"A changed mapping; shown against the one that the configuration names."`
+	Dead bool   `help:"Over the open dead letters instead of the recorded events."`
+	JSON bool   `name:"json" help:"One JSON object an event, and the summary as the last: {\"summary\": …}."`
+	span
+}
+
+func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error {
+	since, err := c.from("24h")
+	if err != nil {
+		return err
+	}
+	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
+		m, inUse := w.mapping, (*mapping.Mapping)(nil)
+		if c.File != "" {
+			inUse = w.mapping
+			if m, err = mapping.Load(c.File, mapping.Options{Tables: w.rows}); err != nil {
+				return err
+			}
+		}
+		preview := mapping.NewPreview(m, inUse)
+		show := func(r mapping.Recorded) error { return c.show(p.Stdout, preview.Add(r), inUse != nil) }
+		bar := newBar(p.Stderr)
+		skipped := 0
+		if c.Dead {
+			skipped, err = eachLetter(ctx, w, c.Order, c.Since != "", since, bar.at, show)
+		} else {
+			skipped, err = dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, since, bar.at, show)
+		}
+		bar.end()
+		if err != nil {
+			return err
+		}
+		return c.end(p.Stdout, preview.Summary(), skipped)
+	})
+}
+
+// eachLetter is [dispatch.EachRecorded] over the open letters that a mapping can
+// be tried on.
+func eachLetter(ctx context.Context, w *workbench, order string, bounded bool, since time.Time, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
+	seen := uint64(0)
+	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Key: order}
+	err = deadletter.NewBox(w.bus, time.Now).All(ctx, f, func(l deadletter.Open) error {
+		seen++
+		tell("dead letters", seen, seen+1)
+		if bounded && l.DiedAt.Before(since) {
+			return nil
+		}
+		r, err := dispatch.RecordedOf(l)
+		if err != nil {
+			skipped++
+			return nil //nolint:nilerr // counted, and said at the end
+		}
+		return visit(r)
+	})
+	tell("dead letters", seen, seen)
+	return skipped, err
+}
+
+func (c mappingPreviewCmd) show(w io.Writer, e mapping.Entry, compared bool) error {
+	if c.JSON {
+		return jsonLines(w, []mapping.Entry{e})
+	}
+	body := ""
+	if !compared && len(e.Body) > 0 {
+		body = "  " + string(e.Body) + "\n"
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s", e, body)
+	return err
+}
+
+func (c mappingPreviewCmd) end(w io.Writer, s mapping.Summary, skipped int) error {
+	if c.JSON {
+		return jsonLines(w, []struct {
+			Summary mapping.Summary `json:"summary"`
+			Skipped int             `json:"skipped"`
+		}{{s, skipped}})
+	}
+	if skipped > 0 {
+		if _, err := fmt.Fprintf(w, "%d that cannot be read were passed over\n", skipped); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%s\nnothing was sent\n", s)
+	return err
+}
+
+type suggestCmd struct {
+	Staff   suggestStaffCmd   `cmd:"" help:"Weiban staff that events or the staff list name and the tables lack."`
+	Options suggestOptionsCmd `cmd:"" help:"Answers of forms that the tables lack."`
+}
+
+type suggestStaffCmd struct {
+	StaffList bool `help:"Read Weiban's staff list, too (one call for 100 members, out of the tenant's quota)."`
+	JSON      bool `name:"json" help:"One JSON object a word."`
+	span
+}
+
+func (c suggestStaffCmd) Run(ctx context.Context, p Program, g *globals) error {
+	return suggest(ctx, p, g, c.span, c.StaffList, c.JSON, func(s mapping.Suggestion) bool { return s.Component == "" })
+}
+
+type suggestOptionsCmd struct {
+	JSON bool `name:"json" help:"One JSON object a word."`
+	span
+}
+
+func (c suggestOptionsCmd) Run(ctx context.Context, p Program, g *globals) error {
+	return suggest(ctx, p, g, c.span, false, c.JSON, func(s mapping.Suggestion) bool { return s.Component != "" })
+}
+
+// suggest collects the words of the recorded events and prints those that are
+// wanted as lines ready to be filled in.
+func suggest(ctx context.Context, p Program, g *globals, c span, staffList, asJSON bool, wanted func(mapping.Suggestion) bool) error {
+	since, err := c.from("720h")
+	if err != nil {
+		return err
+	}
+	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
+		s := mapping.NewSuggestions(w.mapping)
+		bar := newBar(p.Stderr)
+		_, err := dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, since, bar.at, func(r mapping.Recorded) error {
+			if in, err := mapping.NewInput(r.Meta, r.Data); err == nil {
+				s.Add(in)
+			}
+			return nil
+		})
+		bar.end()
+		if err != nil {
+			return err
+		}
+		if staffList {
+			if err := w.staff(ctx, s); err != nil {
+				return err
+			}
+		}
+		list := []mapping.Suggestion{}
+		for _, x := range s.Missing() {
+			if wanted(x) {
+				list = append(list, x)
+			}
+		}
+		switch {
+		case asJSON:
+			return jsonLines(p.Stdout, list)
+		case len(list) == 0:
+			_, err := fmt.Fprintln(p.Stderr, "the tables lack nothing")
+			return err
+		}
+		return w.mapping.WriteLines(p.Stdout, list)
+	})
+}
+
+// staff reads Weiban's staff list with the token that the dispatcher keeps.
+func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
+	vault, err := vaultOf(w.cfg, w.bus)
+	if err != nil {
+		return err
+	}
+	c, t := w.cfg.Dispatcher, w.tenant.Weiban
+	line := connectors.NewLine(connectors.LineOptions{
+		Vendor: "weiban", Tenant: w.tenant.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
+		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: t.PerMinute} },
+	})
+	defer line.Close()
+	list, err := weiban.New(weiban.Options{BaseURL: t.BaseURL, CorpID: t.CorpID, Secret: t.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		departments := make([]string, len(x.Department))
+		for i, d := range x.Department {
+			departments[i] = string(d)
+		}
+		s.AddStaff(mapping.Staff{ID: string(x.ID), Name: string(x.Name), Department: strings.Join(departments, " ")})
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/mapping"
+)
+
+// repair is an open dead letter that the mapping can do now.
+type repair struct {
+	Letter  uint64      `json:"letter"`
+	Noun    events.Noun `json:"noun"`
+	Order   string      `json:"order"`
+	Word    string      `json:"word,omitempty"` // that was missing when it died
+	Rule    string      `json:"rule,omitempty"` // that takes it now; "" where none wants it any more
+	Command string      `json:"command"`        // that runs it again
+}
+
+// repairs tries every open letter that the mapping could not do when it died.
+func (w *workbench) repairs(ctx context.Context) ([]repair, error) {
+	out := []repair{}
+	bar := newBar(w.program.Stderr)
+	defer bar.end()
+	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Kind: events.Unmapped}
+	seen := uint64(0)
+	err := deadletter.NewBox(w.bus, time.Now).All(ctx, f, func(l deadletter.Open) error {
+		seen++
+		bar.at("dead letters", seen, seen+1) // how many there are is not known before the end
+		r, err := dispatch.RecordedOf(l)
+		if err != nil {
+			return nil //nolint:nilerr // what cannot be read cannot be repaired by a row
+		}
+		t := w.mapping.Try(r.Meta, r.Data, r.Bill)
+		if t.Verdict == mapping.Failed {
+			return nil
+		}
+		waits, err := dispatch.Waits(ctx, w.bus, l)
+		if err != nil {
+			return err
+		}
+		out = append(out, repair{
+			Letter: l.Number, Noun: l.Noun, Order: l.Key, Word: l.Word, Rule: t.Rule, Command: w.again(l.Number, waits),
+		})
+		return nil
+	})
+	bar.at("dead letters", seen, seen)
+	if err != nil {
+		return nil, fmt.Errorf("which letters are repaired: %w", err)
+	}
+	return out, nil
+}
+
+// again is the command that runs a letter's event again.
+func (w *workbench) again(number uint64, waits bool) string {
+	c := "dispatcher dead replay " + strconv.FormatUint(number, 10)
+	if waits {
+		c = "dispatcher dead settle " + strconv.FormatUint(number, 10) + ` try-again --reason "the table was completed"`
+	}
+	if w.globals.Config != defaultConfig {
+		c += " -c " + quoted(w.globals.Config)
+	}
+	return c
+}
+
+// quoted is a word for a shell.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./-", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func listRepairs(w io.Writer, list []repair) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "no open dead letter is repaired by this")
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "%d open dead letter(s) can be done now:\n", len(list)); err != nil {
+		return err
+	}
+	for _, r := range list {
+		how := "rule " + r.Rule
+		if r.Rule == "" {
+			how = "no rule wants it"
+		}
+		if _, err := fmt.Fprintf(w, "  %-40s # %s %s, %s\n", r.Command, r.Noun, r.Order, how); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet is a logger for a command: warnings alone, as text.
+func quiet(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// errDiffers says that an example did not give what it expects.
+var errDiffers = errors.New("examples differ")

@@ -1,0 +1,451 @@
+package app
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	pretty "github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/tables"
+)
+
+// tableCmd is `dispatcher mapping table`.
+type tableCmd struct {
+	List   tableListCmd   `cmd:"" help:"List the rows that operators have added to a mapping's tables."`
+	Set    tableSetCmd    `cmd:"" help:"Add or change a row while the bridge runs, and list the dead letters that it repairs."`
+	Unset  tableUnsetCmd  `cmd:"" help:"Take an added row away; the mapping's own table answers again."`
+	Import tableImportCmd `cmd:"" help:"Add the rows of a CSV or YAML file, and list the dead letters that they repair."`
+	Export tableExportCmd `cmd:"" help:"Print a table as CSV or YAML, with what operators have added."`
+}
+
+// workbench is what the commands about one tenant's mapping work with.
+type workbench struct {
+	program Program
+	globals *globals
+	cfg     *config.Config
+	tenant  config.Tenant
+	bus     *bus.Bus
+	store   *tables.Store
+	rows    *tables.Live // as they were when the workbench was laid out
+	mapping *mapping.Mapping
+}
+
+// withMapping gives a subcommand one tenant's mapping and tables as they are.
+func withMapping(ctx context.Context, p Program, g *globals, tenant string, use func(*workbench) error) error {
+	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
+		t, err := oneTenant(cfg, tenant)
+		if err != nil {
+			return err
+		}
+		w := &workbench{program: p, globals: g, cfg: cfg, tenant: t, bus: b, store: tables.NewStore(b, time.Now)}
+		if err := w.load(ctx); err != nil {
+			return err
+		}
+		return use(w)
+	})
+}
+
+// load reads rows and mapping anew.
+func (w *workbench) load(ctx context.Context) (err error) {
+	if w.rows, err = tables.NewLive(ctx, w.bus, w.tenant.Name, quiet(w.program.Stderr)); err != nil {
+		return err
+	}
+	w.mapping, err = mapping.Load(w.tenant.Mapping, mapping.Options{Tables: w.rows})
+	return err
+}
+
+// oneTenant is the tenant that was asked for, or the only one.
+func oneTenant(cfg *config.Config, name string) (config.Tenant, error) {
+	if name == "" && len(cfg.Tenants) == 1 {
+		return cfg.Tenants[0], nil
+	}
+	var names []string
+	for _, t := range cfg.Tenants {
+		if t.Name == name {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	if name == "" {
+		return config.Tenant{}, fmt.Errorf("%w: --tenant is needed: %s", errUsage, fault.OneOf(names))
+	}
+	return config.Tenant{}, fmt.Errorf("tenant %s is not configured; expected %s", name, fault.Choice(name, names))
+}
+
+// declared is a table of the mapping.
+func (w *workbench) declared(name string) (*table.Table, error) {
+	if t := w.mapping.Table(name); t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("%s declares no table %q; expected %s", w.mapping.File(), name, fault.Choice(name, w.mapping.Tables()))
+}
+
+// decision is who decides, and why.
+type decision struct {
+	Who    string `help:"Who decides; kept in the audit (default: the user that runs this)."`
+	Reason string `help:"Why; kept in the audit."`
+}
+
+func (d decision) act() tables.Act {
+	if d.Who == "" {
+		d.Who = whoami()
+	}
+	return tables.Act{Who: d.Who, Reason: d.Reason}
+}
+
+type tableListCmd struct {
+	Table  string `arg:"" optional:"" help:"Only this table."`
+	Tenant string `help:"Only this tenant."`
+	JSON   bool   `name:"json" help:"One JSON object a row."`
+}
+
+// listedRow is a row with its tenant.
+type listedRow struct {
+	Tenant string `json:"tenant"`
+	tables.Entry
+}
+
+func (c tableListCmd) Run(ctx context.Context, p Program, g *globals) error {
+	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
+		tenants, err := tenantsOf(cfg, c.Tenant)
+		if err != nil {
+			return err
+		}
+		var list []listedRow
+		for _, t := range tenants {
+			part, err := entriesOf(ctx, tables.NewStore(b, time.Now), t, c.Table)
+			if err != nil {
+				return err
+			}
+			for _, e := range part {
+				list = append(list, listedRow{t, e})
+			}
+		}
+		if c.JSON {
+			return jsonLines(p.Stdout, list)
+		}
+		return listRows(p.Stdout, list)
+	})
+}
+
+// entriesOf are a tenant's rows by table and word.
+func entriesOf(ctx context.Context, s *tables.Store, tenant, name string) ([]tables.Entry, error) {
+	var list []tables.Entry
+	err := s.All(ctx, tenant, name, func(e tables.Entry) error { list = append(list, e); return nil })
+	slices.SortFunc(list, func(a, b tables.Entry) int {
+		if a.Table != b.Table {
+			return strings.Compare(a.Table, b.Table)
+		}
+		return strings.Compare(a.Word, b.Word)
+	})
+	return slices.CompactFunc(list, func(a, b tables.Entry) bool { return a.Table == b.Table && a.Word == b.Word }), err
+}
+
+func listRows(w io.Writer, list []listedRow) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "operators have added no rows")
+		return err
+	}
+	t := pretty.NewWriter()
+	t.SetStyle(pretty.StyleLight)
+	t.AppendHeader(pretty.Row{"tenant", "table", "word", "row", "who", "when"})
+	t.SetColumnConfigs([]pretty.ColumnConfig{{Number: 4, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}})
+	for _, r := range list {
+		t.AppendRow(pretty.Row{r.Tenant, r.Table, r.Word, r.Cells.String(), r.Who, when(r.At)})
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	return err
+}
+
+type tableSetCmd struct {
+	Table  string   `arg:"" help:"The table, as the mapping declares it."`
+	Word   string   `arg:"" help:"The word that Weiban uses: a staff id, an option of a form."`
+	Cells  []string `arg:"" name:"cell" help:"column=value, or the value alone where the table has one column. A column that is left out keeps what it says."`
+	Tenant string   `help:"The tenant; needed where several are configured."`
+	JSON   bool     `name:"json" help:"One JSON object."`
+	decision
+}
+
+// tableResult is what a change of a table did.
+type tableResult struct {
+	Tenant  string          `json:"tenant"`
+	Table   string          `json:"table"`
+	Changes []tables.Change `json:"changes"`
+	Repairs []repair        `json:"repairs"`
+}
+
+func (c tableSetCmd) Run(ctx context.Context, p Program, g *globals) error {
+	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
+		t, err := w.declared(c.Table)
+		if err != nil {
+			return err
+		}
+		word := strings.TrimSpace(c.Word)
+		was, _ := w.rows.Lookup(c.Table, word)
+		cells, err := readCells(c.Table, t.Columns(), was, c.Cells)
+		if err != nil {
+			return err
+		}
+		done, err := w.store.SetAll(ctx, w.tenant.Name, c.Table, []tables.Write{{Word: word, Cells: cells}}, c.act(), nil)
+		if err != nil {
+			return err
+		}
+		return w.changed(ctx, c.Table, done, c.JSON)
+	})
+}
+
+// readCells reads the cells of a command line into a table's columns, over what
+// operators had added before.
+func readCells(name string, columns []string, was table.Row, args []string) (tables.Cells, error) {
+	c := tables.Cells{Columns: columns, Values: make([]string, len(columns))}
+	for i, column := range columns {
+		c.Values[i], _ = was.Column(column)
+	}
+	for _, arg := range args {
+		column, value, named := strings.Cut(arg, "=")
+		i := slices.Index(columns, column)
+		switch {
+		case named && i >= 0:
+		case len(columns) == 1 && len(args) == 1:
+			i, value = 0, arg
+		default:
+			return c, fmt.Errorf("%w: %s: give column=value; table %s has %s", errUsage, strconv.Quote(arg), name, fault.OneOf(columns))
+		}
+		c.Values[i] = strings.TrimSpace(value)
+	}
+	return c, nil
+}
+
+// changed says what was changed and which letters that repairs.
+func (w *workbench) changed(ctx context.Context, name string, done []tables.Change, asJSON bool) error {
+	if err := w.load(ctx); err != nil {
+		return err
+	}
+	fixed, err := w.repairs(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return jsonLines(w.program.Stdout, []tableResult{{w.tenant.Name, name, done, fixed}})
+	}
+	out := w.program.Stdout
+	switch len(done) {
+	case 0:
+		_, err = fmt.Fprintf(out, "%s: table %s says so already; nothing was changed\n", w.tenant.Name, name)
+	case 1:
+		_, err = fmt.Fprintf(out, "%s: table %s, row %s: %s\n", w.tenant.Name, name, done[0].Word, beforeAfter(done[0]))
+	default:
+		_, err = fmt.Fprintf(out, "%s: table %s: %d rows changed\n", w.tenant.Name, name, len(done))
+	}
+	if err != nil {
+		return err
+	}
+	return listRepairs(out, fixed)
+}
+
+func beforeAfter(c tables.Change) string {
+	before, after := "nothing", "nothing"
+	if c.Before != nil {
+		before = c.Before.String()
+	}
+	if c.After != nil {
+		after = c.After.String()
+	}
+	return before + " → " + after
+}
+
+type tableUnsetCmd struct {
+	Table  string `arg:"" help:"The table."`
+	Word   string `arg:"" help:"The word whose row is taken away."`
+	Tenant string `help:"The tenant; needed where several are configured."`
+	JSON   bool   `name:"json" help:"One JSON object."`
+	decision
+}
+
+func (c tableUnsetCmd) Run(ctx context.Context, p Program, g *globals) error {
+	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
+		t, err := oneTenant(cfg, c.Tenant)
+		if err != nil {
+			return err
+		}
+		done, err := tables.NewStore(b, time.Now).Unset(ctx, t.Name, c.Table, c.Word, c.act())
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return jsonLines(p.Stdout, []tableResult{{t.Name, c.Table, []tables.Change{done}, []repair{}}})
+		}
+		_, err = fmt.Fprintf(p.Stdout, "%s: table %s, row %s: %s\n", t.Name, c.Table, done.Word, beforeAfter(done))
+		return err
+	})
+}
+
+type tableImportCmd struct {
+	Table  string `arg:"" help:"The table, as the mapping declares it."`
+	File   string `arg:"" help:"CSV or YAML, by its name; the columns are some or all of the table's."`
+	Tenant string `help:"The tenant; needed where several are configured."`
+	JSON   bool   `name:"json" help:"One JSON object."`
+	decision
+}
+
+func (c tableImportCmd) Run(ctx context.Context, p Program, g *globals) error {
+	t, err := readTable(c.File)
+	if err != nil {
+		return err
+	}
+	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
+		own, err := w.declared(c.Table)
+		if err != nil {
+			return err
+		}
+		for _, column := range t.Columns() {
+			if !slices.Contains(own.Columns(), column) {
+				return fmt.Errorf("%s: table %s has no column %q; expected %s", c.File, c.Table, column, fault.Choice(column, own.Columns()))
+			}
+		}
+		var list []tables.Write
+		for _, word := range t.Keys() {
+			row, _ := t.Lookup(word)
+			list = append(list, tables.Write{Word: word, Cells: tables.Of(row)})
+		}
+		bar := newBar(p.Stderr)
+		done, err := w.store.SetAll(ctx, w.tenant.Name, c.Table, list, c.act(), func(n, of int) { bar.at("rows", uint64(n), uint64(of)) })
+		bar.end()
+		if err != nil {
+			return fmt.Errorf("%w (%d rows were changed; import again to go on)", err, len(done))
+		}
+		return w.changed(ctx, c.Table, done, c.JSON)
+	})
+}
+
+func readTable(file string) (*table.Table, error) {
+	parse := map[string]func(string, []byte) (*table.Table, error){
+		".csv": table.ReadCSV, ".yaml": table.ReadYAML, ".yml": table.ReadYAML,
+	}[strings.ToLower(filepath.Ext(file))]
+	if parse == nil {
+		return nil, fmt.Errorf("%w: %s is of no known kind; expected .csv, .yaml or .yml at its end", errUsage, file)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return parse(file, b)
+}
+
+type tableExportCmd struct {
+	Table  string `arg:"" help:"The table, as the mapping declares it."`
+	Format string `enum:"csv,yaml,json" default:"csv" help:"csv, yaml or json (${default})."`
+	Added  bool   `help:"Only what operators have added."`
+	Tenant string `help:"The tenant; needed where several are configured."`
+	JSON   bool   `name:"json" help:"As --format json: one JSON object a row."`
+}
+
+func (c tableExportCmd) Run(ctx context.Context, p Program, g *globals) error {
+	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
+		t, err := w.declared(c.Table)
+		if err != nil {
+			return err
+		}
+		list, err := entriesOf(ctx, w.store, w.tenant.Name, c.Table)
+		if err != nil {
+			return err
+		}
+		added := map[string]tables.Cells{}
+		var words []string
+		if !c.Added {
+			words = t.Keys()
+		}
+		for _, e := range list {
+			added[e.Word] = e.Cells
+			if !slices.Contains(words, e.Word) {
+				words = append(words, e.Word)
+			}
+		}
+		rows := make([]tables.Write, len(words))
+		for i, word := range words {
+			rows[i] = tables.Write{Word: word, Cells: merged(t, word, added[word], c.Added)}
+		}
+		if c.JSON {
+			c.Format = "json"
+		}
+		return export(p.Stdout, c.Format, t, rows)
+	})
+}
+
+// merged is a row as a look-up sees it: an added cell first, then the table's own.
+func merged(t *table.Table, word string, added tables.Cells, alone bool) tables.Cells {
+	own, _ := t.Lookup(word)
+	c := tables.Cells{Columns: t.Columns(), Values: make([]string, len(t.Columns()))}
+	for i, column := range c.Columns {
+		if c.Values[i] = added.Column(column); c.Values[i] == "" && !alone {
+			c.Values[i], _ = own.Column(column)
+		}
+	}
+	return c
+}
+
+func export(w io.Writer, format string, t *table.Table, rows []tables.Write) error {
+	switch format {
+	case "json":
+		type line struct {
+			Word string            `json:"word"`
+			Row  map[string]string `json:"row"`
+		}
+		var list []line
+		for _, r := range rows {
+			l := line{Word: r.Word, Row: map[string]string{}}
+			for i, column := range r.Cells.Columns {
+				l.Row[column] = r.Cells.Values[i]
+			}
+			list = append(list, l)
+		}
+		return jsonLines(w, list)
+	case "yaml":
+		return exportYAML(w, t, rows)
+	}
+	key := t.KeyColumn()
+	if key == "" {
+		key = "word"
+	}
+	out := csv.NewWriter(w)
+	lines := [][]string{append([]string{key}, t.Columns()...)}
+	for _, r := range rows {
+		lines = append(lines, append([]string{r.Word}, r.Cells.Values...))
+	}
+	return out.WriteAll(lines)
+}
+
+// exportYAML writes every text in quotes: 0123 must stay text for every reader.
+func exportYAML(w io.Writer, t *table.Table, rows []tables.Write) error {
+	plain := len(t.Columns()) == 1 && t.Columns()[0] == table.TextColumn
+	for _, r := range rows {
+		value := ""
+		if plain {
+			value = strconv.Quote(r.Cells.Values[0])
+		} else {
+			cells := make([]string, len(r.Cells.Columns))
+			for i, column := range r.Cells.Columns {
+				cells[i] = strconv.Quote(column) + ": " + strconv.Quote(r.Cells.Values[i])
+			}
+			value = "{" + strings.Join(cells, ", ") + "}"
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n", strconv.Quote(r.Word), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

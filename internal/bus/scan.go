@@ -1,0 +1,102 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	scanBatch = 1000
+	// scanQuiet is after how long of silence the server is asked whether anything
+	// is left: what was to come may have been trimmed.
+	scanQuiet = 2 * time.Second
+)
+
+// Scan calls visit for every message of a subject (wildcards allowed) from
+// sequence from to sequence last, oldest first, without its data, until visit
+// fails. It is for counting long streams: a page costs the server more the longer
+// the stream is, this does not. What is stored after the call has begun may be
+// missed.
+func (b *Bus) Scan(ctx context.Context, stream, subject string, from, last uint64, visit func(Stored) error) error {
+	fail := func(err error) error {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("scan %s: %s from %d: %w", stream, subject, from, classify(err))
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	consumer, err := b.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1),
+		HeadersOnly: true, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	got := make(chan *Delivery)
+	cc, err := consumer.Consume(func(m jetstream.Msg) {
+		d, err := delivered(m)
+		if err != nil {
+			return // not JetStream's: no message of the stream
+		}
+		select {
+		case got <- d:
+		case <-ctx.Done():
+		}
+	}, jetstream.PullMaxMessages(scanBatch))
+	if err != nil {
+		return fail(err)
+	}
+	ended := cc.Closed()
+	defer func() {
+		stop()
+		cc.Stop()
+		<-ended
+		b.forgetScan(stream, consumer)
+	}()
+	info, err := consumer.Info(ctx)
+	if err != nil || info.NumPending == 0 && info.Delivered.Consumer == 0 {
+		return fail(err)
+	}
+	at := uint64(0) // visited last
+	quiet := time.NewTicker(scanQuiet)
+	defer quiet.Stop()
+	for {
+		select {
+		case d := <-got:
+			if d.Sequence > last {
+				return nil
+			}
+			at = d.Sequence
+			if err := visit(d.Stored); err != nil {
+				return err
+			}
+			if d.Pending == 0 || d.Sequence == last {
+				return nil
+			}
+			quiet.Reset(scanQuiet)
+		case <-quiet.C:
+			info, err := consumer.Info(ctx)
+			if err != nil || info.NumPending == 0 && (info.Delivered.Consumer == 0 || info.Delivered.Stream <= at) {
+				return fail(err)
+			}
+		case <-ctx.Done():
+			return fail(context.Cause(ctx))
+		case <-b.closed:
+			return fail(fmt.Errorf("%w: the connection was closed", ErrUnreachable))
+		}
+	}
+}
+
+// forgetScan removes the scan's consumer at once: until it goes by itself, it
+// would hold what it has not read.
+func (b *Bus) forgetScan(stream string, c jetstream.Consumer) {
+	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+	defer cancel()
+	if i := c.CachedInfo(); i != nil {
+		_ = b.js.DeleteConsumer(ctx, stream, i.Name) // it goes by itself, too
+	}
+}
