@@ -51,7 +51,7 @@ dispatcher:
   admin: "127.0.0.1:0"
   retries: {quick_tries: 2, quick_first: 5ms, quick_max: 10ms, waits: [100ms]}
   breaker: {failures: 3, open_for: 200ms}
-  ownership: {renew: 100ms, expire: 400ms}
+  ownership: {renew: 300ms, expire: 3s}
   calls: {timeout: 300ms, read_timeout: 300ms}
   doubt: {looks: [50ms, 100ms]}
   stop_within: 3s

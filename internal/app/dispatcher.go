@@ -185,6 +185,9 @@ func (dispatcherRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if err := checkMappings(cfg); err != nil { // all faults, also while there is no bus
+		return err
+	}
 	return Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Dispatcher(ctx)
 }
 

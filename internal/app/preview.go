@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -22,6 +23,9 @@ type mappingTestCmd struct {
 	Examples string `arg:"" optional:"" help:"An example's file, or a directory of them (default: examples beside the mapping)."`
 	JSON     bool   `name:"json" help:"One JSON object an example."`
 }
+
+// errDiffers says that an example did not give what it expects.
+var errDiffers = errors.New("examples differ")
 
 // Run needs neither a configuration nor a bus: it is for CI.
 func (c mappingTestCmd) Run(p Program) error {
@@ -117,11 +121,8 @@ func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error
 // eachLetter is [dispatch.EachRecorded] over the open letters that a mapping can
 // be tried on.
 func eachLetter(ctx context.Context, w *workbench, order string, bounded bool, since time.Time, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
-	seen := uint64(0)
 	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Key: order}
-	err = deadletter.NewBox(w.bus, time.Now).All(ctx, f, func(l deadletter.Open) error {
-		seen++
-		tell("dead letters", seen, seen+1)
+	err = w.letters(ctx, f, tell, func(l deadletter.Open) error {
 		if bounded && l.DiedAt.Before(since) {
 			return nil
 		}
@@ -132,7 +133,6 @@ func eachLetter(ctx context.Context, w *workbench, order string, bounded bool, s
 		}
 		return visit(r)
 	})
-	tell("dead letters", seen, seen)
 	return skipped, err
 }
 
@@ -247,11 +247,7 @@ func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
 		return err
 	}
 	for _, x := range list {
-		departments := make([]string, len(x.Department))
-		for i, d := range x.Department {
-			departments[i] = string(d)
-		}
-		s.AddStaff(mapping.Staff{ID: string(x.ID), Name: string(x.Name), Department: strings.Join(departments, " ")})
+		s.AddStaff(mapping.Staff{ID: string(x.ID), Name: string(x.Name), Department: strings.Join(x.Department, " ")})
 	}
 	return nil
 }

@@ -55,7 +55,9 @@ func (b *bar) end() {
 		return
 	}
 	b.w.Stop()
-	for b.w.IsRenderInProgress() {
-		time.Sleep(5 * time.Millisecond) // the library says in no other way that it is done
+	beat := time.NewTicker(5 * time.Millisecond)
+	defer beat.Stop()
+	for b.w.IsRenderInProgress() { // the library says in no other way that it is done
+		<-beat.C
 	}
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,10 +31,7 @@ func (w *workbench) repairs(ctx context.Context) ([]repair, error) {
 	bar := newBar(w.program.Stderr)
 	defer bar.end()
 	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Kind: events.Unmapped}
-	seen := uint64(0)
-	err := deadletter.NewBox(w.bus, time.Now).All(ctx, f, func(l deadletter.Open) error {
-		seen++
-		bar.at("dead letters", seen, seen+1) // how many there are is not known before the end
+	err := w.letters(ctx, f, bar.at, func(l deadletter.Open) error {
 		r, err := dispatch.RecordedOf(l)
 		if err != nil {
 			return nil //nolint:nilerr // what cannot be read cannot be repaired by a row
@@ -53,11 +49,27 @@ func (w *workbench) repairs(ctx context.Context) ([]repair, error) {
 		})
 		return nil
 	})
-	bar.at("dead letters", seen, seen)
 	if err != nil {
 		return nil, fmt.Errorf("which letters are repaired: %w", err)
 	}
 	return out, nil
+}
+
+// letters visits open letters and tells how far it has come, all tenants' letters
+// being the whole.
+func (w *workbench) letters(ctx context.Context, f deadletter.Filter, tell dispatch.Progress, visit func(deadletter.Open) error) error {
+	u, err := w.bus.Usage(ctx, deadletter.Stream)
+	if err != nil {
+		return err
+	}
+	seen := uint64(0)
+	err = deadletter.NewBox(w.bus, time.Now).All(ctx, f, func(l deadletter.Open) error {
+		tell("dead letters", seen, max(u.Messages, seen+1))
+		seen++
+		return visit(l)
+	})
+	tell("dead letters", u.Messages, u.Messages)
+	return err
 }
 
 // again is the command that runs a letter's event again.
@@ -107,6 +119,3 @@ func listRepairs(w io.Writer, list []repair) error {
 func quiet(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
-
-// errDiffers says that an example did not give what it expects.
-var errDiffers = errors.New("examples differ")

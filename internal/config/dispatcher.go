@@ -55,7 +55,7 @@ type Retries struct {
 	QuickFirst    time.Duration   `yaml:"quick_first"`    // first backoff; each doubles
 	QuickMax      time.Duration   `yaml:"quick_max"`      // longest backoff
 	Waits         []time.Duration `yaml:"waits"`          // on record; the last repeats
-	JitterPercent int             `yaml:"jitter_percent"` // of a wait, either way
+	JitterPercent int             `yaml:"jitter_percent"` // of a wait, on top of it
 	GiveUp        time.Duration   `yaml:"give_up"`        // of waiting with the API up
 	MissingTries  int             `yaml:"missing_tries"`  // for what Weiban does not know yet
 	MissingYoung  time.Duration   `yaml:"missing_young"`  // age below which that may be

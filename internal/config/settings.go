@@ -107,7 +107,7 @@ func retrySettings(at string) []Setting {
 		{Path: at + ".quick_first", Type: kindDuration, Default: "500ms", Min: shortest, Meaning: "first backoff; each one doubles"},
 		{Path: at + ".quick_max", Type: kindDuration, Default: "8s", Min: shortest, Meaning: "longest backoff"},
 		{Path: at + ".waits", Type: kindDurations, Default: "30s, 2m, 10m, 30m, 1h, 2h", Min: shortest, Meaning: "waits on record; the last one repeats"},
-		{Path: at + ".jitter_percent", Type: kindCount, Default: "20", Min: "0", Max: "50", Meaning: "how far a wait may be off at random"},
+		{Path: at + ".jitter_percent", Type: kindCount, Default: "20", Min: "0", Max: "50", Meaning: "how much longer a wait may be, at random"},
 		{Path: at + ".give_up", Type: kindDuration, Default: "24h", Min: shortest, Meaning: "after so much waiting with the API up: a dead letter"},
 		{Path: at + ".missing_tries", Type: kindCount, Default: "5", Min: "0", Max: "100", Meaning: "tries for what Weiban does not know yet"},
 		{Path: at + ".missing_young", Type: kindDuration, Default: "10m", Min: shortest, Meaning: "an event younger than this may be ahead of Weiban's own reads"},

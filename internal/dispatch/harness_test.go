@@ -138,7 +138,7 @@ func (b *bridge) run(instance string, change func(*ledger.Settings)) (stop func(
 	})
 	o := dispatch.Options{
 		Instance: instance, Bus: b.bus, Events: b.codec, Letters: b.box, Tenants: []dispatch.Tenant{t},
-		Ownership: ownership.Settings{Renew: 50 * time.Millisecond, Expire: 200 * time.Millisecond, CallTimeout: 50 * time.Millisecond, SoftStop: 2 * time.Second},
+		Ownership: ownership.Settings{Renew: 250 * time.Millisecond, Expire: 5 * time.Second, Reply: 5 * time.Second, CallTimeout: 50 * time.Millisecond, SoftStop: 10 * time.Second},
 		Beat:      20 * time.Millisecond, ProbeDenied: 100 * time.Millisecond, Expiry: time.Hour, Trim: time.Hour,
 		Logger: slog.New(slog.NewJSONHandler(b.log, nil)), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}
@@ -237,12 +237,12 @@ func (b *bridge) end(number, text string) string {
 // until polls a condition; what is waited for happens soon or never.
 func (b *bridge) until(what string, ok func() bool) {
 	b.t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	deadline, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-deadline:
-			b.t.Fatalf("not within 20 s: %s", what)
+			b.t.Fatalf("not within a minute: %s", what)
 		case <-tick.C:
 		}
 	}

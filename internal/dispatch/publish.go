@@ -62,6 +62,9 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.key)
 	if p.Check {
 		out, err := a.published(ctx, "EVENTS", subject, p.ID)
+		if !out && err == nil {
+			out, err = a.acknowledged(ctx, p)
+		}
 		if out || err != nil {
 			return false, err
 		}

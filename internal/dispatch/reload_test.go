@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,10 +131,13 @@ func TestRowAndReplay(t *testing.T) {
 	b.write([]byte(strings.Replace(text, "rules:", "tables: {staff: {columns: [emp]}}\nrules:", 1)))
 	b.live(mapping.Options{Tables: rows})
 	ctx, stop := context.WithCancel(t.Context())
-	followed := make(chan struct{})
-	go func() { defer close(followed); rows.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-followed })
-	b.fresh = rows.Fresh
+	var followed sync.WaitGroup
+	t.Cleanup(func() { stop(); followed.Wait() })
+	follow := sync.OnceFunc(func() { followed.Go(func() { rows.Run(ctx) }) })
+	b.fresh = func(ctx context.Context) error {
+		follow() // not before, so that a replay that does not ask finds nothing
+		return rows.Fresh(ctx)
+	}
 	b.run("one", nil)
 	store := tables.NewStore(b.bus, time.Now)
 	for i := range 12 {

@@ -130,10 +130,10 @@ func TestAWordThatCannotBeTakenIsRefused(t *testing.T) {
 func TestFollowersAreLettersBeforeTheyExpire(t *testing.T) {
 	b := newBridge(t)
 	b.bus = bustest.Connect(t, bustest.Server(t), bus.Options{Limits: bus.Limits{
-		Of: map[string]bus.Limit{"CALLBACKS": {MaxAge: 6 * time.Second}},
+		Of: map[string]bus.Limit{"CALLBACKS": {MaxAge: 20 * time.Second}},
 	}})
 	b.box = deadletter.NewBox(b.bus, time.Now)
-	b.change = func(o *dispatch.Options) { o.Expiry = 900 * time.Millisecond }
+	b.change = func(o *dispatch.Options) { o.Expiry = 3 * time.Second }
 	number, _ := b.order()
 	if err := b.weiban.Stop(t.Context()); err != nil {
 		t.Fatal(err)

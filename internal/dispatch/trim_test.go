@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // small gives the bridge streams of a mebibyte, and a log that can be read.
@@ -195,4 +198,37 @@ func TestWithoutRoomNothingIsCalled(t *testing.T) {
 		_, err := b.bus.Next(t.Context(), bus.Events, events.OutcomeSubject("acme", events.Applied, number), 1)
 		return err == nil
 	})
+}
+
+// An outcome that has left its stream is not announced again when its order is
+// taken up after a long time, and a letter that a person closed does not return.
+func TestWhatWasTrimmedDoesNotComeBack(t *testing.T) {
+	b := newBridge(t)
+	b.bus = bustest.Connect(t, bustest.Server(t), bus.Options{Limits: bus.Limits{DuplicateWindow: 100 * time.Millisecond}})
+	b.box = deadletter.NewBox(b.bus, time.Now)
+	stop := b.run("one", nil)
+	number, _ := b.order()
+	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中"})
+	b.ended(b.visit(number, "上门"), "dead")
+	if _, err := b.box.Discard(t.Context(), b.letters()[0].Number, deadletter.Act{Who: "wang", Reason: "by hand"}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	u, err := b.bus.Usage(t.Context(), bus.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.bus.Trim(t.Context(), bus.Events, u.Last+1); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(300 * time.Millisecond) // the server's memory of message ids is its own clock's
+	b.run("two", nil)
+	last := b.end(number, "修好")
+	b.ended(last, "applied")
+	if diff := cmp.Diff([]string{last + " applied"}, b.outcomes()); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	if l := b.letters(); len(l) != 0 {
+		t.Errorf("letters %+v", l)
+	}
 }

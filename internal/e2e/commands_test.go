@@ -147,7 +147,7 @@ func TestConfigOfARightOne(t *testing.T) {
 	if err := os.WriteFile(i.Path("acme/mapping.yaml"), []byte(broken), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range []string{"mapping check", "config check"} {
+	for _, args := range []string{"mapping check", "config check", "run"} {
 		r, err := i.Run(within(t, patience), programs.Dispatcher, strings.Fields(args)...)
 		places := regexp.MustCompile(`acme/mapping\.yaml:\d+:\d+`).FindAllString(r.Stderr, -1)
 		if err != nil || r.Status != 1 || len(places) < 2 || !strings.Contains(r.Stderr, "stuff") {

@@ -109,13 +109,18 @@ func TestSandbox(t *testing.T) {
 			if !said || took > tt.bound {
 				t.Errorf("%q was said: %v, after %s\n%s", tt.until, said, took, told)
 			}
-			t.Logf("%q after %s", tt.until, took.Round(time.Millisecond))
+			asked := time.Now()
 			if err := c.Process.Signal(os.Interrupt); err != nil {
 				t.Error(err)
 			}
 			_, _ = io.Copy(io.Discard, story) // until it is closed by the end
 			if err := c.Wait(); err != nil || stderr.Len() > 0 {
 				t.Errorf("interrupted, it ended with %v and said %q", err, stderr.String())
+			}
+			stopped := time.Since(asked)
+			t.Logf("%q after %s, stopped in %s", tt.until, took.Round(time.Millisecond), stopped.Round(time.Millisecond))
+			if stopped > 10*time.Second {
+				t.Errorf("it took %s to end", stopped)
 			}
 			if left, err := filepath.Glob(filepath.Join(c.Env[1][len("TMPDIR="):], "*")); err != nil || len(left) > 0 {
 				t.Errorf("it left %v behind: %v", left, err)
@@ -185,7 +190,7 @@ func TestPlainErrors(t *testing.T) {
 		},
 		{
 			"no mapping", programs.Dispatcher, strings.Replace(strings.Replace(config, admin, "127.0.0.1:0", 1), "acme/mapping.yaml", "none.yaml", 1),
-			[]string{"acme", "none.yaml"},
+			[]string{"none.yaml", "no such file"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 		} {
 			log.Reset()
 			set(tt.used, tt.fails)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			synctest.Wait()
 			if err := r.Refuse(); (err != nil) != tt.refused || err != nil && !errors.Is(err, bus.ErrFull) {
 				t.Errorf("at %d: %v", tt.used, err)

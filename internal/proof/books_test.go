@@ -136,7 +136,8 @@ func (b *books) open(ctx context.Context) (int, error) {
 			}
 		}
 		for _, d := range c.weiban.Ledger() {
-			if d.Accepted() && b.callbacks[c.name][d.ID] == 0 {
+			// What has ended may have been trimmed before it was read here.
+			if d.Accepted() && b.callbacks[c.name][d.ID] == 0 && len(b.ends[c.name+"/"+d.ID]) == 0 {
 				n++
 			}
 		}
@@ -186,8 +187,8 @@ func (b *books) audited(t *testing.T) {
 				continue
 			}
 			accepted++
-			if b.callbacks[c.name][d.ID] == 0 {
-				t.Errorf("%s: callback %s was answered 200 and is not in the stream", c.name, d.ID)
+			if b.callbacks[c.name][d.ID] == 0 && len(b.ends[c.name+"/"+d.ID]) == 0 {
+				t.Errorf("%s: callback %s was answered 200 and is nowhere", c.name, d.ID)
 			}
 		}
 		for id, times := range b.callbacks[c.name] {

@@ -41,6 +41,7 @@ type set struct {
 	settings string // of bridge.yaml, above tenants
 	weiban   fakeweiban.Options
 	kingdee  fakekingdee.Options
+	nats     string // more of the section nats
 	extra    string // of each tenant
 	mapping  string // "" is testdata/mapping.yaml
 }
@@ -162,13 +163,13 @@ func (in *installation) bridge(s set) string {
 		settings = brisk
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `nats: {url: "nats://127.0.0.1:%d", token: "file:nats.token", connect_timeout: 20s}
+	fmt.Fprintf(&b, `nats: {url: "nats://127.0.0.1:%d", token: "file:nats.token", connect_timeout: 20s%s}
 ingest: {listen: %q, admin: "127.0.0.1:0", publish_timeout: 2s}
 dispatcher:
   admin: "127.0.0.1:0"
   token_key: file:tokens.key
 %stenants:
-`, in.natsPort, in.listen, settings)
+`, in.natsPort, s.nats, in.listen, settings)
 	for _, c := range in.customers {
 		a := c.kingdee.Account()
 		fmt.Fprintf(&b, `  - name: %s
@@ -313,7 +314,8 @@ func (in *installation) run(name string, work func(app.Run, context.Context) err
 	return stop
 }
 
-// observer is a connection of the test's own; it outlives the server's deaths.
+// observer is a connection of the test's own; it outlives the server's deaths, and
+// leaves the making of streams to the programs.
 func (in *installation) observer() *bus.Bus {
 	in.t.Helper()
 	ctx, cancel := context.WithTimeout(in.t.Context(), 30*time.Second)
@@ -323,9 +325,6 @@ func (in *installation) observer() *bus.Bus {
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		in.t.Fatal(err)
-	}
-	if err := b.Provision(ctx); err != nil {
 		in.t.Fatal(err)
 	}
 	in.t.Cleanup(func() {

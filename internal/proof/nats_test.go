@@ -5,10 +5,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 )
 
@@ -142,6 +144,39 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.recovered(t, x.rest)
+}
+
+// TestStreamFull: CALLBACKS comes to its limit while nobody works. Ingest says 503;
+// once a dispatcher works again, what is done is trimmed and callbacks are taken.
+func TestStreamFull(t *testing.T) {
+	s := seed(t)
+	o := roomy()
+	o.nats = ", streams: {callbacks: {max_bytes: 1MiB}}"
+	o.settings = strings.Replace(o.settings, "sweeps: {doubles: 1s}", "sweeps: {doubles: 1s, trim: 300ms}", 1)
+	o.weiban.Callback = fakeweiban.Callback{Tries: 1, Timeout: 4 * time.Second}
+	in := install(t, s, o)
+	c := in.customers[0]
+	in.embedded()
+	in.run("ingest", app.Run.Ingest, nil)
+	books := in.books()
+	lives, told := c.orders(t, 20, 0)
+	for range 80 {
+		for _, l := range lives {
+			told = append(told, c.act(t, c.weiban.Reply, l, fakeweiban.Act{Staff: l.handler, Text: "客户催促"}))
+		}
+	}
+	x := &trouble{in: in, c: c, books: books}
+	c.weiban.Post(t.Context(), told...)
+	if err := c.weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	busy, _ := x.refused()
+	if busy == 0 || c.weiban.Accepted() == 0 {
+		t.Errorf("%d callbacks were taken and %d refused while the stream filled up", c.weiban.Accepted(), busy)
+	}
+	t.Logf("%d were taken before the stream was full", c.weiban.Accepted())
+	in.run("dispatcher", app.Run.Dispatcher, paceless)
+	x.recovered(t, told)
 }
 
 // mount puts a small tmpfs at dir. Where that is not allowed the test cannot say

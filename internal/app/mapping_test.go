@@ -1,0 +1,109 @@
+package app_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/events"
+)
+
+// withStaffTable makes the mapping look the handler up in an empty table.
+func (in *installation) withStaffTable() {
+	in.t.Helper()
+	file := in.cfg.Tenants[0].Mapping
+	b, err := os.ReadFile(file)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(b), `handlemanid: "`)
+	_, rest, _ = strings.Cut(rest, `"`)
+	text := strings.Replace(before, "rules:", "tables: {staff: {columns: [emp, note]}}\nrules:", 1) +
+		`handlemanid: '${lookup("staff", callback.staff_id)}'` + rest
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// result is what a table command says as JSON.
+type result struct {
+	Tenant, Table string
+	Changes       []struct {
+		Word          string
+		Before, After *struct{ Columns, Values []string }
+	}
+	Repairs []struct {
+		Letter                     uint64
+		Order, Word, Rule, Command string
+	}
+}
+
+func (in *installation) json(into any, args ...string) {
+	in.t.Helper()
+	out, err := in.dispatcher(args...)
+	if err == nil {
+		err = json.Unmarshal([]byte(out), into)
+	}
+	if err != nil {
+		in.t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+}
+
+// TestTableCommands completes a table while the dispatcher runs, over an order
+// that is held behind its letter.
+func TestTableCommands(t *testing.T) {
+	in := install(t)
+	in.withStaffTable()
+	in.cfg.Tenants[0].HoldAfterLetter = true
+	in.start(app.Run.Ingest)
+	in.start(app.Run.Dispatcher)
+	number := in.closed("fwgs-1")
+	in.until("a letter", func() bool { return len(in.letters()) == 1 })
+	letter := in.letters()[0]
+
+	file := filepath.Join(t.TempDir(), "staff.csv")
+	if err := os.WriteFile(file, []byte("id,emp\nLiMei,0123\nLiYang,1697009251337127936\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got result
+	in.json(&got, "mapping", "table", "import", "staff", file, "--json", "--who", "wang")
+	if len(got.Changes) != 2 || got.Tenant != "acme" || got.Table != "staff" || len(got.Repairs) != 1 {
+		t.Fatalf("import: %+v", got)
+	}
+	r := got.Repairs[0]
+	if r.Letter != letter.Number || r.Order != number || r.Word != "LiYang" || r.Rule != "close" {
+		t.Errorf("repair %+v of letter %d", r, letter.Number)
+	}
+	if letter.Waiting != strings.Contains(r.Command, "dead settle") || !letter.Waiting {
+		t.Errorf("an order that waits (%v) is to go on by %q", letter.Waiting, r.Command)
+	}
+	in.says("dead settle 1 try-again --reason complete", "settled 1")
+	in.ended(number, events.Applied)
+
+	got = result{}
+	in.json(&got, "mapping", "table", "set", "staff", "LiMei", "note=on leave", "--json")
+	want := [][]string{{"0123"}, {"0123", "on leave"}}
+	if c := got.Changes; len(c) != 1 || cmp.Diff(want, [][]string{c[0].Before.Values, c[0].After.Values}) != "" || len(got.Repairs) != 0 {
+		t.Errorf("set: %+v", got)
+	}
+	in.says("mapping table set staff LiMei emp=0123", "says so already; nothing was changed")
+	in.says("mapping table list", "LiMei", "emp=0123 note=on leave")
+	in.says("mapping table list staff --json", `"word":"LiMei"`, `"tenant":"acme"`)
+	in.says("mapping table export staff", "word,emp,note LiMei,0123,on leave LiYang,1697009251337127936,")
+	in.says("mapping table export staff --json", `{"word":"LiMei","row":{"emp":"0123","note":"on leave"}}`)
+	in.says("mapping table unset staff LiMei", "→ nothing")
+	in.refuses("mapping table unset staff LiMei", "no such row")
+	in.refuses("mapping table set stafff LiMei emp=1", `declares no table "stafff"; expected "staff"`)
+	in.refuses("mapping table list --tenant nobody", "tenant nobody is not configured")
+	if out, err := in.dispatcher("mapping", "table", "set", "staff", "LiMei", "empp=1"); app.ExitStatus(err) != 2 {
+		t.Errorf("a column that is not there: %v\n%s", err, out)
+	}
+	in.says("mapping preview --order "+number, number+" close mapped by rule close", `"handlemanid":"1697009251337127936"`, "1 events: 1 mapped")
+	in.says("mapping suggest staff", "the tables lack nothing")
+	in.says("mapping suggest staff --staff-list", "# table staff", `"LiMei"`)
+}

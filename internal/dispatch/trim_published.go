@@ -1,0 +1,21 @@
+package dispatch
+
+import (
+	"context"
+
+	"gongdan-bridge/internal/ledger"
+)
+
+// acknowledged reports whether a message was acknowledged for good, and so what
+// its verdict implies was published before, whether or not the stream still has
+// it: outcomes leave their stream by age and by trimming, and the record of an
+// order at rest says of its last verdict only that it may not be published. An
+// order that is listed may have been acknowledged because it waited: of that one
+// nothing follows.
+func (a *actor) acknowledged(ctx context.Context, p ledger.Publish) (bool, error) {
+	if a.listed {
+		return false, nil
+	}
+	floor, err := floorOf(ctx, a.o.d.o.Bus, a.o.t.Name, desk{p.Stage, a.key.noun})
+	return p.Seq <= floor, err
+}
