@@ -36,11 +36,11 @@ func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
 		if paused, _ := g.look(time.Now()); !paused {
 			t.Fatal("not paused by an open breaker")
 		}
-		time.Sleep(31 * time.Second)
+		<-time.After(31 * time.Second)
 		if paused, _ := g.look(time.Now()); paused {
 			t.Fatal("a breaker that waits for its probe keeps the probe back")
 		}
-		time.Sleep(2 * time.Hour)
+		<-time.After(2 * time.Hour)
 		if _, up := g.look(time.Now()); up > time.Second {
 			t.Fatalf("up for %v", up)
 		}

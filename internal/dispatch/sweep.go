@@ -98,11 +98,7 @@ func (a *ages) due(seq uint64, get func() (bus.Stored, error)) (bool, error) {
 	}
 }
 
-// record reads an order's record, for looking at alone.
-func (d *Dispatcher) record(ctx context.Context, tenant string, k order) (ledger.Record, error) {
-	return readRecord(ctx, d.state, tenant, k)
-}
-
+// readRecord reads an order's record, for looking at alone.
 func readRecord(ctx context.Context, state *bus.Bucket, tenant string, k order) (ledger.Record, error) {
 	e, err := state.Get(ctx, recordKey(tenant, k))
 	if errors.Is(err, bus.ErrNotFound) {

@@ -2,11 +2,12 @@ package fakekingdee
 
 import (
 	"crypto/subtle"
-	"gongdan-bridge/internal/sandbox/script"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // skew is how far X-Api-TimeStamp may be off.

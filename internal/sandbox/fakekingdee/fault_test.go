@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"gongdan-bridge/internal/sandbox/script"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -13,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -2,6 +2,7 @@ package fakekingdee
 
 import (
 	"fmt"
+
 	"gongdan-bridge/internal/sandbox/script"
 )
 

@@ -1,9 +1,10 @@
 package fakekingdee
 
 import (
-	"gongdan-bridge/internal/sandbox/script"
 	"slices"
 	"strconv"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // ListShape is what the answer of loadList looks like; the documentation that

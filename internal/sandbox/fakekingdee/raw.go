@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"strconv"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Codes of the app.

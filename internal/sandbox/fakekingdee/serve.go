@@ -2,12 +2,13 @@ package fakekingdee
 
 import (
 	"errors"
-	"gongdan-bridge/internal/sandbox/script"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Names of the calls, for scripts, counts and watchers.

@@ -13,13 +13,14 @@ package fakekingdee
 
 import (
 	"context"
-	"gongdan-bridge/internal/sandbox/script"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Options are the settings of a simulated Kingdee. The zero value is an account

@@ -3,13 +3,14 @@ package fakekingdee
 import (
 	"bytes"
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/url"
 	"slices"
 	"strings"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Upload is one file that was uploaded.

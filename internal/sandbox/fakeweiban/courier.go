@@ -6,7 +6,6 @@ import (
 	crand "crypto/rand"
 	"errors"
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Callback are the settings of the message subscription (消息订阅).

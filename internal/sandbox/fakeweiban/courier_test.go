@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -1,8 +1,9 @@
 package fakeweiban
 
 import (
-	"gongdan-bridge/internal/sandbox/script"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Limits are Weiban's limits for one tenant (访问频率和并发限制, doc-382947).

@@ -2,12 +2,13 @@ package fakeweiban
 
 import (
 	"context"
-	"gongdan-bridge/internal/sandbox/script"
 	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -2,7 +2,6 @@ package fakeweiban
 
 import (
 	"errors"
-	"gongdan-bridge/internal/sandbox/script"
 	"io"
 	"maps"
 	"net/http"
@@ -10,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Names of the calls, for scripts, counts and watchers.

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -12,12 +12,13 @@ package fakeweiban
 import (
 	"context"
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // Options are the settings of a simulated Weiban. The zero value is a tenant

@@ -2,9 +2,10 @@ package fakeweiban
 
 import (
 	"fmt"
-	"gongdan-bridge/internal/sandbox/script"
 	"strconv"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // NewOrder is what a person fills in to create a work order.

@@ -2,13 +2,14 @@ package fakeweiban
 
 import (
 	"errors"
-	"gongdan-bridge/internal/sandbox/script"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"gongdan-bridge/internal/sandbox/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -203,12 +203,12 @@ func TestFaultsOfTime(t *testing.T) {
 			t.Errorf("late: %+v", o)
 		}
 		expect("late, before its time", 2)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		expect("late, after its time", 3)
 		if o := patience(); !lost(o.err) {
 			t.Errorf("late without a time: %+v", o)
 		}
-		time.Sleep(24 * time.Hour)
+		<-time.After(24 * time.Hour)
 		expect("late without a time", 3)
 		v.script.Release()
 		v.script.Release()
