@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,7 +28,22 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sandbox:", err)
-		os.Exit(1)
+	}
+	os.Exit(status(err))
+}
+
+// errUsage is the class of command-line faults.
+var errUsage = errors.New("usage")
+
+// status is what the program ends with: 0, 2 for a wrong command line, else 1.
+func status(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	default:
+		return 1
 	}
 }
 
@@ -39,7 +55,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		return err
 	}
 	if _, err := k.Parse(args); err != nil {
-		return err
+		return fmt.Errorf("%w: %w (see sandbox --help)", errUsage, err)
 	}
 	o := sandbox.Options{Once: f.Once, Dir: f.Dir, Stdout: stdout}
 	if f.Log != "" {

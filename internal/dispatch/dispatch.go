@@ -155,7 +155,7 @@ func New(o Options) (*Dispatcher, error) {
 // Run owns tenants until ctx ends, then stops them softly, within the bounds of
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.String("instance", d.o.Instance), slog.Int("tenants", len(d.o.Tenants)))
+	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)))
 	t := d.trimmer()
 	t.look(ctx, time.Now())
 	var trims sync.WaitGroup

@@ -25,6 +25,7 @@ import (
 // debug logs and tracing on, and then looks for every secret of the run in
 // everything that the run has written.
 func TestNoSecretLeaks(t *testing.T) {
+	t.Parallel()
 	spans := newCollector(t)
 	c := morning()
 	var refused atomic.Int64

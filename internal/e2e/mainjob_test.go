@@ -55,6 +55,7 @@ const unmapped = "HuangTao"
 // right calls in Kingdee, once, and what cannot be done waits until a person has
 // mended its cause.
 func TestMainJob(t *testing.T) {
+	t.Parallel()
 	c := morning()
 	i := install(t, harness.Options{Tenants: []harness.TenantOptions{tenant("acme", c)}})
 	acme := i.Tenant("acme")

@@ -29,6 +29,7 @@ const (
 // and give their spans to one exporter: it must be one trace, and every span must
 // hang where the work was done.
 func TestTrace(t *testing.T) {
+	t.Parallel()
 	c := morning()
 	i := install(t, harness.Options{Tenants: []harness.TenantOptions{tenant("acme", c)}})
 	spans := tracetest.NewInMemoryExporter()

@@ -56,7 +56,7 @@ func (r *Runner) serve(h *hold, start Start) {
 	defer r.drop(h)
 	t := h.tenure
 	r.compare(t.Tenant, r.roster.claim(t.Tenant).Revision) // another may have it already
-	log := r.log.With(slog.String("tenant", t.Tenant), slog.String("instance", t.Instance), slog.Uint64("epoch", t.Epoch))
+	log := r.log.With(slog.String("tenant", t.Tenant), slog.Uint64("epoch", t.Epoch))
 	log.Info("tenant claimed", slog.Bool("clean", t.CleanHandover))
 	if t.Check(context.Background()) != nil {
 		r.release(t, true, log) // lost before its claim was confirmed

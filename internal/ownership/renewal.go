@@ -55,7 +55,7 @@ func (n *renewal) once(ctx context.Context) time.Duration {
 		err = n.meet(ctx)
 	}
 	if err != nil && ctx.Err() == nil && r.refused(err) {
-		r.log.Warn("lease not renewed", slog.String("instance", r.instance), slog.Any("cause", err))
+		r.log.Warn("lease not renewed", slog.Any("cause", err))
 	}
 	return r.set.Retry
 }

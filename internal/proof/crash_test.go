@@ -112,7 +112,9 @@ func (c *customer) unwell() {
 	const write, list = fakekingdee.APIHandle, fakekingdee.APIList
 	for _, f := range []script.Fault{
 		script.CommitThenHang(write, 0), script.CommitThenCut(write), script.CommitThenGarbage(write, false), script.CommitThenGarbage(write, true),
-		{Kind: script.Cut, API: write}, {Kind: script.Hang, API: write}, {Kind: script.Status, API: write, Status: 502},
+		{Kind: script.Cut, API: write},
+		{Kind: script.Hang, API: write},
+		{Kind: script.Status, API: write, Status: 502},
 		{Kind: script.Late, API: write, Delay: 150 * time.Millisecond},
 	} {
 		c.wrong.Chance(0.02, f)
@@ -164,7 +166,7 @@ type report struct {
 	took, drained              time.Duration
 	kills, failed, stops       int
 	callbacks, sent, accepted  int
-	records, repeats           int
+	records                    int
 	settled, again             int64
 	outcomes, faults, deadlike string
 	points                     string

@@ -46,11 +46,16 @@ func ways() []script.Fault {
 	const api = fakekingdee.APIHandle
 	return []script.Fault{
 		script.CommitThenHang(api, 0), script.CommitThenCut(api), script.CommitThenGarbage(api, false), script.CommitThenGarbage(api, true),
-		{Kind: script.Torn, API: api, Commit: true}, {Kind: script.Status, API: api, Commit: true, Status: 502},
-		{Kind: script.Odd, API: api, Commit: true}, {Kind: script.Huge, API: api, Commit: true},
-		{Kind: script.Code, API: api, Commit: true, Code: "5004"}, {Kind: script.Late, API: api, Delay: 200 * time.Millisecond},
+		{Kind: script.Torn, API: api, Commit: true},
+		{Kind: script.Status, API: api, Commit: true, Status: 502},
+		{Kind: script.Odd, API: api, Commit: true},
+		{Kind: script.Huge, API: api, Commit: true},
+		{Kind: script.Code, API: api, Commit: true, Code: "5004"},
+		{Kind: script.Late, API: api, Delay: 200 * time.Millisecond},
 		// And some that never ran: those are to be sent again, under the same marker.
-		{Kind: script.Hang, API: api}, {Kind: script.Cut, API: api}, {Kind: script.HTML, API: api, Status: 502},
+		{Kind: script.Hang, API: api},
+		{Kind: script.Cut, API: api},
+		{Kind: script.HTML, API: api, Status: 502},
 	}
 }
 

@@ -222,7 +222,7 @@ func (in *installation) tables() {
 
 // natsServer is the command of a NATS server process of its own.
 func (in *installation) natsServer() *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(context.Background(), os.Args[0])
 	cmd.Env = []string{
 		role + "=nats", "PROOF_NATS_DIR=" + filepath.Join(in.dir, "nats"), "PROOF_NATS_PORT=" + strconv.Itoa(in.natsPort),
 		"PROOF_NATS_TOKEN=" + filepath.Join(in.dir, "nats.token"),
@@ -238,7 +238,7 @@ func (in *installation) real(name string) func() *exec.Cmd {
 		in.t.Fatalf("build the programs: %v", err)
 	}
 	return func() *exec.Cmd {
-		cmd := exec.Command(filepath.Join(dir, name), "-c", filepath.Join(in.dir, "bridge.yaml"))
+		cmd := exec.CommandContext(context.Background(), filepath.Join(dir, name), "-c", filepath.Join(in.dir, "bridge.yaml"))
 		cmd.Dir = in.dir
 		return cmd
 	}
@@ -247,7 +247,7 @@ func (in *installation) real(name string) func() *exec.Cmd {
 // scaled is the command of a dispatcher whose pace is multiplied.
 func (in *installation) scaled(factor int) func() *exec.Cmd {
 	return func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0])
+		cmd := exec.CommandContext(context.Background(), os.Args[0])
 		cmd.Env = []string{role + "=dispatcher", "PROOF_SCALE=" + strconv.Itoa(factor), "GONGDAN_CONFIG=" + in.config}
 		return cmd
 	}

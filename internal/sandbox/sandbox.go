@@ -14,7 +14,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -62,8 +62,8 @@ type world struct {
 	mended int          // letters that were replayed
 	passed atomic.Int64 // time that has passed in the story, in nanoseconds
 
-	programs sync.WaitGroup
-	failed   chan error // a program has ended by itself
+	ends   []func()   // end the programs, in the order in which they started
+	failed chan error // a program has ended by itself
 }
 
 // Run starts everything, tells the story, and stays up until ctx ends unless
@@ -76,14 +76,17 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx)) // of the vendors: the programs end before them
 	w := &world{o: o, say: newTeller(o.Stdout), failed: make(chan error, 2)}
 	defer func() {
+		err = interrupted(ctx, err)
+		for _, end := range slices.Backward(w.ends) { // dispatcher first: the bus is in ingest
+			end()
+		}
 		stop()
-		w.programs.Wait()
 		err = errors.Join(err, remove())
 	}()
-	if err := w.simulators(ctx, dir); err != nil {
+	if err := w.simulators(alive, dir); err != nil {
 		return err
 	}
 	if err := w.bridge(ctx); err != nil {
@@ -182,11 +185,15 @@ func (w *world) bridge(ctx context.Context) error {
 			Config: w.cfg, Env: os.LookupEnv, Log: io.MultiWriter(w.o.Log, w.say.log()),
 			Spans: w.o.spans, Ready: func(app.Addresses) { close(ready) },
 		}
-		w.programs.Go(func() {
-			if err := program.run(r, ctx); err != nil {
+		own, end := context.WithCancel(context.WithoutCancel(ctx))
+		ended := make(chan struct{})
+		w.ends = append(w.ends, func() { end(); <-ended })
+		go func() {
+			defer close(ended)
+			if err := program.run(r, own); err != nil {
 				w.failed <- fmt.Errorf("%s: %w", program.name, err)
 			}
-		})
+		}()
 		select {
 		case <-ready:
 		case err := <-w.failed:
