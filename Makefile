@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: check fmt lint test race bench fuzz sandbox build clean
+.PHONY: check fmt lint test race bench fuzz soak sandbox build clean
 
 check: lint test race
 
@@ -32,6 +32,11 @@ fuzz:
 	@for p in $$($(GO) list ./internal/...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+# The crash run at length; docs/soak.md keeps its last result.
+KILLS ?= 1000
+soak:
+	GONGDAN_SOAK_KILLS=$(KILLS) $(GO) test -count=1 -timeout 10h -run '^TestCrash$$' -v ./internal/proof
 
 sandbox:
 	$(GO) run ./cmd/sandbox
