@@ -21,7 +21,7 @@ test:
 
 # The packages in which goroutines meet; the rest is covered by `test`.
 race:
-	$(GO) test -race -short ./internal/...
+	$(GO) test -race -short $$($(GO) list ./internal/... | grep -v -e /e2e -e /proof -e /sandbox$$)
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
