@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -48,7 +49,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		Ownership: ownership.Settings{
 			Renew: cfg.Ownership.Renew, Expire: cfg.Ownership.Expire, CallTimeout: cfg.Calls.ReadTimeout, SoftStop: cfg.StopWithin,
 		},
-		Concurrency: cfg.Concurrency, MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
+		Concurrency: b.concurrency(), MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
 		Beat: min(500*time.Millisecond, cfg.Breaker.OpenFor/4), ProbeDenied: cfg.Breaker.ProbeDenied,
 		Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
@@ -101,6 +102,21 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 	return out, nil
 }
 
+// concurrency is the setting, but never so much that the orders in hand wait for
+// the pace until their calls' deadlines have passed.
+func (b *base) concurrency() int {
+	c := b.cfg.Dispatcher
+	n := c.Concurrency
+	for _, t := range b.cfg.Tenants {
+		n = min(n, max(1, int(c.Calls.Timeout.Minutes()*float64(t.Kingdee.PerMinute)/3)))
+	}
+	if n < c.Concurrency {
+		b.log.Warn("fewer orders side by side than dispatcher.concurrency: more would wait for the pace longer than dispatcher.calls.timeout",
+			slog.Int("set", c.Concurrency), slog.Int("used", n))
+	}
+	return n
+}
+
 // ledger is what the state machine is told of a tenant.
 func (b *base) ledger(t config.Tenant) ledger.Settings {
 	c, r := b.cfg.Dispatcher, t.Retries
@@ -127,14 +143,14 @@ func (b *base) line(vendor string, t config.Tenant, g *dispatch.Guard, inFlight 
 
 func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard) (*weiban.Client, *connectors.Line) {
 	w := t.Weiban
-	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute})
+	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute, Burst: 1})
 	return weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l}), l
 }
 
 func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard) (*kingdee.Client, *connectors.Line) {
 	k := t.Kingdee
 	rate := kingdee.DefaultRate("")
-	rate.PerMinute = k.PerMinute
+	rate.PerMinute, rate.Burst = k.PerMinute, 1
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
 		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate),

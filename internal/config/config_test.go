@@ -91,13 +91,13 @@ func TestLoadReadsTheFileAndFillsInDefaults(t *testing.T) {
 	want := Tenant{
 		Name: "acme", Mapping: filepath.Join(dir, "acme/mapping.yaml"), Retries: retries,
 		Weiban: Weiban{
-			BaseURL: "https://open.weibanzhushou.com", CorpID: "1704174310933890049", PerMinute: 588, InFlight: 4,
+			BaseURL: "https://open.weibanzhushou.com", CorpID: "1704174310933890049", PerMinute: 595, InFlight: 4,
 			Secret:    Secret{from: "env:WEIBAN_SECRET", held: ptr("weiban-hunter2-secret")},
 			Callbacks: []CallbackKey{{Token: Secret{from: "env:CALLBACK_TOKEN", held: ptr("callback-hunter2-token")}, EncodingAESKey: Secret{from: "env:CALLBACK_KEY", held: ptr(testEnv()["CALLBACK_KEY"])}}},
 			Receivers: []string{"1704174310933890049"},
 		},
 		Kingdee: Kingdee{
-			BaseURL: "https://api.kingdee.com", AccountID: "1234567890123456789", PerMinute: 300, InFlight: 4, Marker: true,
+			BaseURL: "https://api.kingdee.com", AccountID: "1234567890123456789", PerMinute: 490, InFlight: 4, Marker: true,
 			AuthorityKey: "2c17e560c500f55c", AuthorityIV: "5e8y6w45ju8w9jq8",
 			App: &KingdeeApp{ClientID: "012345", ClientSecret: Secret{from: "file:" + filepath.Join(dir, "client-secret"), held: ptr("kingdee-hunter2-secret")}, OuterInstanceID: "98765"},
 		},

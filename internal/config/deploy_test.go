@@ -90,7 +90,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 		{"dispatcher.retries.quick_tries", "quick_tries: 6\n"},
 		{"dispatcher.retries.waits", "waits: [30s, 2m, 10m, 30m, 1h, 2h]\n"},
 		{"dispatcher.retries.give_up", "give_up: 24h\n"},
-		{"tenants[].weiban.per_minute", "# per_minute: 588 "},
+		{"tenants[].weiban.per_minute", "# per_minute: 595 "},
 		{"tenants[].kingdee.marker", "# marker: true "},
 		{"nats.streams.callbacks.max_bytes", "callbacks: {max_bytes: 2GiB,"},
 		{"nats.streams.events.max_bytes", "events: {max_bytes: 8GiB,"},

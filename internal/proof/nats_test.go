@@ -186,6 +186,9 @@ func mount(t *testing.T, dir string, size int) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root may mount a small disk: run this one test as root, or under unshare -mr")
+	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
 		t.Fatalf("mount a small tmpfs (needs root, or `unshare -mr`): %v", err)
 	}
