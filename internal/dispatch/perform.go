@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -93,11 +94,19 @@ func (a *actor) waits(r ledger.Record) {
 		if s == events.Enrich {
 			l = r.Enrich
 		}
+		if s == events.Handle && calling(r) {
+			continue // the head goes on: this write is its call's intent
+		}
 		if h := &a.hands[i]; l.Head != nil && h.span != nil && l.Head.Why != ledger.Running && l.Head.Seq > l.Cursor {
 			a.record(s, attempt{outcome: "waiting", reason: string(l.Head.Why), tries: l.Head.Tries, next: l.Head.Next, fault: l.Head.Fault, event: l.Head.EventID, seq: l.Head.Seq, replay: l.Head.Replay})
 			h.end("waiting")
 		}
 	}
+}
+
+// calling reports whether a call is about to be made.
+func calling(r ledger.Record) bool {
+	return slices.ContainsFunc(r.Effects, func(e ledger.Effect) bool { return e.State == ledger.Intent })
 }
 
 func (a *actor) unlist() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -32,6 +33,9 @@ func (a *actor) publish(p ledger.Publish) error {
 	case ledger.PublishEnriched:
 		a.record(p.Stage, attempt{outcome: "enriched", event: p.EventID, seq: p.Seq, replay: p.Replay})
 		a.hands[0].end("enriched")
+	case ledger.PublishLetter:
+		a.o.log.Warn("order waits for a person", slog.String("stage", string(p.Stage)), slog.String("order", a.key.key),
+			slog.String("event", p.EventID), slog.String("letter", p.LetterID))
 	case ledger.PublishVerdict:
 		v := p.Verdict
 		a.record(p.Stage, attempt{

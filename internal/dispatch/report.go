@@ -40,7 +40,7 @@ func (a *actor) record(s events.Stage, t attempt) {
 		slog.String("order", a.key.key), slog.String("event", t.event), slog.Uint64("sequence", t.seq),
 		slog.Int("replay", t.replay), slog.Int("tries", t.tries), slog.String("outcome", t.outcome), slog.Duration("took", took),
 	}
-	if t.reason != "" && t.fault == nil {
+	if t.reason != "" && (t.fault == nil || t.outcome == "waiting") {
 		attrs = append(attrs, slog.String("reason", t.reason))
 	}
 	if t.rule != "" {
