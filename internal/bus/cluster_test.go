@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -14,25 +13,16 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // cluster starts three NATS servers that are one JetStream cluster.
 func cluster(t *testing.T) (servers []*server.Server, urls string) {
 	t.Helper()
-	var ports []int
+	ports := must(script.FreePorts(t.Context(), 3))(t)
 	var routes []*url.URL
-	for range 3 {
-		l := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
-		defer func() { _ = l.Close() }() // all are held until all are known
-		addr, ok := l.Addr().(*net.TCPAddr)
-		if !ok {
-			t.Fatalf("address is %v", l.Addr())
-		}
-		ports = append(ports, addr.Port)
-		routes = append(routes, &url.URL{Scheme: "nats", Host: addr.String()})
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
+	for _, port := range ports {
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
 	for i, port := range ports {
 		ns := must(server.NewServer(&server.Options{

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,7 +85,11 @@ func install(t *testing.T, seed uint64, s set) *installation {
 			t.Error(err)
 		}
 	})
-	in := &installation{t: t, dir: dir, natsPort: freePort(t), listen: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	ports, err := script.FreePorts(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &installation{t: t, dir: dir, natsPort: ports[0], listen: fmt.Sprintf("127.0.0.1:%d", ports[1])}
 	for i := range max(s.tenants, 1) {
 		in.customers = append(in.customers, newCustomer(t, seed, i, s))
 	}
@@ -119,16 +122,6 @@ func newCustomer(t *testing.T, seed uint64, i int, s set) *customer {
 		}
 	}
 	return c
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 const (

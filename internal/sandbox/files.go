@@ -5,13 +5,13 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 //go:embed acme.mapping.yaml
@@ -30,19 +30,13 @@ const Unmapped = "HuangTao"
 // ports are the loopback ports of one bridge.
 type ports struct{ nats, callbacks, ingestAdmin, dispatcherAdmin int }
 
-// freePorts asks the kernel for ports that nobody uses now.
+// freePorts finds ports that nobody uses now.
 func freePorts(ctx context.Context) (ports, error) {
-	var p ports
-	for _, to := range []*int{&p.nats, &p.callbacks, &p.ingestAdmin, &p.dispatcherAdmin} {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return ports{}, fmt.Errorf("find a free port: %w", err)
-		}
-		defer func() { _ = l.Close() }()
-		*to = l.Addr().(*net.TCPAddr).Port
+	p, err := script.FreePorts(ctx, 4)
+	if err != nil {
+		return ports{}, err
 	}
-	return p, nil
+	return ports{nats: p[0], callbacks: p[1], ingestAdmin: p[2], dispatcherAdmin: p[3]}, nil
 }
 
 // writeFiles puts a whole installation's files into dir: bridge.yaml, the

@@ -4,10 +4,8 @@ package harness
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net"
+
+	"gongdan-bridge/internal/sandbox/script"
 )
 
 // ports are the loopback ports of one installation.
@@ -23,28 +21,12 @@ func freePorts(ctx context.Context, dispatchers int) (ports, error) {
 	for n := range p.dispatchers {
 		wanted = append(wanted, &p.dispatchers[n])
 	}
-	for _, to := range wanted {
-		l, err := freePort(ctx)
-		if err != nil {
-			return ports{}, err
-		}
-		defer func() { _ = l.Close() }() // held until all are found, so that no two are the same
-		*to = l.Addr().(*net.TCPAddr).Port
+	found, err := script.FreePorts(ctx, len(wanted))
+	if err != nil {
+		return ports{}, err
+	}
+	for n, to := range wanted {
+		*to = found[n]
 	}
 	return p, nil
-}
-
-// freePort listens on a port below those that the system gives to outgoing
-// connections, so that a program that was killed finds it free when it comes back.
-func freePort(ctx context.Context) (net.Listener, error) {
-	const first, number, tries = 15000, 15000, 100
-	var all error
-	for range tries {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(number)))
-		if err == nil {
-			return l, nil
-		}
-		all = errors.Join(all, err)
-	}
-	return nil, fmt.Errorf("find a free port: %w", all)
 }

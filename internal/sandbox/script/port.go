@@ -37,16 +37,13 @@ func (p *Port) Open(ctx context.Context, addr string, h http.Handler) error {
 		return fmt.Errorf("open port %s: it is open", p.addr)
 	}
 	if addr == "" {
-		addr = orText(p.addr, "127.0.0.1:0")
+		addr = p.addr
 	}
 	if addr == InMemory {
 		p.addr, p.open, p.server = addr, true, nil
 		return nil
 	}
-	if err := loopback(addr); err != nil {
-		return fmt.Errorf("open port %s: %w", addr, err)
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	l, err := listenAt(ctx, addr)
 	if err != nil {
 		return fmt.Errorf("open port %s: %w", addr, err)
 	}
@@ -55,6 +52,16 @@ func (p *Port) Open(ctx context.Context, addr string, h http.Handler) error {
 	go func() { _ = server.Serve(l) }() // ends with ErrServerClosed, nothing else can be done about it
 	p.forget = context.AfterFunc(ctx, func() { p.close(server) })
 	return nil
+}
+
+func listenAt(ctx context.Context, addr string) (net.Listener, error) {
+	if addr == "" {
+		return listen(ctx)
+	}
+	if err := loopback(addr); err != nil {
+		return nil, err
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
 }
 
 func loopback(addr string) error {
