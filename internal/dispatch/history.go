@@ -23,6 +23,7 @@ const (
 	LineOutcome  = "outcome"
 	LineWaits    = "waits"  // a stage's head, since when
 	LineCall     = "call"   // an effect, from its intent on
+	LineEffect   = "effect" // one for which nothing was sent
 	LineLetter   = "letter" // an open dead letter
 	LineClosed   = "closed" // a letter that a person closed
 	LinePause    = "pause"  // a stage that an operator has paused
@@ -144,7 +145,11 @@ func (h *teller) record(ctx context.Context) error {
 		}
 	}
 	for _, x := range r.Effects {
-		l := Line{At: x.Begun, What: LineCall, Stage: events.Handle, Event: x.EventID, Text: effectText(x), Effect: &x}
+		what := LineCall
+		if x.Sends == 0 {
+			what = LineEffect
+		}
+		l := Line{At: x.Begun, What: what, Stage: events.Handle, Event: x.EventID, Text: effectText(x), Effect: &x}
 		if l.At.IsZero() {
 			l.At = x.Ended // an old effect keeps no more
 		}

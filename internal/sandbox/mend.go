@@ -38,7 +38,7 @@ func (w *world) mend(e *ends) func(context.Context, []*order) (int, error) {
 			return 0, err
 		}
 		w.say.line("操作员 operator", "dead replay", l.Key, fmt.Sprint("letter ", l.Number))
-		w.mended++
+		w.mended, w.repaired = w.mended+1, l.Key
 		return 1, nil
 	}
 }

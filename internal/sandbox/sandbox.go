@@ -59,8 +59,9 @@ type world struct {
 	cfg     *config.Config
 	ports   ports
 
-	mended int          // letters that were replayed
-	passed atomic.Int64 // time that has passed in the story, in nanoseconds
+	mended   int          // letters that were replayed
+	repaired string       // number of the order whose letter it was
+	passed   atomic.Int64 // time that has passed in the story, in nanoseconds
 
 	ends   []func()   // end the programs, in the order in which they started
 	failed chan error // a program has ended by itself
@@ -109,7 +110,7 @@ func (w *world) run(ctx context.Context) error {
 	case err := <-w.failed:
 		return err
 	}
-	w.say.stay(w.cfgPath, w.ports)
+	w.say.stay(w.cfgPath, w.repaired, w.ports)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -19,11 +20,23 @@ import (
 type teller struct {
 	mu    sync.Mutex
 	out   io.Writer
+	bold  bool              // headings stand out
 	names map[string]string // order number → its name in the story
 }
 
 func newTeller(out io.Writer) *teller {
-	return &teller{out: out, names: map[string]string{}}
+	return &teller{out: out, bold: terminal(out) && os.Getenv("NO_COLOR") == "", names: map[string]string{}}
+}
+
+// terminal reports whether a person looks at what is written; a file or a pipe
+// gets plain text.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	i, err := f.Stat()
+	return err == nil && i.Mode()&os.ModeCharDevice != 0
 }
 
 // name gives an order or a bill a name that a reader can follow.
@@ -48,7 +61,10 @@ func (t *teller) line(who, what, key, how string) {
 func (t *teller) heading(s string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, _ = fmt.Fprintf(t.out, "\n%s\n", text.Bold.Sprint(s))
+	if t.bold {
+		s = text.Bold.Sprint(s)
+	}
+	_, _ = fmt.Fprintf(t.out, "\n%s\n", s)
 }
 
 func (t *teller) print(s string) {
@@ -110,12 +126,14 @@ func (l *logLines) Write(b []byte) (int, error) {
 }
 
 // stay says how to look around while the sandbox is up.
-func (t *teller) stay(cfg string, p ports) {
+func (t *teller) stay(cfg, order string, p ports) {
 	t.heading("The sandbox stays up until Ctrl-C. 沙箱继续运行,按 Ctrl-C 结束。")
 	t.print(fmt.Sprintf(`  dead letters   go run ./cmd/dispatcher dead list -c %[1]s
+  one order      go run ./cmd/dispatcher order show %[5]s -c %[1]s
+  all accounts   go run ./cmd/dispatcher balance -c %[1]s
   added rows     go run ./cmd/dispatcher mapping table list -c %[1]s
   a trial        go run ./cmd/dispatcher mapping preview -c %[1]s
   readiness      http://127.0.0.1:%[2]d/readyz  http://127.0.0.1:%[3]d/readyz
   metrics        http://127.0.0.1:%[2]d/metrics http://127.0.0.1:%[3]d/metrics
-  callbacks      http://127.0.0.1:%[4]d/weiban/acme`, cfg, p.ingestAdmin, p.dispatcherAdmin, p.callbacks))
+  callbacks      http://127.0.0.1:%[4]d/weiban/acme`, cfg, p.ingestAdmin, p.dispatcherAdmin, p.callbacks, order))
 }
