@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 	"time"
@@ -66,7 +67,33 @@ type Delivery struct {
 	Pending   uint64 // messages that wait behind it
 	Turn      uint64 // the consumer's own count of deliveries, from 1, without gaps where none was lost on the way
 
-	msg jetstream.Msg
+	msg settler
+}
+
+// settler is what settles a message: JetStream's own, or that of another log.
+type settler interface {
+	Ack() error
+	DoubleAck(ctx context.Context) error
+	InProgress() error
+}
+
+// Settler is ack as all that settles a delivery, for a [Delivery] of a log in
+// memory.
+type Settler func() error
+
+// Ack settles the delivery.
+func (f Settler) Ack() error { return f() }
+
+// DoubleAck settles it; nothing is on its way to anybody.
+func (f Settler) DoubleAck(context.Context) error { return f() }
+
+// InProgress is not supported.
+func (f Settler) InProgress() error { return errors.ErrUnsupported }
+
+// By gives the delivery to a log that is not JetStream's.
+func (d Delivery) By(f Settler) *Delivery {
+	d.msg = f
+	return &d
 }
 
 // Ack settles the message. It does not wait for the server, and a server that is

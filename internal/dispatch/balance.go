@@ -161,7 +161,7 @@ func (c *counter) begin(ctx context.Context, stream string) (time.Time, error) {
 // places are how far each desk has come.
 func (c *counter) places(ctx context.Context) error {
 	for _, k := range desks {
-		floor, err := floorOf(ctx, c.b, c.Tenant, k)
+		floor, err := floorOf(ctx, c.b.Bucket(bus.State), inbox{c.b}, c.Tenant, k)
 		if err != nil {
 			return err
 		}

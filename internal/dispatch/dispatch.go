@@ -69,7 +69,8 @@ func (g *Guard) Check(ctx context.Context) error {
 // Options are the dispatcher's settings; those with a default may be zero.
 type Options struct {
 	Instance  string
-	Bus       *bus.Bus
+	Bus       *bus.Bus // its streams are trimmed; nil, with Ports: none is
+	Ports     Ports    // what is used of the bus beside that; default: Bus
 	Events    *events.Codec
 	Letters   *deadletter.Box
 	Tenants   []Tenant
@@ -90,8 +91,11 @@ type Options struct {
 }
 
 func (o *Options) complete() error {
-	if o.Bus == nil || o.Events == nil || o.Letters == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
-		return errors.New("dispatch: bus, events, letters, logger, tracer and meter are needed")
+	if o.Bus != nil && o.Ports == (Ports{}) {
+		o.Ports = portsOf(o.Bus)
+	}
+	if !o.Ports.complete() || o.Events == nil || o.Letters == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
+		return errors.New("dispatch: bus or ports, events, letters, logger, tracer and meter are needed")
 	}
 	o.Concurrency = orDefault(o.Concurrency, 8)
 	o.MaxHeld = orDefault(o.MaxHeld, 256)
@@ -122,7 +126,7 @@ type Dispatcher struct {
 	tracer trace.Tracer
 	meters meters
 	runner *ownership.Runner
-	state  *bus.Bucket
+	state  Records
 	space  space
 
 	mu     sync.Mutex
@@ -140,14 +144,14 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		o: o, tracer: o.Tracer.Tracer("gongdan-bridge/internal/dispatch"), meters: m,
-		state: o.Bus.Bucket("STATE"), owners: map[string]*owner{},
+		state: o.Ports.Records, owners: map[string]*owner{},
 	}
 	names := make([]string, len(o.Tenants))
 	for i, t := range o.Tenants {
 		names[i] = t.Name
 	}
 	d.runner, err = ownership.NewRunner(ownership.Options{
-		Instance: o.Instance, Tenants: names, Store: d.state, Settings: o.Ownership, Logger: o.Logger,
+		Instance: o.Instance, Tenants: names, Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
 	})
 	return d, err
 }
@@ -156,11 +160,13 @@ func New(o Options) (*Dispatcher, error) {
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)))
-	t := d.trimmer()
-	t.look(ctx, time.Now())
-	var trims sync.WaitGroup
-	trims.Go(func() { t.run(ctx) })
-	defer trims.Wait()
+	if d.o.Bus != nil {
+		t := d.trimmer()
+		t.look(ctx, time.Now())
+		var trims sync.WaitGroup
+		trims.Go(func() { t.run(ctx) })
+		defer trims.Wait()
+	}
 	return d.runner.Run(ctx, d.start)
 }
 

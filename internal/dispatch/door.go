@@ -72,7 +72,7 @@ func (o *owner) serve() error {
 		VerbPause:  func(ctx context.Context, r Request) string { return o.pause(ctx, r, true) },
 		VerbResume: func(ctx context.Context, r Request) string { return o.pause(ctx, r, false) },
 	} {
-		end, err := o.d.o.Bus.Serve(events.ControlSubject(o.t.Name, verb), func(ctx context.Context, data []byte) []byte {
+		end, err := o.d.o.Ports.Inbox.Serve(events.ControlSubject(o.t.Name, verb), func(ctx context.Context, data []byte) []byte {
 			var r Request
 			a := reply{Refused: "the request cannot be read"}
 			if json.Unmarshal(data, &r) == nil {

@@ -100,7 +100,7 @@ func (a *actor) enriched(m *message, d detail) (*bus.Message, *events.Failure) {
 	if err != nil {
 		return nil, &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 	}
-	if limit := a.o.d.o.Bus.MaxPayload() - headroom; int64(len(raw)) > limit {
+	if limit := a.o.d.o.Ports.Log.MaxPayload() - headroom; int64(len(raw)) > limit {
 		return nil, &events.Failure{Kind: events.Invalid, Reason: fmt.Sprintf("the enriched event has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(raw), limit)}
 	}
 	out := &bus.Message{

@@ -195,5 +195,5 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next) (ledger.Input, func()
 func (a *actor) next1(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeWait)
 	defer cancel()
-	return a.o.d.o.Bus.Next(ctx, stream, subject, from)
+	return a.o.d.o.Ports.Log.Next(ctx, stream, subject, from)
 }

@@ -97,7 +97,7 @@ func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
 			return err
 		}
 	}
-	_, err := a.o.d.o.Bus.Publish(ctx, *out)
+	_, err := a.o.d.o.Ports.Log.Publish(ctx, *out)
 	return err
 }
 
@@ -106,7 +106,7 @@ func (a *actor) send(ctx context.Context, subject, id string, ev events.Event) e
 	if err != nil {
 		return err
 	}
-	_, err = a.o.d.o.Bus.Publish(ctx, bus.Message{Subject: subject, ID: id, ContentType: events.ContentType, Data: data})
+	_, err = a.o.d.o.Ports.Log.Publish(ctx, bus.Message{Subject: subject, ID: id, ContentType: events.ContentType, Data: data})
 	return err
 }
 
@@ -171,7 +171,7 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	if json.Valid(m.stored.Data) {
 		// What is not lies in its stream alone.
 		l.Event = m.stored.Data
-		if int64(len(l.Event)+len(l.Body))+headroom > a.o.d.o.Bus.MaxPayload() {
+		if int64(len(l.Event)+len(l.Body))+headroom > a.o.d.o.Ports.Log.MaxPayload() {
 			l.Event, l.Advice = nil, "the event is too large to lie in its letter: raise max_payload of the NATS server; it still lies in "+l.Stream
 		}
 	}
@@ -187,7 +187,7 @@ func (a *actor) parent(ctx context.Context, p ledger.Publish) *message {
 	if m := a.hands[at(p.Stage)].find(p.Seq); m != nil {
 		return a.identified(m, p)
 	}
-	s, err := a.o.d.o.Bus.Get(ctx, streamOf(p.Stage), p.Seq)
+	s, err := a.o.d.o.Ports.Log.Get(ctx, streamOf(p.Stage), p.Seq)
 	if err != nil {
 		return a.identified(&message{callback: p.Seq}, p)
 	}
@@ -213,21 +213,15 @@ func (a *actor) identified(m *message, p ledger.Publish) *message {
 
 // published looks whether a message of that id is on its subject.
 func (a *actor) published(ctx context.Context, stream, subject, id string) (bool, error) {
-	const page = 64
 	for from := uint64(1); ; {
-		list, err := a.o.d.o.Bus.Page(ctx, stream, subject, from, page)
-		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return false, err
-		}
-		for _, s := range list {
-			if s.ID() == id {
-				return true, nil
-			}
-			from = s.Sequence + 1
-		}
-		if len(list) < page {
+		s, err := a.o.d.o.Ports.Log.Next(ctx, stream, subject, from)
+		if errors.Is(err, bus.ErrNotFound) {
 			return false, nil
 		}
+		if err != nil || s.ID() == id {
+			return err == nil, err
+		}
+		from = s.Sequence + 1
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 type room struct {
 	o     *owner
 	k     desk
-	cons  atomic.Pointer[bus.Consumer]
+	cons  atomic.Pointer[Consumer]
 	start uint64 // first sequence for this epoch's consumer
 	old   uint64 // up to here owners before may have begun messages
 	turn  uint64 // of the last delivery
@@ -55,7 +55,7 @@ func (r *room) succeed(ctx context.Context) error {
 		return err
 	}
 	for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
-		info, err := r.o.d.o.Bus.ConsumerInfo(ctx, stream, r.name(epoch))
+		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, stream, r.name(epoch))
 		if errors.Is(err, bus.ErrNotFound) {
 			continue
 		}
@@ -70,7 +70,7 @@ func (r *room) succeed(ctx context.Context) error {
 		return err
 	}
 	for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
-		if err := r.o.d.o.Bus.DeleteConsumer(ctx, stream, r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
+		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (r *room) succeed(ctx context.Context) error {
 // open makes this epoch's consumer.
 func (r *room) open(ctx context.Context) error {
 	r.turn, r.gap = 0, false
-	c, err := r.o.d.o.Bus.Consume(ctx, bus.ConsumerConfig{
+	c, err := r.o.d.o.Ports.Inbox.Consume(ctx, bus.ConsumerConfig{
 		Stream: streamOf(r.k.stage), Name: r.name(r.o.tenure.Epoch),
 		Filters:       events.StageFilters(r.o.t.Name, r.k.stage, r.k.noun),
 		StartSequence: r.start, AckWait: r.o.d.o.AckWait, MaxAckPending: r.o.d.o.MaxHeld, Batch: 2 * r.o.d.o.Concurrency,
@@ -88,7 +88,7 @@ func (r *room) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.cons.Store(c)
+	r.cons.Store(&c)
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (r *room) keep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case err, failed := <-r.cons.Load().Err():
+		case err, failed := <-(*r.cons.Load()).Err():
 			if ctx.Err() != nil || !failed {
 				return
 			}
@@ -131,7 +131,7 @@ func (r *room) reopen(ctx context.Context) error {
 		return err
 	}
 	r.old = max(r.old, r.seen)
-	info, err := r.o.d.o.Bus.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(r.o.tenure.Epoch))
+	info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(r.o.tenure.Epoch))
 	if err == nil {
 		r.old = max(r.old, info.Delivered)
 	} else if !errors.Is(err, bus.ErrNotFound) {
@@ -145,7 +145,7 @@ func (r *room) close(ctx context.Context) error {
 	if c == nil {
 		return nil
 	}
-	return c.Stop(ctx)
+	return (*c).Stop(ctx)
 }
 
 // take brings one delivery to its order; it blocks while the desk is full.

@@ -39,7 +39,7 @@ func (o *owner) sweep(ctx context.Context) {
 // sweepStage looks at what each waiting head's stream would forget before the
 // sweep after the next, and says how many those are.
 func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err error) {
-	u, err := o.d.o.Bus.Usage(ctx, streamOf(s))
+	u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
 	if err != nil || u.MaxAge <= 0 {
 		return 0, err
 	}
@@ -59,7 +59,7 @@ func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err erro
 		if l.Head == nil {
 			return nil
 		}
-		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Bus.Get(ctx, streamOf(s), l.Head.Seq) })
+		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Ports.Log.Get(ctx, streamOf(s), l.Head.Seq) })
 		if all = errors.Join(all, err); due {
 			n++
 			o.post(k, true, expiring{ledger.Expiring{Stage: s, Seq: l.Head.Seq}})
@@ -99,7 +99,7 @@ func (a *ages) due(seq uint64, get func() (bus.Stored, error)) (bool, error) {
 }
 
 // readRecord reads an order's record, for looking at alone.
-func readRecord(ctx context.Context, state *bus.Bucket, tenant string, k order) (ledger.Record, error) {
+func readRecord(ctx context.Context, state Records, tenant string, k order) (ledger.Record, error) {
 	e, err := state.Get(ctx, recordKey(tenant, k))
 	if errors.Is(err, bus.ErrNotFound) {
 		return ledger.Record{}, nil

@@ -83,7 +83,7 @@ func idleTenants(ctx context.Context, b *bus.Bus, stream string, configured []st
 			if streamOf(k.stage) != stream {
 				continue
 			}
-			mark, err := readTrail(ctx, b, tenant, k)
+			mark, err := readTrail(ctx, b.Bucket(bus.State), tenant, k)
 			if err != nil {
 				return err
 			}
@@ -137,12 +137,12 @@ func eachWaiting(ctx context.Context, b *bus.Bus, tenant string, visit func(tena
 
 // floorOf is how far a tenant's desk has settled its stream: by its consumer,
 // or, while none is there, by what the last owner left on record.
-func floorOf(ctx context.Context, b *bus.Bus, tenant string, k desk) (uint64, error) {
-	mark, err := readTrail(ctx, b, tenant, k)
+func floorOf(ctx context.Context, state Records, in Inbox, tenant string, k desk) (uint64, error) {
+	mark, err := readTrail(ctx, state, tenant, k)
 	if err != nil {
 		return 0, err
 	}
-	info, err := b.ConsumerInfo(ctx, streamOf(k.stage), consumerName(k, tenant, mark.Epoch))
+	info, err := in.ConsumerInfo(ctx, streamOf(k.stage), consumerName(k, tenant, mark.Epoch))
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
 		return 0, err
 	}
@@ -150,8 +150,8 @@ func floorOf(ctx context.Context, b *bus.Bus, tenant string, k desk) (uint64, er
 }
 
 // readTrail is what the last takeover of a desk left; nothing, if none was.
-func readTrail(ctx context.Context, b *bus.Bus, tenant string, k desk) (trailMark, error) {
-	e, err := b.Bucket(bus.State).Get(ctx, trailKey(tenant, k))
+func readTrail(ctx context.Context, state Records, tenant string, k desk) (trailMark, error) {
+	e, err := state.Get(ctx, trailKey(tenant, k))
 	if errors.Is(err, bus.ErrNotFound) {
 		return trailMark{}, nil
 	}

@@ -16,6 +16,6 @@ func (a *actor) acknowledged(ctx context.Context, p ledger.Publish) (bool, error
 	if a.listed {
 		return false, nil
 	}
-	floor, err := floorOf(ctx, a.o.d.o.Bus, a.o.t.Name, desk{p.Stage, a.key.noun})
+	floor, err := floorOf(ctx, a.o.d.state, a.o.d.o.Ports.Inbox, a.o.t.Name, desk{p.Stage, a.key.noun})
 	return p.Seq <= floor, err
 }

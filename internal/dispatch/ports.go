@@ -1,0 +1,68 @@
+package dispatch
+
+import (
+	"context"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/ownership"
+)
+
+// Log is what the stages need of the streams.
+type Log interface {
+	Publish(ctx context.Context, m bus.Message) (bus.Ack, error)
+	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
+	Next(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error)
+	Usage(ctx context.Context, stream string) (bus.Usage, error)
+	MaxPayload() int64
+}
+
+// Inbox is what brings work to an owner: its consumers, and operators' requests.
+type Inbox interface {
+	Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error)
+	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
+	DeleteConsumer(ctx context.Context, stream, name string) error
+	Serve(subject string, answer func(ctx context.Context, data []byte) []byte) (stop func(), err error)
+}
+
+// Consumer is a running consumer, as [bus.Consumer] is one.
+type Consumer interface {
+	Err() <-chan error
+	Stop(ctx context.Context) error
+}
+
+// Records is what the stages need of the bucket STATE.
+type Records interface {
+	Get(ctx context.Context, key string) (bus.Entry, error)
+	Load(ctx context.Context, prefix string, each func(bus.Entry) error) error
+	PutFenced(ctx context.Context, key string, value []byte, f bus.Fence, opts ...bus.Option) (uint64, error)
+	DeleteFenced(ctx context.Context, key string, f bus.Fence) error
+}
+
+// Ports are a dispatcher's way out to what is stored.
+type Ports struct {
+	Log     Log
+	Inbox   Inbox
+	Records Records
+	Claims  ownership.Store
+}
+
+// portsOf are those of a bus.
+func portsOf(b *bus.Bus) Ports {
+	state := b.Bucket(bus.State)
+	return Ports{Log: b, Inbox: inbox{b}, Records: state, Claims: state}
+}
+
+func (p Ports) complete() bool {
+	return p.Log != nil && p.Inbox != nil && p.Records != nil && p.Claims != nil
+}
+
+// inbox gives a bus's consumers out as what the stages need of them.
+type inbox struct{ *bus.Bus }
+
+func (i inbox) Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error) {
+	k, err := i.Bus.Consume(ctx, c, handle)
+	if err != nil {
+		return nil, err // and no consumer, which a nil pointer would be
+	}
+	return k, nil
+}
