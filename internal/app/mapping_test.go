@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 )
 
@@ -96,7 +97,7 @@ func TestTableCommands(t *testing.T) {
 	in.says("mapping table list staff --json", `"word":"LiMei"`, `"tenant":"acme"`)
 	in.says("mapping table export staff", "word,emp,note LiMei,0123,on leave LiYang,1697009251337127936,")
 	in.says("mapping table export staff --json", `{"word":"LiMei","row":{"emp":"0123","note":"on leave"}}`)
-	in.says("mapping table unset staff LiMei", "→ nothing")
+	in.says("mapping table unset staff LiMei", "→ nothing", "nothing else answers to this word", "no open dead letter is repaired by this")
 	in.refuses("mapping table unset staff LiMei", "no such row")
 	in.refuses("mapping table set stafff LiMei emp=1", `declares no table "stafff"; expected "staff"`)
 	in.refuses("mapping table list --tenant nobody", "tenant nobody is not configured")
@@ -106,4 +107,52 @@ func TestTableCommands(t *testing.T) {
 	in.says("mapping preview --order "+number, number+" close mapped by rule close", `"handlemanid":"1697009251337127936"`, "1 events: 1 mapped")
 	in.says("mapping suggest staff", "the tables lack nothing")
 	in.says("mapping suggest staff --staff-list", "# table staff", `"LiMei"`)
+}
+
+// TestUnsetRepairs: a row that an operator got wrong hides the mapping's own; taking
+// it away names the letters that this repairs, and what answers now.
+func TestUnsetRepairs(t *testing.T) {
+	in := install(t)
+	in.withStaffTable()
+	file := in.cfg.Tenants[0].Mapping
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.Replace(string(text), "{columns: [emp, note]}", "{rows: {LiYang: {emp: '1697009251337127936', note: ''}}}", 1)
+	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in.says("mapping table set staff LiYang emp=nobody", "nothing → emp=nobody")
+	in.start(app.Run.Ingest)
+	in.start(app.Run.Dispatcher)
+	number := in.closed("fwgs-1")
+	in.until("a letter", func() bool { return len(in.letters()) == 1 })
+	in.says("mapping table unset staff LiYang", "emp=nobody", "→ nothing", "the mapping's own table answers now: emp=1697009251337127936",
+		"1 open dead letter(s) can be done now", "dispatcher dead replay 1", number)
+	in.says("dead replay 1")
+	in.ended(number, events.Applied)
+}
+
+// TestBrokenRows: an entry that cannot be read is named, and hides nothing else.
+func TestBrokenRows(t *testing.T) {
+	in := install(t)
+	in.withStaffTable()
+	in.says("mapping table set staff LiMei emp=0123")
+	const strange = "acme.staff.LiYang" // such as nobody here writes
+	if _, err := in.bus.Bucket(bus.Tables).Put(t.Context(), strange, []byte(`{"emp":"geheim"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for command, row := range map[string]string{
+		"mapping table list":                 "emp=0123",
+		"mapping table list --json":          `"values":["0123",""]`,
+		"mapping table export staff":         "LiMei,0123,",
+		"mapping table export staff --json":  `{"emp":"0123","note":""}`,
+		"mapping table export staff --added": "LiMei,0123,",
+	} {
+		if out := in.refuses(command, row, strange, "not readable as rows of a table"); strings.Contains(out, "geheim") {
+			t.Errorf("%s shows what is in the broken entry:\n%s", command, out)
+		}
+	}
+	in.says("mapping table set staff LiYang emp=1", "nothing → emp=1")
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,7 +25,7 @@ import (
 type tableCmd struct {
 	List   tableListCmd   `cmd:"" help:"List the rows that operators have added to a mapping's tables."`
 	Set    tableSetCmd    `cmd:"" help:"Add or change a row while the bridge runs, and list the dead letters that it repairs."`
-	Unset  tableUnsetCmd  `cmd:"" help:"Take an added row away; the mapping's own table answers again."`
+	Unset  tableUnsetCmd  `cmd:"" help:"Take an added row away, so that the mapping's own table answers again, and list the dead letters that this repairs."`
 	Import tableImportCmd `cmd:"" help:"Add the rows of a CSV or YAML file, and list the dead letters that they repair."`
 	Export tableExportCmd `cmd:"" help:"Print a table as CSV or YAML, with what operators have added."`
 }
@@ -48,12 +49,16 @@ func withMapping(ctx context.Context, p Program, g *globals, tenant string, use 
 		if err != nil {
 			return err
 		}
-		w := &workbench{program: p, globals: g, cfg: cfg, tenant: t, bus: b, store: tables.NewStore(b, time.Now)}
+		w := newWorkbench(p, g, cfg, t, b)
 		if err := w.load(ctx); err != nil {
 			return err
 		}
 		return use(w)
 	})
+}
+
+func newWorkbench(p Program, g *globals, cfg *config.Config, t config.Tenant, b *bus.Bus) *workbench {
+	return &workbench{program: p, globals: g, cfg: cfg, tenant: t, bus: b, store: tables.NewStore(b, time.Now)}
 }
 
 // load reads rows and mapping anew.
@@ -123,33 +128,23 @@ func (c tableListCmd) Run(ctx context.Context, p Program, g *globals) error {
 			return err
 		}
 		var list []listedRow
+		var broken error
 		for _, t := range tenants {
-			part, err := entriesOf(ctx, tables.NewStore(b, time.Now), t, c.Table)
-			if err != nil {
+			part, err := tables.NewStore(b, time.Now).List(ctx, t, c.Table)
+			if err != nil && !errors.Is(err, tables.ErrBroken) {
 				return err
 			}
+			broken = errors.Join(broken, err)
 			for _, e := range part {
 				list = append(list, listedRow{t, e})
 			}
 		}
+		show := listRows
 		if c.JSON {
-			return jsonLines(p.Stdout, list)
+			show = jsonLines[listedRow]
 		}
-		return listRows(p.Stdout, list)
+		return errors.Join(show(p.Stdout, list), broken)
 	})
-}
-
-// entriesOf are a tenant's rows by table and word.
-func entriesOf(ctx context.Context, s *tables.Store, tenant, name string) ([]tables.Entry, error) {
-	var list []tables.Entry
-	err := s.All(ctx, tenant, name, func(e tables.Entry) error { list = append(list, e); return nil })
-	slices.SortFunc(list, func(a, b tables.Entry) int {
-		if a.Table != b.Table {
-			return strings.Compare(a.Table, b.Table)
-		}
-		return strings.Compare(a.Word, b.Word)
-	})
-	return slices.CompactFunc(list, func(a, b tables.Entry) bool { return a.Table == b.Table && a.Word == b.Word }), err
 }
 
 func listRows(w io.Writer, list []listedRow) error {
@@ -177,40 +172,31 @@ type tableSetCmd struct {
 	decision
 }
 
-// tableResult is what a change of a table did.
-type tableResult struct {
-	Tenant  string          `json:"tenant"`
-	Table   string          `json:"table"`
-	Changes []tables.Change `json:"changes"`
-	Repairs []repair        `json:"repairs"`
-}
-
 func (c tableSetCmd) Run(ctx context.Context, p Program, g *globals) error {
 	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
 		t, err := w.declared(c.Table)
 		if err != nil {
 			return err
 		}
-		word := strings.TrimSpace(c.Word)
-		was, _ := w.rows.Lookup(c.Table, word)
-		cells, err := readCells(c.Table, t.Columns(), was, c.Cells)
+		done, err := w.store.Edit(ctx, w.tenant.Name, c.Table, c.Word, func(was tables.Cells) (tables.Cells, error) {
+			return readCells(c.Table, t.Columns(), was, c.Cells)
+		}, c.act())
 		if err != nil {
 			return err
 		}
-		done, err := w.store.SetAll(ctx, w.tenant.Name, c.Table, []tables.Write{{Word: word, Cells: cells}}, c.act(), nil)
-		if err != nil {
-			return err
+		if done.After == nil {
+			return w.changed(ctx, c.Table, nil, c.JSON)
 		}
-		return w.changed(ctx, c.Table, done, c.JSON)
+		return w.changed(ctx, c.Table, []tables.Change{done}, c.JSON)
 	})
 }
 
 // readCells reads the cells of a command line into a table's columns, over what
 // operators had added before.
-func readCells(name string, columns []string, was table.Row, args []string) (tables.Cells, error) {
+func readCells(name string, columns []string, was tables.Cells, args []string) (tables.Cells, error) {
 	c := tables.Cells{Columns: columns, Values: make([]string, len(columns))}
 	for i, column := range columns {
-		c.Values[i], _ = was.Column(column)
+		c.Values[i] = was.Column(column)
 	}
 	for _, arg := range args {
 		column, value, named := strings.Cut(arg, "=")
@@ -227,44 +213,6 @@ func readCells(name string, columns []string, was table.Row, args []string) (tab
 	return c, nil
 }
 
-// changed says what was changed and which letters that repairs.
-func (w *workbench) changed(ctx context.Context, name string, done []tables.Change, asJSON bool) error {
-	if err := w.load(ctx); err != nil {
-		return err
-	}
-	fixed, err := w.repairs(ctx)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return jsonLines(w.program.Stdout, []tableResult{{w.tenant.Name, name, done, fixed}})
-	}
-	out := w.program.Stdout
-	switch len(done) {
-	case 0:
-		_, err = fmt.Fprintf(out, "%s: table %s says so already; nothing was changed\n", w.tenant.Name, name)
-	case 1:
-		_, err = fmt.Fprintf(out, "%s: table %s, row %s: %s\n", w.tenant.Name, name, done[0].Word, beforeAfter(done[0]))
-	default:
-		_, err = fmt.Fprintf(out, "%s: table %s: %d rows changed\n", w.tenant.Name, name, len(done))
-	}
-	if err != nil {
-		return err
-	}
-	return listRepairs(out, fixed)
-}
-
-func beforeAfter(c tables.Change) string {
-	before, after := "nothing", "nothing"
-	if c.Before != nil {
-		before = c.Before.String()
-	}
-	if c.After != nil {
-		after = c.After.String()
-	}
-	return before + " → " + after
-}
-
 type tableUnsetCmd struct {
 	Table  string `arg:"" help:"The table."`
 	Word   string `arg:"" help:"The word whose row is taken away."`
@@ -273,20 +221,18 @@ type tableUnsetCmd struct {
 	decision
 }
 
+// Run needs no sound mapping to take the row away, only to say what that repairs.
 func (c tableUnsetCmd) Run(ctx context.Context, p Program, g *globals) error {
 	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
 		t, err := oneTenant(cfg, c.Tenant)
 		if err != nil {
 			return err
 		}
-		done, err := tables.NewStore(b, time.Now).Unset(ctx, t.Name, c.Table, c.Word, c.act())
+		w := newWorkbench(p, g, cfg, t, b)
+		done, err := w.store.Unset(ctx, t.Name, c.Table, c.Word, c.act())
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return jsonLines(p.Stdout, []tableResult{{t.Name, c.Table, []tables.Change{done}, []repair{}}})
-		}
-		_, err = fmt.Fprintf(p.Stdout, "%s: table %s, row %s: %s\n", t.Name, c.Table, done.Word, beforeAfter(done))
-		return err
+		return w.changed(ctx, c.Table, []tables.Change{done}, c.JSON)
 	})
 }

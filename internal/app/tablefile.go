@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,7 +49,7 @@ func (c tableImportCmd) Run(ctx context.Context, p Program, g *globals) error {
 		done, err := w.store.SetAll(ctx, w.tenant.Name, c.Table, list, c.act(), func(n, of int) { bar.at("rows", uint64(n), uint64(of)) })
 		bar.end()
 		if err != nil {
-			return fmt.Errorf("%w (%d rows were changed; import again to go on)", err, len(done))
+			return fmt.Errorf("%w (%d of %d rows were changed; put that right and import again)", err, len(done), len(list))
 		}
 		return w.changed(ctx, c.Table, done, c.JSON)
 	})
@@ -82,9 +83,9 @@ func (c tableExportCmd) Run(ctx context.Context, p Program, g *globals) error {
 		if err != nil {
 			return err
 		}
-		list, err := entriesOf(ctx, w.store, w.tenant.Name, c.Table)
-		if err != nil {
-			return err
+		list, broken := w.store.List(ctx, w.tenant.Name, c.Table)
+		if broken != nil && !errors.Is(broken, tables.ErrBroken) {
+			return broken
 		}
 		added := map[string]tables.Cells{}
 		var words []string
@@ -93,7 +94,7 @@ func (c tableExportCmd) Run(ctx context.Context, p Program, g *globals) error {
 		}
 		for _, e := range list {
 			added[e.Word] = e.Cells
-			if !slices.Contains(words, e.Word) {
+			if _, own := t.Lookup(e.Word); c.Added || !own {
 				words = append(words, e.Word)
 			}
 		}
@@ -104,7 +105,7 @@ func (c tableExportCmd) Run(ctx context.Context, p Program, g *globals) error {
 		if c.JSON {
 			c.Format = "json"
 		}
-		return export(p.Stdout, c.Format, t, rows)
+		return errors.Join(export(p.Stdout, c.Format, t, rows), broken)
 	})
 }
 

@@ -21,32 +21,37 @@ type Live struct {
 	bucket *bus.Bucket
 	logger *slog.Logger
 
-	mu    sync.RWMutex
-	rows  rows
-	seen  uint64        // the newest revision
-	moved chan struct{} // closed when seen grows
+	mu     sync.RWMutex
+	tables map[string]*[Shards]liveShard
+	seen   uint64        // the newest revision
+	moved  chan struct{} // closed when seen grows
 }
 
-// rows are by table, then word.
-type rows map[string]map[string]held
-
-type held struct {
-	row      table.Row
+// liveShard is a shard as it was told last.
+type liveShard struct {
 	revision uint64
+	rows     map[string]table.Row
 }
 
 // NewLive reads a tenant's rows as they are now. They stay so until [Live.Run].
 func NewLive(ctx context.Context, b *bus.Bus, tenant string, logger *slog.Logger) (*Live, error) {
-	l := &Live{tenant: tenant, bus: b, bucket: b.Bucket(Bucket), logger: logger, moved: make(chan struct{})}
-	return l, l.load(ctx)
+	l := &Live{
+		tenant: tenant, bus: b, bucket: b.Bucket(Bucket), logger: logger,
+		tables: map[string]*[Shards]liveShard{}, moved: make(chan struct{}),
+	}
+	return l, l.bucket.Load(ctx, events.Token(tenant), func(e bus.Entry) error { l.take(e); return nil })
 }
 
 // Lookup makes Live [table.Tables].
 func (l *Live) Lookup(name, word string) (table.Row, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	h, ok := l.rows[name][word]
-	return h.row, ok
+	t := l.tables[name]
+	if t == nil {
+		return table.Row{}, false
+	}
+	r, ok := t[shardOf(word)].rows[word]
+	return r, ok
 }
 
 // Len is the number of rows of all tables.
@@ -54,37 +59,25 @@ func (l *Live) Len() int {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	n := 0
-	for _, t := range l.rows {
-		n += len(t)
+	for _, t := range l.tables {
+		for i := range t {
+			n += len(t[i].rows)
+		}
 	}
 	return n
 }
 
-// A deletion leaves a trace for an hour only, and who was away longer would
-// never hear of it: so everything is read anew every so often.
-const (
-	afresh = 20 * time.Minute
-	pause  = time.Second // after a watch that broke off
-)
+const pause = time.Second // after a watch that broke off
 
 // Run follows every change until ctx ends.
 func (l *Live) Run(ctx context.Context) {
-	for ctx.Err() == nil {
-		turn, end := context.WithTimeout(ctx, afresh)
-		err := l.bucket.Watch(turn, events.Token(l.tenant)+".>", l.take)
-		over := turn.Err() != nil
-		end()
+	for {
+		err := l.bucket.Watch(ctx, events.Token(l.tenant)+".>", l.take)
 		if ctx.Err() != nil {
 			return
 		}
-		if !over {
-			l.warn(ctx, "tables are not followed", err)
-			l.wait(ctx)
-		}
-		if err := l.load(ctx); err != nil && ctx.Err() == nil {
-			l.warn(ctx, "tables cannot be read", err)
-			l.wait(ctx)
-		}
+		l.warn("tables are not followed", err)
+		l.wait(ctx)
 	}
 }
 
@@ -94,33 +87,6 @@ func (l *Live) wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-t.C:
-	}
-}
-
-// load reads everything and puts it in the place of what was there.
-func (l *Live) load(ctx context.Context) error {
-	fresh, newest := rows{}, uint64(0)
-	err := l.bucket.Load(ctx, events.Token(l.tenant), func(e bus.Entry) error {
-		l.keep(fresh, e)
-		newest = max(newest, e.Revision)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.rows = fresh
-	l.saw(newest)
-	return nil
-}
-
-// saw wakes who waits for a revision.
-func (l *Live) saw(revision uint64) {
-	if revision > l.seen {
-		l.seen = revision
-		close(l.moved)
-		l.moved = make(chan struct{})
 	}
 }
 
@@ -151,40 +117,59 @@ func (l *Live) Fresh(ctx context.Context) error {
 	}
 }
 
+// take enters one entry as it is told. What cannot be read is as if it were not
+// there: a stranger's entry must not stop a tenant.
 func (l *Live) take(e bus.Entry) {
+	p, known := placeOf(e.Key)
+	rows := map[string]table.Row(nil)
+	if l.knows(p, e.Revision) {
+		return // told before, or by a replica that lags
+	}
+	if !e.Deleted {
+		_, d, err := decode(e.Key, e.Value)
+		if err != nil {
+			l.warn("entry passed over", err)
+		}
+		rows = d.live()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keep(l.rows, e)
-	l.saw(e.Revision)
+	if known {
+		if l.tables[p.table] == nil {
+			l.tables[p.table] = new([Shards]liveShard)
+		}
+		l.tables[p.table][p.n] = liveShard{revision: e.Revision, rows: rows}
+	}
+	if e.Revision > l.seen {
+		l.seen = e.Revision
+		close(l.moved)
+		l.moved = make(chan struct{})
+	}
 }
 
-// keep enters one entry. What is no row is as if it were not there: a stranger's
-// entry must not stop a tenant.
-func (l *Live) keep(rows rows, e bus.Entry) {
-	name, word, err := wordOf(e.Key)
-	if err != nil {
-		l.warn(context.Background(), "entry in bucket "+Bucket+" passed over", err)
-		return
-	}
-	if rows[name][word].revision > e.Revision {
-		return // of a replica that lags
-	}
-	if e.Deleted {
-		delete(rows[name], word)
-		return
-	}
-	x, err := decode(e.Key, e.Value, e.Revision)
-	if err != nil {
-		delete(rows[name], word)
-		l.warn(context.Background(), "entry in bucket "+Bucket+" passed over", err)
-		return
-	}
-	if rows[name] == nil {
-		rows[name] = map[string]held{}
-	}
-	rows[name][word] = held{table.NewRow(x.Columns, x.Values), e.Revision}
+// knows says whether a shard is here as it was at that revision or later.
+func (l *Live) knows(p place, revision uint64) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	t := l.tables[p.table]
+	return t != nil && t[p.n].revision >= revision
 }
 
-func (l *Live) warn(ctx context.Context, message string, err error) {
-	l.logger.WarnContext(ctx, message, slog.String("tenant", l.tenant), slog.Any("error", err))
+// live are the document's rows for look-ups.
+func (d document) live() map[string]table.Row {
+	n := 0
+	for _, g := range d.Groups {
+		n += len(g.Rows)
+	}
+	rows := make(map[string]table.Row, n)
+	for _, g := range d.Groups {
+		for _, r := range g.Rows {
+			rows[r[0]] = table.NewRow(g.Columns, r[1:])
+		}
+	}
+	return rows
+}
+
+func (l *Live) warn(message string, err error) {
+	l.logger.Warn(message, slog.String("tenant", l.tenant), slog.Any("error", err))
 }

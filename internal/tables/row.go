@@ -1,6 +1,11 @@
 // Package tables keeps the rows that operators add to a mapping's tables while
-// the bridge runs: in bucket TABLES, under <tenant>.<table>.<word>, each tenant's
-// laid over the files of its mapping.
+// the bridge runs: in bucket TABLES, each tenant's laid over the files of its
+// mapping.
+//
+// A table lies there in [Shards] entries, <tenant>.<table>.<00 to 63>, each one
+// JSON document of the rows whose words fall to it, so that a large table is read
+// and imported in a few messages. An entry that this program cannot read stops
+// nobody: it is passed over, named, and never written over.
 //
 // Every change is compared with what was there when it was decided, and stands
 // in the audit with who, when, before and after. It refuses a row that could not
@@ -11,7 +16,6 @@
 package tables
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +24,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/table"
 )
 
@@ -39,6 +42,11 @@ var (
 	ErrNoRow = errors.New("no such row")
 	ErrRace  = errors.New("somebody has changed the row meanwhile; look at it and say it again")
 	ErrRow   = errors.New("not a row")
+	// ErrBroken: an entry of the bucket cannot be read: a stranger's, or one that a
+	// newer program has written. The error names its key and nothing of its content.
+	ErrBroken = errors.New("not readable as rows of a table")
+	// ErrLarge: a shard would be larger than the server takes. Nothing was changed.
+	ErrLarge = errors.New("too many or too long rows")
 )
 
 // Cells are a row's values under their columns' names. An empty cell says
@@ -99,25 +107,50 @@ func (c Cells) size() int {
 
 // check says why a row could not be looked up.
 func (c Cells) check() error {
-	switch {
-	case len(c.Columns) == 0 || len(c.Columns) != len(c.Values) || len(c.Columns) > MaxColumns:
-		return fmt.Errorf("%w: %d columns and %d values", ErrRow, len(c.Columns), len(c.Values))
-	case c.size() > MaxRow:
-		return fmt.Errorf("%w: more than %d bytes", ErrRow, MaxRow)
-	case !slices.ContainsFunc(c.Values, func(v string) bool { return v != "" }):
-		return fmt.Errorf("%w: every value is empty", ErrRow)
+	if err := checkColumns(c.Columns); err != nil {
+		return err
 	}
-	for i, name := range c.Columns {
-		if name == "" || slices.Index(c.Columns, name) != i {
+	return checkValues(c.Columns, c.Values)
+}
+
+func checkColumns(columns []string) error {
+	if len(columns) == 0 || len(columns) > MaxColumns {
+		return fmt.Errorf("%w: %d columns; it has 1 to %d", ErrRow, len(columns), MaxColumns)
+	}
+	for i, name := range columns {
+		if name == "" || slices.Index(columns, name) != i {
 			return fmt.Errorf("%w: column %d has no name or one that stands twice", ErrRow, i+1)
 		}
 	}
-	for _, s := range slices.Concat(c.Columns, c.Values) {
+	return checkTexts(columns)
+}
+
+func checkValues(columns, values []string) error {
+	switch {
+	case len(columns) != len(values):
+		return fmt.Errorf("%w: %d columns and %d values", ErrRow, len(columns), len(values))
+	case Cells{columns, values}.size() > MaxRow:
+		return fmt.Errorf("%w: more than %d bytes", ErrRow, MaxRow)
+	case !slices.ContainsFunc(values, func(v string) bool { return v != "" }):
+		return fmt.Errorf("%w: every value is empty", ErrRow)
+	}
+	return checkTexts(values)
+}
+
+func checkTexts(list []string) error {
+	for _, s := range list {
 		if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 			return fmt.Errorf("%w: a cell is not UTF-8 text on one line", ErrRow)
 		}
 	}
 	return nil
+}
+
+func checkWord(word string) error {
+	if word == "" || len(word) > MaxWord || strings.TrimSpace(word) != word {
+		return fmt.Errorf("%w: the word has 1 to %d bytes", ErrRow, MaxWord)
+	}
+	return checkTexts([]string{word})
 }
 
 // Row is a row as the bucket holds it.
@@ -127,45 +160,13 @@ type Row struct {
 	At  time.Time `json:"at"`
 }
 
+func (r Row) equal(o Row) bool {
+	return r.Cells.equal(o.Cells) && r.Who == o.Who && r.At.Equal(o.At)
+}
+
 // Entry is a row with its place.
 type Entry struct {
-	Table    string `json:"table"`
-	Word     string `json:"word"`
-	Revision uint64 `json:"revision"`
+	Table string `json:"table"`
+	Word  string `json:"word"`
 	Row
-}
-
-// errStranger is what is in the bucket and no row of ours.
-var errStranger = errors.New("not a row's entry")
-
-// place is a row's key.
-func place(tenant, name, word string) string {
-	return events.Token(tenant) + "." + events.Token(name) + "." + events.Token(word)
-}
-
-// wordOf reads a row's key.
-func wordOf(key string) (name, word string, err error) {
-	parts := strings.Split(key, ".")
-	if len(parts) != 3 {
-		return "", "", errStranger
-	}
-	if name, err = events.Untoken(parts[1]); err == nil {
-		word, err = events.Untoken(parts[2])
-	}
-	return name, word, err
-}
-
-func decode(key string, value []byte, revision uint64) (Entry, error) {
-	e := Entry{Revision: revision}
-	var err error
-	if e.Table, e.Word, err = wordOf(key); err == nil {
-		err = json.Unmarshal(value, &e.Row)
-	}
-	if err == nil {
-		err = e.check()
-	}
-	if err != nil {
-		return Entry{}, fmt.Errorf("row %s: %w", key, err)
-	}
-	return e, nil
 }
