@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,6 +24,7 @@ type ConsumerConfig struct {
 	MaxAckPending int           // delivered and not settled; 0: 256
 	Batch         int           // asked for in advance, at most 256; 0: 16
 	Heartbeat     time.Duration // of an idle server; two missed are a sign of trouble. 0: 5 s
+	Look          time.Duration // between looks whether it makes progress; two without any end it. 0: 30 s
 }
 
 const (
@@ -31,6 +33,7 @@ const (
 	defaultBatch         = 16
 	maxBatch             = 256
 	defaultHeartbeat     = 5 * time.Second
+	defaultLook          = 30 * time.Second
 )
 
 func (c ConsumerConfig) withDefaults() ConsumerConfig {
@@ -47,6 +50,9 @@ func (c ConsumerConfig) withDefaults() ConsumerConfig {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = defaultHeartbeat
 	}
+	if c.Look <= 0 {
+		c.Look = defaultLook
+	}
 	return c
 }
 
@@ -56,7 +62,8 @@ type Consumer struct {
 	heartbeat    time.Duration
 	log          *slog.Logger
 	handle       func(*Delivery)
-	info         func(context.Context) error // whether the server still has it
+	filters      []string
+	info         func(context.Context) (*jetstream.ConsumerInfo, error)
 	cc           jetstream.ConsumeContext
 
 	turn    chan struct{} // held while handle runs
@@ -64,8 +71,12 @@ type Consumer struct {
 	once    sync.Once
 	errs    chan error
 
+	taken atomic.Uint64 // messages given to handle
+	floor atomic.Uint64 // as of the last look
+
 	mu       sync.Mutex
 	lastMiss time.Time
+	still    stillness
 }
 
 // Consume makes the durable consumer, or takes up the one that is there, and calls
@@ -81,10 +92,9 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 		return nil, fmt.Errorf("consume %s as %s: %w", c.Stream, c.Name, classify(err))
 	}
 	k := &Consumer{
-		stream: c.Stream, name: c.Name, heartbeat: c.Heartbeat, log: b.log, handle: handle,
-		info: func(ctx context.Context) error {
-			_, err := b.ConsumerInfo(ctx, c.Stream, c.Name)
-			return err
+		stream: c.Stream, name: c.Name, heartbeat: c.Heartbeat, filters: c.Filters, log: b.log, handle: handle,
+		info: func(ctx context.Context) (*jetstream.ConsumerInfo, error) {
+			return b.consumerInfo(ctx, c.Stream, c.Name)
 		},
 		turn:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
@@ -107,6 +117,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 	}
 	k.cc = cc
 	close(started)
+	go k.watch(c.Look)
 	return k, nil
 }
 
@@ -183,47 +194,8 @@ func (k *Consumer) deliver(m jetstream.Msg) {
 		k.log.Error("delivery not understood", "stream", k.stream, "consumer", k.name, "error", err)
 		return
 	}
+	k.taken.Add(1)
 	k.handle(d)
-}
-
-// trouble judges what the client library reports of the pulls.
-func (k *Consumer) trouble(err error) {
-	select {
-	case <-k.stopped:
-		return
-	default:
-	}
-	switch {
-	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrBadRequest):
-		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
-	case errors.Is(err, jetstream.ErrConnectionClosed):
-		k.end(fmt.Errorf("%w: %w", ErrStalled, err))
-	case errors.Is(err, jetstream.ErrNoHeartbeat):
-		k.missed(time.Now(), err)
-	default:
-		k.log.Debug("pull ended", "stream", k.stream, "consumer", k.name, "error", err)
-	}
-}
-
-// missed is called when nothing, not even a heartbeat, came for two heartbeats.
-// The library has pulled again by then: the first time may be a blip, a second
-// one right after it is not.
-func (k *Consumer) missed(now time.Time, cause error) {
-	ctx, cancel := context.WithTimeout(context.Background(), k.heartbeat)
-	defer cancel()
-	if err := k.info(ctx); errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnprovisioned) {
-		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
-		return
-	}
-	k.mu.Lock()
-	again := now.Sub(k.lastMiss) < 5*k.heartbeat
-	k.lastMiss = now
-	k.mu.Unlock()
-	if again {
-		k.end(fmt.Errorf("%w: %w", ErrStalled, cause))
-		return
-	}
-	k.log.Warn("no heartbeat from the server", "stream", k.stream, "consumer", k.name)
 }
 
 // ConsumerInfo is how far a consumer has come, in sequences of its stream.
@@ -236,19 +208,26 @@ type ConsumerInfo struct {
 
 // ConsumerInfo asks the server; [ErrNotFound] if there is no such consumer.
 func (b *Bus) ConsumerInfo(ctx context.Context, stream, name string) (ConsumerInfo, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	k, err := b.js.Consumer(ctx, stream, name)
+	i, err := b.consumerInfo(ctx, stream, name)
 	if err != nil {
-		return ConsumerInfo{}, fmt.Errorf("consumer %s of %s: %w", name, stream, classify(err))
+		return ConsumerInfo{}, err
 	}
-	i := k.CachedInfo()
 	return ConsumerInfo{
 		AckFloor:      i.AckFloor.Stream,
 		Delivered:     i.Delivered.Stream,
 		NumPending:    i.NumPending,
 		NumAckPending: i.NumAckPending,
 	}, nil
+}
+
+func (b *Bus) consumerInfo(ctx context.Context, stream, name string) (*jetstream.ConsumerInfo, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	k, err := b.js.Consumer(ctx, stream, name)
+	if err != nil {
+		return nil, fmt.Errorf("consumer %s of %s: %w", name, stream, classify(err))
+	}
+	return k.CachedInfo(), nil
 }
 
 // DeleteConsumer removes a consumer: whoever runs it gets [ErrConsumerGone], and

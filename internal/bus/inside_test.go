@@ -191,7 +191,7 @@ func TestMissedHeartbeats(t *testing.T) {
 			p := &pulls{}
 			k := &Consumer{
 				heartbeat: 5 * time.Second, log: slog.New(slog.DiscardHandler), cc: p,
-				info:    func(context.Context) error { return c.info },
+				info:    func(context.Context) (*jetstream.ConsumerInfo, error) { return nil, c.info },
 				turn:    make(chan struct{}, 1),
 				stopped: make(chan struct{}), errs: make(chan error, 1),
 			}

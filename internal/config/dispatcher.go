@@ -72,6 +72,7 @@ type Sweeps struct {
 	Expiry  time.Duration `yaml:"expiry"`  // of waiting events
 	Doubles time.Duration `yaml:"doubles"` // of records with one marker
 	Trim    time.Duration `yaml:"trim"`    // of what is done
+	Stalls  time.Duration `yaml:"stalls"`  // of consumers that make no progress
 }
 
 // Name is the replica's name: the setting, or the host's name and the process id, cut to what a

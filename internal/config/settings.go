@@ -123,6 +123,7 @@ func backgroundSettings() []Setting {
 		{Path: "dispatcher.sweeps.expiry", Type: kindDuration, Default: "10m", Min: shortest, Meaning: "waiting events that would leave the stream become letters"},
 		{Path: "dispatcher.sweeps.doubles", Type: kindDuration, Default: "1h", Min: shortest, Meaning: "two handling records with one marker raise an alert"},
 		{Path: "dispatcher.sweeps.trim", Type: kindDuration, Default: "1m", Min: shortest, Meaning: "streams are trimmed below what is done"},
+		{Path: "dispatcher.sweeps.stalls", Type: kindDuration, Default: "30s", Min: shortest, Meaning: "a consumer that is paused or changed on the server is made anew; so is one with which messages wait and none comes, twice in a row"},
 	}
 }
 

@@ -84,6 +84,7 @@ type Options struct {
 	ProbeDenied time.Duration // after refused credentials; default 5 min
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
 	Trim        time.Duration // between two looks at the streams' room; default 1 min
+	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s
 
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
@@ -105,6 +106,7 @@ func (o *Options) complete() error {
 	o.ProbeDenied = orDefault(o.ProbeDenied, 5*time.Minute)
 	o.Expiry = orDefault(o.Expiry, 10*time.Minute)
 	o.Trim = orDefault(o.Trim, time.Minute)
+	o.Stalls = orDefault(o.Stalls, 30*time.Second)
 	for _, t := range o.Tenants {
 		if err := t.Ledger.Check(); err != nil {
 			return fmt.Errorf("tenant %s: %w", t.Name, err)

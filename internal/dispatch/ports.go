@@ -27,6 +27,7 @@ type Inbox interface {
 // Consumer is a running consumer, as [bus.Consumer] is one.
 type Consumer interface {
 	Err() <-chan error
+	Floor() uint64
 	Stop(ctx context.Context) error
 }
 

@@ -84,6 +84,7 @@ func (r *room) open(ctx context.Context) error {
 		Stream: streamOf(r.k.stage), Name: r.name(r.o.tenure.Epoch),
 		Filters:       events.StageFilters(r.o.t.Name, r.k.stage, r.k.noun),
 		StartSequence: r.start, AckWait: r.o.d.o.AckWait, MaxAckPending: r.o.d.o.MaxHeld, Batch: 2 * r.o.d.o.Concurrency,
+		Look: r.o.d.o.Stalls,
 	}, r.take)
 	if err != nil {
 		return err
@@ -120,8 +121,9 @@ func (r *room) rebuild(ctx context.Context) {
 	}
 }
 
-// reopen starts behind what is settled; what was delivered before may have been
-// begun by us.
+// reopen starts behind what was settled while the consumer was sound; what was
+// delivered before may have been begun by us. Whatever is there by its name is
+// not trusted: somebody may have made it, and it may have passed messages over.
 func (r *room) reopen(ctx context.Context) error {
 	if err := r.o.tenure.Check(ctx); err != nil {
 		return err
@@ -130,13 +132,15 @@ func (r *room) reopen(ctx context.Context) error {
 	if err := r.close(ctx); err != nil {
 		return err
 	}
-	r.old = max(r.old, r.seen)
-	info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(r.o.tenure.Epoch))
+	stream, name := streamOf(r.k.stage), r.name(r.o.tenure.Epoch)
+	info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, stream, name)
 	if err == nil {
-		r.old = max(r.old, info.Delivered)
-	} else if !errors.Is(err, bus.ErrNotFound) {
+		err = r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, name)
+	}
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
 		return err
 	}
+	r.old, r.start = max(r.old, r.seen, info.Delivered), max(r.start, (*r.cons.Load()).Floor()+1)
 	return r.open(ctx)
 }
 

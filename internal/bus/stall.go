@@ -1,0 +1,127 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// trouble judges what the client library reports of the pulls.
+func (k *Consumer) trouble(err error) {
+	select {
+	case <-k.stopped:
+		return
+	default:
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrBadRequest):
+		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
+	case errors.Is(err, jetstream.ErrConnectionClosed):
+		k.end(fmt.Errorf("%w: %w", ErrStalled, err))
+	case errors.Is(err, jetstream.ErrNoHeartbeat):
+		k.missed(time.Now(), err)
+	default:
+		k.log.Debug("pull ended", "stream", k.stream, "consumer", k.name, "error", err)
+	}
+}
+
+// missed is called when nothing, not even a heartbeat, came for two heartbeats.
+// The library has pulled again by then: the first time may be a blip, a second
+// one right after it is not.
+func (k *Consumer) missed(now time.Time, cause error) {
+	ctx, cancel := context.WithTimeout(context.Background(), k.heartbeat)
+	defer cancel()
+	if _, err := k.info(ctx); vanished(err) {
+		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
+		return
+	}
+	k.mu.Lock()
+	again := now.Sub(k.lastMiss) < 5*k.heartbeat
+	k.lastMiss = now
+	k.mu.Unlock()
+	if again {
+		k.end(fmt.Errorf("%w: %w", ErrStalled, cause))
+		return
+	}
+	k.log.Warn("no heartbeat from the server", "stream", k.stream, "consumer", k.name)
+}
+
+func vanished(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnprovisioned) }
+
+// watch looks at the server's side of the consumer. A server that pauses it, or
+// delivers something else than was asked for, still sends heartbeats.
+func (k *Consumer) watch(every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-k.stopped:
+			return
+		case <-tick.C:
+			k.look()
+		}
+	}
+}
+
+// stillness is what the last look saw.
+type stillness struct {
+	taken uint64
+	looks int // in a row at which messages waited and none came
+}
+
+// look ends the consumer if the server's is gone, is not as it was made, or has
+// messages that it does not deliver.
+func (k *Consumer) look() {
+	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+	defer cancel()
+	busy, taken := len(k.turn) > 0, k.taken.Load()
+	i, err := k.info(ctx)
+	switch {
+	case vanished(err):
+		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
+		return
+	case err != nil:
+		return // of a server that does not answer the heartbeats tell
+	}
+	if why := k.strange(i); why != "" {
+		k.end(fmt.Errorf("%w: %s", ErrStalled, why))
+		return
+	}
+	k.floor.Store(i.AckFloor.Stream)
+	k.mu.Lock()
+	if busy || taken != k.still.taken || i.NumPending == 0 || i.NumAckPending >= i.Config.MaxAckPending {
+		k.still = stillness{taken: taken}
+	} else {
+		k.still.looks++
+	}
+	looks := k.still.looks
+	k.mu.Unlock()
+	if looks >= 2 {
+		k.end(fmt.Errorf("%w: %d messages wait and none is delivered", ErrStalled, i.NumPending))
+	}
+}
+
+// strange says in what the server's consumer is not the one that was made.
+func (k *Consumer) strange(i *jetstream.ConsumerInfo) string {
+	have := i.Config.FilterSubjects
+	if one := i.Config.FilterSubject; one != "" {
+		have = append(have, one)
+	}
+	switch {
+	case i.Paused:
+		return "it is paused on the server"
+	case i.Config.AckPolicy != jetstream.AckExplicitPolicy:
+		return "its acknowledgements were changed on the server"
+	case !slices.Equal(slices.Sorted(slices.Values(have)), slices.Sorted(slices.Values(k.filters))):
+		return "its subjects were changed on the server"
+	}
+	return ""
+}
+
+// Floor is a sequence of the stream up to which everything was settled when the
+// consumer was last seen to be as it was made; 0 if it never was.
+func (k *Consumer) Floor() uint64 { return k.floor.Load() }

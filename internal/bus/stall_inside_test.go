@@ -1,0 +1,69 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// TestLooks: messages that wait are a stall only if nothing that is known keeps
+// them back, twice in a row.
+func TestLooks(t *testing.T) {
+	type seen struct {
+		busy           bool
+		taken          uint64
+		waiting, going int
+		err            error
+	}
+	idle := seen{waiting: 7}
+	for _, c := range []struct {
+		name  string
+		looks []seen
+		want  error
+	}{
+		{"nothing waits", []seen{{}, {}, {}}, nil},
+		{"one look", []seen{idle}, nil},
+		{"two looks", []seen{idle, idle}, ErrStalled},
+		{"one comes in between", []seen{idle, {waiting: 6, taken: 1}, {waiting: 6, taken: 1}}, nil},
+		{"a message is in hand", []seen{idle, {waiting: 7, busy: true}, idle}, nil},
+		{"enough are unsettled", []seen{{waiting: 7, going: 3}, {waiting: 7, going: 3}, {waiting: 7, going: 3}}, nil},
+		{"nobody answers", []seen{{err: ErrUnreachable}, {err: ErrUnreachable}, {err: ErrUnreachable}}, nil},
+		{"it is gone", []seen{{err: ErrNotFound}}, ErrConsumerGone},
+		{"its stream is gone", []seen{{err: ErrUnprovisioned}}, ErrConsumerGone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var now seen
+			k := &Consumer{
+				log: slog.New(slog.DiscardHandler), cc: &pulls{}, turn: make(chan struct{}, 1),
+				stopped: make(chan struct{}), errs: make(chan error, 1),
+				info: func(context.Context) (*jetstream.ConsumerInfo, error) {
+					return &jetstream.ConsumerInfo{
+						NumPending: uint64(now.waiting), NumAckPending: now.going,
+						Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 3},
+					}, now.err
+				},
+			}
+			for _, now = range c.looks {
+				k.taken.Store(now.taken)
+				if now.busy {
+					k.turn <- struct{}{}
+				}
+				k.look()
+				if now.busy {
+					<-k.turn
+				}
+			}
+			var have error
+			select {
+			case have = <-k.Err():
+			default:
+			}
+			if !errors.Is(have, c.want) || (c.want == nil) != (have == nil) {
+				t.Errorf("reported %v, want %v", have, c.want)
+			}
+		})
+	}
+}
