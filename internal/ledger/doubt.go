@@ -143,9 +143,11 @@ func (t *turn) lookFailed(f *events.Failure) {
 	}
 	switch tr.Do {
 	case Retry, Pause, GiveBack:
-		t.wait(events.Handle, pauseFor{
-			why: Doubt, on: Reads, next: t.spread(tr.Wait), fault: &fault, spend: tr.Do == Retry,
-		})
+		next := t.spread(tr.Wait)
+		if due := t.lookAt(t.o.Record.Effects[t.open()]); due.After(next) {
+			next = due // no look is due yet: it broke before
+		}
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: next, fault: &fault, spend: tr.Do == Retry})
 	default:
 		e := t.o.Record.Effects[t.open()]
 		switch {

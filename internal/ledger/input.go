@@ -172,7 +172,17 @@ type Expiring struct {
 	Seq   uint64
 }
 
+// Broke says that a fault of ours, such as a panic, ended the work on a message
+// and all that the order had in memory. It follows the Takeover of the order that
+// was loaded anew, and counts as a failed try of the message.
+type Broke struct {
+	Stage   events.Stage
+	Seq     uint64
+	Failure *events.Failure // of the kind Internal
+}
+
 func (Takeover) input()   {}
+func (Broke) input()      {}
 func (Delivered) input()  {}
 func (Found) input()      {}
 func (Empty) input()      {}

@@ -146,7 +146,13 @@ func (t *turn) begin(st events.Stage, m Message, fresh bool) {
 	}
 	k.task = &task{Message: m, fresh: fresh}
 	k.retry = zeroTime
+	broke := k.broke
+	if broke != nil && broke.Seq <= m.Seq {
+		k.broke = nil
+	}
 	switch {
+	case broke != nil && broke.Seq == m.Seq:
+		t.failed(mainAct(st), broke.Failure)
 	case slices.Contains(l.Seen, seen(m.EventID, m.Replay)):
 		v := t.verdict(st, events.Ignored)
 		v.DuplicateOf, v.Reason = m.EventID, "the same message was settled before"

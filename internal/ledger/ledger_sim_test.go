@@ -71,10 +71,11 @@ func sweepSeeds(t *testing.T, n int, set func(*world), each func(*world)) {
 
 // Everything at once, from a printed seed.
 func TestSimulation(t *testing.T) {
-	var calls, deals, letters, owners, replays int
+	var calls, deals, letters, owners, replays, broke int
 	start := time.Now()
 	sweepSeeds(t, *simSeeds, (*world).foul, func(w *world) {
 		calls += w.books.calls
+		broke += w.books.broke
 		deals += len(w.kingdee.deals)
 		letters += len(w.letters)
 		owners += w.epoch
@@ -88,10 +89,10 @@ func TestSimulation(t *testing.T) {
 			t.Errorf("alarms %v", w.books.alerts)
 		}
 	})
-	t.Logf("%d seeds from %d in %s: %d calls, %d records, %d letters, %d owners, %d replays",
-		*simSeeds, *simFirst, time.Since(start).Truncate(time.Millisecond), calls, deals, letters, owners, replays)
+	t.Logf("%d seeds from %d in %s: %d calls, %d records, %d letters, %d owners, %d replays, %d faults of ours",
+		*simSeeds, *simFirst, time.Since(start).Truncate(time.Millisecond), calls, deals, letters, owners, replays, broke)
 	// A simulation in which nothing happens proves nothing.
-	if n := *simSeeds; calls < n || deals < n || letters < n/10 || owners < n || replays < n/20 {
+	if n := *simSeeds; calls < n || deals < n || letters < n/10 || owners < n || replays < n/20 || broke < n/20 {
 		t.Fatal("the worlds are too quiet")
 	}
 }

@@ -27,6 +27,7 @@ type desk struct {
 	unacked []uint64      // delivered and not acknowledged
 	retry   time.Time     // when to ask again for what was given back
 	missed  bool          // Next did not find what had been delivered
+	broke   *Broke        // the message that failed for a fault of ours, until it is in hand
 	mark    time.Duration // odometer of the head's API when its Up was last counted
 }
 
@@ -138,6 +139,8 @@ func (t *turn) take(in Input) {
 		t.operator(in)
 	case Expiring:
 		t.expiring(in)
+	case Broke:
+		t.broke(in)
 	}
 }
 

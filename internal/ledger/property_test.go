@@ -150,6 +150,7 @@ func anyInput(t *rapid.T, o ledger.Order) ledger.Input {
 			ledger.SettleApplied, ledger.SendAgain, ledger.TryAgain, ledger.Discard, "?",
 		}).Draw(t, "word")},
 		ledger.Expiring{Stage: stage, Seq: seq},
+		ledger.Broke{Stage: stage, Seq: seq, Failure: &events.Failure{Kind: events.Internal, Reason: anyText(t)}},
 	}
 	return rapid.SampledFrom(inputs).Draw(t, "input")
 }

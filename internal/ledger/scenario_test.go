@@ -186,6 +186,9 @@ func parse(t *testing.T, w []string) ledger.Input {
 	case "person":
 		seq, _ := strconv.ParseUint(rest[1], 10, 64)
 		return ledger.Operator{Stage: events.Stage(rest[0]), Seq: seq, Word: ledger.Word(strings.Join(rest[2:], " ")), Who: "li", Why: "looked"}
+	case "broke":
+		seq, _ := strconv.ParseUint(rest[1], 10, 64)
+		return ledger.Broke{Stage: events.Stage(rest[0]), Seq: seq, Failure: &events.Failure{Kind: events.Internal, Reason: "panicked"}}
 	case "expiring":
 		seq, _ := strconv.ParseUint(rest[1], 10, 64)
 		return ledger.Expiring{Stage: events.Stage(rest[0]), Seq: seq}

@@ -22,6 +22,7 @@ type books struct {
 	alerts    map[ledger.Alarm]int
 	answer    ledger.Answer
 	calls     int
+	broke     int
 	mayDouble bool // a call went out that nothing could stop
 }
 
@@ -158,7 +159,8 @@ func (b *books) call(w *world, d *driver, key int, c ledger.Call) sent {
 	r := b.durable[key]
 	var e ledger.Effect
 	for _, x := range r.Effects {
-		if x.State == ledger.Intent && x.Seq == c.Seq {
+		// A call that waits for its time goes out although its order was let go.
+		if x.Seq == c.Seq && (x.State == ledger.Intent || x.State == ledger.InDoubt && x.Deadline.Equal(c.Deadline)) {
 			e = x
 		}
 	}

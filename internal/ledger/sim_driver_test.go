@@ -15,6 +15,7 @@ type driver struct {
 	quiet time.Time
 	desk  map[int]*actor
 	bays  map[string]int // bill → order
+	broke map[int]ledger.Broke
 	gates map[ledger.API]*gate
 }
 
@@ -37,7 +38,7 @@ func (w *world) takeOver() {
 	w.epoch++
 	d := &driver{
 		w: w, epoch: w.epoch, up: true, quiet: w.now.Add(w.s.CallTimeout), desk: map[int]*actor{},
-		bays: map[string]int{}, gates: map[ledger.API]*gate{},
+		bays: map[string]int{}, broke: map[int]ledger.Broke{}, gates: map[ledger.API]*gate{},
 	}
 	for _, a := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Writes} {
 		d.gates[a] = &gate{last: w.now}
@@ -82,6 +83,10 @@ func (d *driver) load(key int, listed bool) *actor {
 	a := &actor{key: key, o: ledger.Load(d.w.mutant.loaded(r))}
 	d.desk[key] = a
 	d.feed(a, ledger.Takeover{Quiet: d.quiet, Listed: listed})
+	if b, ok := d.broke[key]; ok && d.desk[key] == a {
+		delete(d.broke, key)
+		d.feed(a, b)
+	}
 	return a
 }
 
@@ -116,7 +121,13 @@ func (d *driver) feed(a *actor, in ledger.Input) {
 	}
 	o, acts := ledger.Step(a.o, m, in, d.w.s)
 	a.o = o
-	d.carryOut(a, d.w.mutant.actions(acts))
+	acts = d.w.mutant.actions(acts)
+	if d.w.chance(d.w.w.broke) {
+		d.carryOut(a, acts[:d.w.rng.IntN(len(acts)+1)])
+		d.letGo(a, in)
+		return
+	}
+	d.carryOut(a, acts)
 	if d.w.chance(d.w.w.evict) {
 		d.w.after(0, func() {
 			if d.desk[a.key] == a && a.o.Idle() {

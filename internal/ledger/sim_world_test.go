@@ -46,6 +46,7 @@ type world struct {
 type weather struct {
 	kill, stop, lost, forget, vague   float64
 	call, read, fetch, misread, evict float64
+	broke                             float64                           // a fault of ours lets an order go
 	down                              map[ledger.API][][2]time.Duration // outages, from the world's begin
 	control                           bool
 	afterLook                         bool // Kingdee may commit after the last look

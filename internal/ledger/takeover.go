@@ -69,3 +69,30 @@ func (t *turn) adoptEffect() {
 	}
 	t.doubt(&Fault{Kind: events.Uncertain, API: string(Writes), Reason: "its owner ended before the call did"})
 }
+
+// broke spends a try of a message that a fault of ours ended, however it did: after
+// a few it ends with a letter, and the order goes on. What is not known to be the
+// order's lowest is looked for first; what waits for a person stays with them.
+func (t *turn) broke(in Broke) {
+	l, k := t.at(in.Stage)
+	switch h := l.Head; {
+	case in.Seq <= l.Cursor || k.task != nil:
+	case h == nil:
+		k.broke = &in
+		t.ask(in.Stage)
+	case h.Seq != in.Seq || h.Why == Held || k.asked:
+	case h.Why == Doubt:
+		k.task = &task{Message: h.Message, bill: *t.o.Record.Effects[t.open()].Bill}
+		t.lookFailed(in.Failure)
+	default:
+		t.failed(mainAct(in.Stage), in.Failure)
+	}
+}
+
+// mainAct is the act that stands for a stage's own work.
+func mainAct(st events.Stage) Act {
+	if st == events.Enrich {
+		return ActFetch
+	}
+	return ActPlan
+}
