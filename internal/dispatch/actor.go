@@ -217,6 +217,11 @@ func (a *actor) load() bool {
 	a.o.free(a.o.bays.keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true
 	a.feed(ledger.Takeover{Quiet: a.o.tenure.QuietUntil, Listed: a.listed})
+	for _, b := range a.o.lapses.blamed(a.key) {
+		if a.loaded {
+			a.feed(b)
+		}
+	}
 	if a.loaded {
 		a.o.lapses.loaded(a.key)
 	}
@@ -246,6 +251,7 @@ func (a *actor) feed(in ledger.Input) {
 	a.ledger = order
 	for _, act := range acts {
 		if err := a.carryOut(act); err != nil {
+			a.blameFor(in, err)
 			a.forget("not carried out", err)
 			return
 		}

@@ -73,7 +73,8 @@ func (a *actor) call(act ledger.Call) {
 	})
 }
 
-func (a *actor) handleOrder(ctx context.Context, act ledger.Call) *events.Failure {
+func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (f *events.Failure) {
+	defer guard(&f)
 	var body kingdee.Body
 	if err := json.Unmarshal(act.Body, &body); err != nil {
 		return &events.Failure{Kind: events.Invalid, Reason: "the recorded body cannot be read", Err: err}
@@ -85,7 +86,7 @@ func (a *actor) handleOrder(ctx context.Context, act ledger.Call) *events.Failur
 	defer cancel()
 	pause(ctx, time.Until(act.After))
 	crash("call")
-	f := a.quick(ctx, a.o.gates.writes, func(ctx context.Context) error {
+	f = a.quick(ctx, a.o.gates.writes, func(ctx context.Context) error {
 		_, err := a.o.t.Kingdee.HandleOrder(ctx, kingdee.HandleOrder{ID: act.Bill.ID, Body: body})
 		return err
 	})
@@ -101,8 +102,9 @@ func (a *actor) look(act ledger.Look) {
 	})
 }
 
-func (a *actor) looking(ctx context.Context, act ledger.Look) ledger.Looked {
-	out := ledger.Looked{Sweep: act.Sweep}
+func (a *actor) looking(ctx context.Context, act ledger.Look) (out ledger.Looked) {
+	out.Sweep = act.Sweep
+	defer guard(&out.Failure)
 	records, f := a.records(ctx, act.Bill)
 	switch {
 	case f != nil && errors.Is(f, kingdee.ErrNotUnderstood):
@@ -159,16 +161,18 @@ func (a *actor) records(ctx context.Context, b ledger.Bill) (records []kingdee.D
 // prove looks, after an applied call, whether the query finds
 // its record: only then may a later look be believed that finds none.
 func (a *actor) prove(ctx context.Context, act ledger.Call) {
-	records, f := a.records(ctx, act.Bill)
-	if f != nil {
-		a.o.control.again()
-		return
-	}
-	for _, r := range records {
-		if strings.Contains(r.Remark, act.Marker) {
-			a.o.proved(ctx)
-			return
+	found := false
+	defer func() {
+		if !found {
+			a.o.control.again()
 		}
+	}()
+	records, f := a.records(ctx, act.Bill)
+	defer guard(&f) // the order has no part in this
+	for _, r := range records {
+		found = found || strings.Contains(r.Remark, act.Marker)
 	}
-	a.o.control.again()
+	if found {
+		a.o.proved(ctx)
+	}
 }

@@ -82,7 +82,8 @@ func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Fa
 const headroom = 16 << 10
 
 // enriched is the enriched event, ready to be published.
-func (a *actor) enriched(m *message, d detail) (*bus.Message, *events.Failure) {
+func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failure) {
+	defer guard(&f)
 	data := events.Enriched{Callback: m.event.Data(), FetchedAt: d.fetched.UTC()}
 	if !d.updated.IsZero() {
 		data.UpdatedAt = &d.updated

@@ -77,10 +77,16 @@ func (h *hand) find(seq uint64) *message {
 	return nil
 }
 
-// read understands a stored message as far as the ledger must know it.
-func (a *actor) read(stage events.Stage, s bus.Stored) *message {
-	m := &message{stored: s, callback: s.Sequence}
-	m.Seq = s.Sequence
+// read understands a stored message as far as the ledger must know it. One that
+// makes us panic is one that cannot be read.
+func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
+	defer func() {
+		if p := recover(); p != nil {
+			m = unread(s)
+			m.EventID, m.fault = "raw-"+events.Hash(s.Data), panicked(p)
+		}
+	}()
+	m = unread(s)
 	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderReplay)); err == nil {
 		m.Replay, m.Asked = n, true
 	}
@@ -109,6 +115,12 @@ func (a *actor) read(stage events.Stage, s bus.Stored) *message {
 		return m
 	}
 	m.notice, m.Position = n, events.Position(n.CreateTime, m.callback)
+	return m
+}
+
+func unread(s bus.Stored) *message {
+	m := &message{stored: s, callback: s.Sequence}
+	m.Seq = s.Sequence
 	return m
 }
 

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -23,6 +22,7 @@ type lapses struct {
 type lapse struct {
 	top   [2]uint64 // the highest message of enrich and of handle that was let go
 	fails int       // in a row
+	broke []ledger.Broke
 }
 
 func newLapses() *lapses { return &lapses{of: map[order]*lapse{}} }
@@ -80,8 +80,30 @@ func (s *lapses) over(k order, st events.Stage, cursor uint64) bool {
 	return true
 }
 
+// blame notes the message whose work a fault of ours ended.
+func (s *lapses) blame(k order, b ledger.Broke) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.at(k)
+	l.broke = append(l.broke, b)
+}
+
+// blamed gives what was noted, once.
+func (s *lapses) blamed(k order) []ledger.Broke {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.of[k]
+	if l == nil {
+		return nil
+	}
+	out := l.broke
+	l.broke = nil
+	s.tidy(k, l)
+	return out
+}
+
 func (s *lapses) tidy(k order, l *lapse) {
-	if l.fails == 0 && l.top == [2]uint64{} {
+	if l.fails == 0 && l.top == [2]uint64{} && len(l.broke) == 0 {
 		delete(s.of, k)
 	}
 }
@@ -128,27 +150,4 @@ func (a *actor) refuse(x any) {
 		default: // answered
 		}
 	}
-}
-
-// takeSafely lets the order go at a panic: whose order that was is known, and no
-// other must suffer for it.
-func (a *actor) takeSafely(x any) {
-	defer func() {
-		if p := recover(); p != nil {
-			a.forget("panicked", panicked(p))
-			a.refuse(x)
-		}
-	}()
-	a.take(x)
-}
-
-// safely is act; a panic lets the order go.
-func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in ledger.Input, also func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			f := panicked(p)
-			in, also = nil, func() { a.forget("panicked", f) }
-		}
-	}()
-	return act(a.o.ctx)
 }

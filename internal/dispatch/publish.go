@@ -78,11 +78,39 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 			return false, err
 		}
 	}
-	ev, err := events.NewOutcome(m.event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
+	data, err := a.outcomeEvent(p, m)
 	if err != nil {
 		return false, err
 	}
-	return true, a.send(ctx, subject, p.ID, ev)
+	_, err = a.o.d.o.Ports.Log.Publish(ctx, bus.Message{Subject: subject, ID: p.ID, ContentType: events.ContentType, Data: data})
+	return true, err
+}
+
+// outcomeEvent is the outcome event as it is published. What a fault of ours keeps
+// from being said in full is said in short: a verdict that could never be published
+// would keep its order shut for ever.
+func (a *actor) outcomeEvent(p ledger.Publish, m *message) ([]byte, error) {
+	encode := func(p ledger.Publish, m *message) (data []byte, err error) {
+		var f *events.Failure
+		defer func() {
+			if f != nil {
+				err = f
+			}
+		}()
+		defer guard(&f)
+		ev, err := events.NewOutcome(m.event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
+		if err != nil {
+			return nil, err
+		}
+		return a.o.d.o.Events.Encode(ev)
+	}
+	data, err := encode(p, m)
+	if err == nil {
+		return data, nil
+	}
+	a.o.log.Error("outcome event cut short", slog.String("order", a.key.key), slog.String("event", p.EventID), slog.String("cause", err.Error()))
+	p.Body = nil
+	return encode(p, a.identified(unread(m.stored), p))
 }
 
 func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
@@ -98,15 +126,6 @@ func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
 		}
 	}
 	_, err := a.o.d.o.Ports.Log.Publish(ctx, *out)
-	return err
-}
-
-func (a *actor) send(ctx context.Context, subject, id string, ev events.Event) error {
-	data, err := a.o.d.o.Events.Encode(ev)
-	if err != nil {
-		return err
-	}
-	_, err = a.o.d.o.Ports.Log.Publish(ctx, bus.Message{Subject: subject, ID: id, ContentType: events.ContentType, Data: data})
 	return err
 }
 
@@ -137,7 +156,7 @@ func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 }
 
 func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) error {
-	l := a.letter(ctx, p, m)
+	l := a.letterOrLess(ctx, p, m)
 	if p.Check {
 		there, err := a.published(ctx, deadletter.Stream, l.Subject(), l.ID)
 		if there || err != nil {
@@ -145,6 +164,18 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) er
 		}
 	}
 	return a.o.d.o.Letters.Put(ctx, l)
+}
+
+// letterOrLess is the letter; without what a fault of ours keeps from being told.
+func (a *actor) letterOrLess(ctx context.Context, p ledger.Publish, m *message) (l deadletter.Letter) {
+	defer func() {
+		if x := recover(); x != nil {
+			a.o.log.Error("letter cut short", slog.String("order", a.key.key), slog.String("event", p.EventID), slog.String("cause", panicked(x).Reason))
+			p.Body = nil
+			l = a.letter(ctx, p, &message{callback: m.callback})
+		}
+	}()
+	return a.letter(ctx, p, m)
 }
 
 func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadletter.Letter {
