@@ -12,9 +12,10 @@ func (t *turn) delivered(d Delivered) {
 	switch {
 	case d.Seq <= l.Cursor:
 		t.do(Drop{Stage: d.Stage, Seq: d.Seq})
+	case slices.Contains(k.unacked, d.Seq) && l.Head != nil && d.Seq < l.Head.Seq:
+		// Asked for already.
 	case l.Head != nil && d.Seq < l.Head.Seq, k.task != nil && d.Seq < k.task.Seq:
-		// Not acknowledged: it stays with the consumer, for a person to see.
-		t.do(Alert{Why: AlarmDisorder, Text: d.EventID + " came behind a later message of its order"})
+		t.astray(d)
 	case l.Head != nil:
 		t.release(d)
 		t.do(Ack{Stage: d.Stage, Seq: d.Seq})
@@ -27,6 +28,30 @@ func (t *turn) delivered(d Delivered) {
 		t.hold(d)
 		t.ask(d.Stage)
 	}
+}
+
+// astray ends a message that comes behind a later one of its order, although that
+// one was vouched for. Where nothing was begun that cannot be taken back the
+// stream's order counts, and the message has its turn first. Else the cursor will
+// pass it: it ends with a letter of its own, before it could be taken for settled.
+func (t *turn) astray(d Delivered) {
+	l, k := t.at(d.Stage)
+	t.do(Alert{Why: AlarmDisorder, Text: d.EventID + " came behind a later message of its order"})
+	if h := l.Head; k.task == nil && h != nil && h.Why != Doubt && h.Why != Held {
+		t.hold(d)
+		t.ask(d.Stage)
+		return
+	}
+	f := Fault{Kind: events.Internal, Reason: "it came behind a later message of its order, and was not run: replay it"}
+	v := Verdict{
+		Seq: d.Seq, EventID: d.EventID, Replay: d.Replay, Outcome: events.Dead, Reason: f.Reason, Fault: &f, Letter: 1, At: t.m.At,
+	}
+	t.do(Publish{
+		What: PublishVerdict, Stage: d.Stage, Seq: d.Seq, EventID: d.EventID, Replay: d.Replay,
+		ID: t.id(d.Message, string(v.Outcome)), LetterID: t.letterID(d.Stage, d.Message, 1), Check: true, Verdict: v,
+	})
+	l.Seen = remember(l.Seen, seen(d.EventID, d.Replay)) // found in the stream later, it is not run
+	t.do(Ack{Stage: d.Stage, Seq: d.Seq})
 }
 
 // hold keeps a message unacknowledged behind the one in hand. Too many of them,
