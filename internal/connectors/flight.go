@@ -115,7 +115,10 @@ func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *ev
 	callCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	bound := l.o.ReadTimeout
-	if c.Write {
+	switch {
+	case c.Timeout > 0:
+		bound = c.Timeout
+	case c.Write:
 		bound = l.o.Timeout
 	}
 	timer := time.AfterFunc(bound, func() { cancel(errTimeout) })
@@ -159,7 +162,7 @@ func broken(ctx, callCtx context.Context, err error, write, sent bool) *events.F
 	if cause := context.Cause(callCtx); cause != nil {
 		err = cause // a timeout, rather than what the connection says after it
 	}
-	why := phrase(err)
+	why := Phrase(err)
 	f := &events.Failure{Kind: events.Unavailable, Reason: why, Err: opaque(why, err)}
 	switch {
 	case write && sent:

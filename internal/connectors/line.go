@@ -70,6 +70,7 @@ type Call struct {
 	Share    string                       // see LineOptions.Shares; "" = none
 	Classify func(Answer) *events.Failure // reads the outcome; nil result = success; nil func = by HTTP status
 	MaxBody  int64                        // 0 = the Line's
+	Timeout  time.Duration                // 0 = the Line's
 }
 
 // Answer is what the vendor said, whole.

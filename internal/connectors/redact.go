@@ -119,9 +119,9 @@ func VendorText(s string, secrets ...string) string {
 	return s
 }
 
-// phrase says in words of ours what kept an answer from coming. The error's own
+// Phrase says in words of ours what kept an answer from coming. The error's own
 // text may quote what the peer sent, which may quote our URL.
-func phrase(err error) string {
+func Phrase(err error) string {
 	var (
 		dns  *net.DNSError
 		op   *net.OpError

@@ -22,6 +22,7 @@ const (
 	APIAuthorize   = "push_app_authorize"
 	APIToken       = "kingdee_auth_token"
 	APIUser        = "get_current_user_info"
+	APIUpload      = "attachment_upload"
 )
 
 // DefaultBaseURL is the gateway.
@@ -44,6 +45,8 @@ type Options struct {
 
 	Paged        bool          // send pageindex 1 and pagesize 10 with handle-order
 	PageSize     int           // rows a page of loadList, at most 100; default 50
+	UploadPart   string        // name of an upload's part, "file" (default) or "file1": the page has both
+	UploadWithin time.Duration // bound of one upload; default 30 s
 	Throttle     time.Duration // the pause after a throttle that names none; default 10 s
 	TokenLife    time.Duration // default 20 h
 	Early        time.Duration // before the end; default 30 min
@@ -93,6 +96,12 @@ func New(o Options) *Client {
 	if o.PageSize <= 0 || o.PageSize > 100 {
 		o.PageSize = 50
 	}
+	if o.UploadPart == "" {
+		o.UploadPart = "file"
+	}
+	if o.UploadWithin <= 0 {
+		o.UploadWithin = 30 * time.Second
+	}
 	if o.AuthorityKey == "" {
 		o.AuthorityKey = defaultAuthorityKey
 	}
@@ -110,14 +119,16 @@ func New(o Options) *Client {
 	return c
 }
 
-// request is one weigusoft call.
+// request is one call with a session.
 type request struct {
 	api, path string
 	body      []byte
 	write     bool
+	form      string        // Content-Type of a file's form; "" is a weigusoft call
+	within    time.Duration // 0 = the line's bound
 }
 
-// call makes a weigusoft call with the session in use. If it is refused for a
+// call makes a call with the session in use. If it is refused for a
 // reason that a new session may mend, and nothing ran, it is made once more.
 func (c *Client) call(ctx context.Context, r request) (envelope, error) {
 	s, err := c.session(ctx)
@@ -137,10 +148,10 @@ func (c *Client) call(ctx context.Context, r request) (envelope, error) {
 	return e, nil
 }
 
-// once makes a weigusoft call with one session, and never again.
+// once makes a call with one session, and never again.
 func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *events.Failure, remedy) {
 	query := url.Values{"access_token": {s.AccessToken}}
-	if s.AuthorityInfo != "" {
+	if s.AuthorityInfo != "" && r.form == "" {
 		query.Set("authority_info", s.AuthorityInfo)
 	}
 	build := func(ctx context.Context) (*http.Request, error) {
@@ -152,11 +163,11 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 		if err != nil {
 			return nil, err
 		}
-		s.dress(req.Header)
+		s.dress(req.Header, r.form)
 		return req, nil
 	}
 	b := bench{dialect: weigusoft, write: r.write, throttle: c.o.Throttle, secrets: append(s.secrets(), c.o.ClientSecret)}
-	v, f := c.do(ctx, b, connectors.Call{API: r.api, Request: build, Write: r.write})
+	v, f := c.do(ctx, b, connectors.Call{API: r.api, Request: build, Write: r.write, Timeout: r.within})
 	return v.envelope, f, v.remedy
 }
 

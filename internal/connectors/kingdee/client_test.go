@@ -302,6 +302,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{handleName, true, func(c *Client, ctx context.Context) error { _, err := c.HandleOrder(ctx, pageOrder()); return err }},
 		{"loadList", false, func(c *Client, ctx context.Context) error { _, err := c.DealRecords(ctx, "fwgs-1"); return err }},
+		{"attachment_upload", false, func(c *Client, ctx context.Context) error { _, err := c.Upload(ctx, picture()); return err }},
 		{"push_app_authorize", false, func(c *Client, ctx context.Context) error { _, err := c.HandleOrder(ctx, pageOrder()); return err }},
 		{"kingdee_auth_token", false, func(c *Client, ctx context.Context) error { _, err := c.FindWorkOrder(ctx, "fwgs-1"); return err }},
 		{"get_current_user_info", false, func(c *Client, ctx context.Context) error { _, err := c.FindWorkOrderByID(ctx, "1"); return err }},
