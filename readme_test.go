@@ -243,7 +243,7 @@ func metrics() string {
 // treatments asks the ledger what each kind of failure leads to: at the first
 // failure and, where that is something else, once patience is spent.
 func treatments() string {
-	acts := []ledger.Act{ledger.ActFetch, ledger.ActPlan, ledger.ActBill, ledger.ActStatus, ledger.ActCall, ledger.ActLook}
+	acts := []ledger.Act{ledger.ActFetch, ledger.ActPlan, ledger.ActBill, ledger.ActStatus, ledger.ActPhotos, ledger.ActCall, ledger.ActLook}
 	head := []string{"kind"}
 	for _, a := range acts {
 		head = append(head, code(string(a)))

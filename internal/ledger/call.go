@@ -35,7 +35,7 @@ func (t *turn) send() {
 	if after.Before(t.m.At) {
 		after = t.m.At
 	}
-	e.State, e.Looks, e.Word, e.Deadline = Intent, 0, false, after.Add(t.s.CallTimeout)
+	e.State, e.Looks, e.Word, e.Without, e.Deadline = Intent, 0, false, "", after.Add(t.s.CallTimeout)
 	e.Sends++
 	k.pending = calling
 	t.write()
@@ -50,12 +50,17 @@ func (t *turn) called(in Called) {
 	if t.waitingFor(events.Handle, calling) == nil {
 		return
 	}
+	e := &t.o.Record.Effects[t.open()]
+	e.Without = clean(in.Without, maxReason)
 	if in.Failure == nil {
 		t.applied("")
 		return
 	}
-	tr := t.treat(ActCall, in.Failure)
-	e := &t.o.Record.Effects[t.open()]
+	act := ActCall
+	if in.Before {
+		act = ActPhotos
+	}
+	tr := t.treat(act, in.Failure)
 	f := faultOf(in.Failure)
 	switch {
 	case tr.Do == ToDoubt:
@@ -64,10 +69,10 @@ func (t *turn) called(in Called) {
 		t.refused(f)
 	case e.Sends > 1:
 		// This send did not run, but the effect stays one that may have.
-		t.unsend(e, tr, f)
+		t.unsend(e, act, tr, f)
 	default:
 		t.withdraw()
-		t.failed(ActCall, in.Failure)
+		t.failed(act, in.Failure)
 	}
 }
 
@@ -96,7 +101,7 @@ func (t *turn) refused(f Fault) {
 }
 
 // unsend: a resend did not run, but the effect stays one that may have.
-func (t *turn) unsend(e *Effect, tr Treatment, f Fault) {
+func (t *turn) unsend(e *Effect, act Act, tr Treatment, f Fault) {
 	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
 	e.Sends--
 	// Those before it are past their looks, or it had not been sent.
@@ -106,7 +111,7 @@ func (t *turn) unsend(e *Effect, tr Treatment, f Fault) {
 		t.do(Alert{Why: AlarmDenied, Text: f.Reason})
 	}
 	t.wait(events.Handle, pauseFor{
-		why: Doubt, on: Writes, next: t.spread(tr.Wait), fault: &f, spend: tr.Do == Retry,
+		why: Doubt, on: act.API(), next: t.spread(tr.Wait), fault: &f, spend: tr.Do == Retry,
 	})
 }
 

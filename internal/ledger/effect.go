@@ -1,6 +1,10 @@
 package ledger
 
-import "gongdan-bridge/internal/events"
+import (
+	"strings"
+
+	"gongdan-bridge/internal/events"
+)
 
 // duplicate reports the event whose effect makes this one superfluous: applied
 // in any generation, unless a person forces a new one; or dead, unless a person
@@ -118,6 +122,9 @@ func (t *turn) applied(reason string) {
 	r.Status = e.Status
 	v := t.verdict(events.Handle, events.Applied)
 	v.Reason = reason
+	if e.Without != "" {
+		v.Reason = clean(strings.TrimPrefix(reason+"; without "+e.Without, "; "), maxReason)
+	}
 	t.settle(events.Handle, v, false)
 }
 

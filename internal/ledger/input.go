@@ -13,9 +13,10 @@ type API string
 
 // The APIs.
 const (
-	Detail API = "detail" // Weiban's details
-	Reads  API = "reads"  // Kingdee's loadList and loadData
-	Writes API = "writes" // Kingdee's handle-order
+	Detail  API = "detail"  // Weiban's details
+	Reads   API = "reads"   // Kingdee's loadList and loadData
+	Uploads API = "uploads" // Kingdee's file service
+	Writes  API = "writes"  // Kingdee's handle-order
 )
 
 // Gate is what the owner knows of an API. Up is an odometer, since any moment of
@@ -29,9 +30,9 @@ type Gate struct {
 // Moment comes with every input: the time, a random number in [0, 1) and the
 // state of the APIs after whatever the input reports.
 type Moment struct {
-	At                    time.Time
-	Jitter                float64
-	Detail, Reads, Writes Gate
+	At                             time.Time
+	Jitter                         float64
+	Detail, Reads, Uploads, Writes Gate
 }
 
 // Gate is that of an API; the zero Gate for none.
@@ -41,6 +42,8 @@ func (m Moment) Gate(a API) Gate {
 		return m.Detail
 	case Reads:
 		return m.Reads
+	case Uploads:
+		return m.Uploads
 	case Writes:
 		return m.Writes
 	default:
@@ -125,7 +128,11 @@ type StatusRead struct {
 
 // Called answers Call; nil is success. Unavailable, Throttled, Denied and
 // Interrupted mean that nothing ran.
-type Called struct{ Failure *events.Failure }
+type Called struct {
+	Failure *events.Failure
+	Before  bool   // it failed at the body's pictures: the call was not begun, whatever the kind
+	Without string // the pictures that it went without, and why; "" for none
+}
 
 // Looked answers Look. Control is the positive control: for this tenant, this
 // query has already found one of our own records.

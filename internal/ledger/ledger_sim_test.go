@@ -115,7 +115,7 @@ func TestSimulationNoticesMistakes(t *testing.T) {
 // Hours of a vendor being down make no letter, and then everything is done.
 func TestOutageMakesNoLetters(t *testing.T) {
 	for _, hours := range []time.Duration{4, 30} {
-		for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Writes} {
+		for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
 			sweepSeeds(t, 40, func(w *world) {
 				w.w = weather{control: true, down: map[ledger.API][][2]time.Duration{api: {{0, hours * time.Hour}}}}
 				w.calm = begin.Add(hours * time.Hour)

@@ -82,7 +82,7 @@ func (e *Effect) shrink() {
 func (r *Record) size() int {
 	n := 1000 + lane(r.Enrich) + lane(r.Handle)
 	for _, e := range r.Effects {
-		n += 200 + len(e.Body) + 2*(len(e.EventID)+len(e.Rule)+len(e.Marker)+len(e.Like)+len(e.Status)+len(e.Position))
+		n += 200 + len(e.Body) + 2*(len(e.EventID)+len(e.Rule)+len(e.Marker)+len(e.Like)+len(e.Status)+len(e.Position)+len(e.Without))
 		for _, id := range e.IDs {
 			n += 2*len(id) + 3
 		}

@@ -110,6 +110,7 @@ type Effect struct {
 	Marker      string          `json:"marker,omitempty"`  // to be stamped on the body with [WithMarker] at every send
 	Like        string          `json:"like,omitempty"`    // hash of start, end, handler and status, to be known by without a marker
 	Status      string          `json:"status,omitempty"`  // F, H or G
+	Without     string          `json:"without,omitempty"` // the pictures that the newest call went without, and why
 	Sends       int             `json:"sends,omitempty"`   // calls of this application that may have run
 	Looks       int             `json:"looks,omitempty"`   // looks after the newest of them
 	Deadline    time.Time       `json:"deadline,omitzero"` // of the newest of them

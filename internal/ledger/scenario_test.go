@@ -92,7 +92,7 @@ func (c *scene) step(words []string) []string {
 			c.t.Fatal(err)
 		}
 		c.m.At = c.m.At.Add(d)
-		for _, g := range []*ledger.Gate{&c.m.Detail, &c.m.Reads, &c.m.Writes} {
+		for _, g := range []*ledger.Gate{&c.m.Detail, &c.m.Reads, &c.m.Uploads, &c.m.Writes} {
 			if !g.Paused {
 				g.Up += d
 			}
@@ -101,7 +101,7 @@ func (c *scene) step(words []string) []string {
 	}
 	switch words[0] {
 	case "down", "up":
-		gates := map[string]*ledger.Gate{"detail": &c.m.Detail, "reads": &c.m.Reads, "writes": &c.m.Writes}
+		gates := map[string]*ledger.Gate{"detail": &c.m.Detail, "reads": &c.m.Reads, "uploads": &c.m.Uploads, "writes": &c.m.Writes}
 		gates[words[1]].Paused = words[0] == "down"
 		return nil
 	case "crash":
@@ -172,7 +172,7 @@ func parse(t *testing.T, w []string) ledger.Input {
 	case "status":
 		return ledger.StatusRead{Status: rest[0], Failure: f}
 	case "called":
-		return ledger.Called{Failure: f}
+		return ledger.Called{Failure: f, Before: opt["before"] != "", Without: opt["without"]}
 	case "looked":
 		n, _ := strconv.Atoi(opt["found"])
 		return ledger.Looked{
@@ -310,6 +310,9 @@ func tellEffects(r ledger.Record) string {
 		out += " " + string(e.State)
 		if e.Sends > 0 {
 			out += fmt.Sprintf(" sent %d", e.Sends)
+		}
+		if e.Without != "" {
+			out += " without " + e.Without
 		}
 		if len(e.Body) > 0 {
 			out += " with body"

@@ -40,7 +40,7 @@ func (w *world) takeOver() {
 		w: w, epoch: w.epoch, up: true, quiet: w.now.Add(w.s.CallTimeout), desk: map[int]*actor{},
 		bays: map[string]int{}, broke: map[int]ledger.Broke{}, gates: map[ledger.API]*gate{},
 	}
-	for _, a := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Writes} {
+	for _, a := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
 		d.gates[a] = &gate{last: w.now}
 	}
 	w.owner = d
@@ -105,7 +105,7 @@ func (d *driver) moment() ledger.Moment {
 	}
 	return ledger.Moment{
 		At: d.w.now, Jitter: d.w.rng.Float64(),
-		Detail: at(ledger.Detail), Reads: at(ledger.Reads), Writes: at(ledger.Writes),
+		Detail: at(ledger.Detail), Reads: at(ledger.Reads), Uploads: at(ledger.Uploads), Writes: at(ledger.Writes),
 	}
 }
 
@@ -300,6 +300,13 @@ func (w *world) listFault() *events.Failure {
 func (d *driver) call(a *actor, c ledger.Call) {
 	w := d.w
 	g := w.books.call(w, d, a.key, c)
+	if f := w.photos(); f != nil {
+		d.later(a, w.between(50*time.Millisecond, 3*time.Second), func() ledger.Input {
+			w.books.ended(a.key, f)
+			return ledger.Called{Failure: d.noted(ledger.Uploads, f), Before: true}
+		})
+		return
+	}
 	ans := w.handleOrder(c)
 	if ans.commit >= 0 {
 		made := deal{bill: c.Bill.ID, marker: c.Marker, body: c.Body, group: g.group, generation: g.generation, like: g.like}

@@ -149,10 +149,10 @@ func (w *world) foul() {
 	}
 	w.w = weather{
 		kill: p(0.6, 0.04), stop: p(0.3, 0.02), lost: p(0.4, 0.2), forget: p(0.3, 1), vague: p(0.3, 1),
-		call: p(0.8, 0.8), read: p(0.4, 0.4), fetch: p(0.4, 0.4), misread: p(0.2, 1), evict: p(0.3, 1), broke: p(0.3, 0.05),
+		call: p(0.8, 0.8), photos: p(0.3, 0.5), read: p(0.4, 0.4), fetch: p(0.4, 0.4), misread: p(0.2, 1), evict: p(0.3, 1), broke: p(0.3, 0.05),
 		control: w.rng.IntN(4) > 0, down: map[ledger.API][][2]time.Duration{},
 	}
-	for _, a := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Writes} {
+	for _, a := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
 		if w.rng.IntN(6) == 0 {
 			from := w.between(0, time.Hour)
 			w.w.down[a] = append(w.w.down[a], [2]time.Duration{from, from + w.between(time.Minute, 3*time.Hour)})

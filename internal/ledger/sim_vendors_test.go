@@ -71,6 +71,24 @@ func (w *world) plan(m ledger.Message) ledger.Planned {
 	return p
 }
 
+// photos are the pictures that a call needs first.
+func (w *world) photos() *events.Failure {
+	switch {
+	case w.down(ledger.Uploads):
+		return failure(events.Unavailable)
+	case w.chance(w.w.photos):
+		return w.photoFault()
+	}
+	return nil
+}
+
+func (w *world) photoFault() *events.Failure {
+	kinds := []events.Kind{
+		events.Rejected, events.Internal, events.Unavailable, events.Throttled, events.Denied, events.Interrupted,
+	}
+	return failure(kinds[w.rng.IntN(len(kinds))])
+}
+
 // answer is what a call makes of Kingdee: when it commits (never if negative),
 // when the caller hears, and what.
 type answer struct {

@@ -44,13 +44,13 @@ type world struct {
 
 // weather is how bad a world is: probabilities per occasion.
 type weather struct {
-	kill, stop, lost, forget, vague   float64
-	call, read, fetch, misread, evict float64
-	broke                             float64                           // a fault of ours lets an order go
-	down                              map[ledger.API][][2]time.Duration // outages, from the world's begin
-	control                           bool
-	afterLook                         bool // Kingdee may commit after the last look
-	staleCall                         bool // a stopped owner's call may go out late
+	kill, stop, lost, forget, vague           float64
+	call, photos, read, fetch, misread, evict float64
+	broke                                     float64                           // a fault of ours lets an order go
+	down                                      map[ledger.API][][2]time.Duration // outages, from the world's begin
+	control                                   bool
+	afterLook                                 bool // Kingdee may commit after the last look
+	staleCall                                 bool // a stopped owner's call may go out late
 }
 
 // order is one Weiban order and the bill it points at.

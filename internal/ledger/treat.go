@@ -15,6 +15,7 @@ const (
 	ActPlan   Act = "plan"   // handle: run the mapping
 	ActBill   Act = "bill"   // handle: find the bill
 	ActStatus Act = "status" // handle: read its status
+	ActPhotos Act = "photos" // handle: bring the body's pictures to Kingdee, right before the write
 	ActCall   Act = "call"   // handle: the write
 	ActLook   Act = "look"   // handle: search for a call in doubt
 )
@@ -34,6 +35,8 @@ func (a Act) API() API {
 		return Detail
 	case ActBill, ActStatus, ActLook:
 		return Reads
+	case ActPhotos:
+		return Uploads
 	case ActCall:
 		return Writes
 	default:

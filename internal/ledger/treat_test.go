@@ -14,7 +14,7 @@ import (
 )
 
 var acts = []ledger.Act{
-	ledger.ActFetch, ledger.ActPlan, ledger.ActBill, ledger.ActStatus, ledger.ActCall, ledger.ActLook,
+	ledger.ActFetch, ledger.ActPlan, ledger.ActBill, ledger.ActStatus, ledger.ActPhotos, ledger.ActCall, ledger.ActLook,
 }
 
 // Kinds by attempts by stage: each line of testdata/treat.txt is a kind at an
