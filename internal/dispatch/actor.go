@@ -237,7 +237,7 @@ func (a *actor) deliver(x delivery) {
 }
 
 func (a *actor) resume(g *gate) {
-	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Writes} {
+	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
 		if a.o.gates.of(api, a.key.noun) == g {
 			a.feed(ledger.Resumed{On: api})
 		}

@@ -59,8 +59,9 @@ func (a *actor) call(act ledger.Call) {
 	h := &a.hands[1]
 	ctx := a.context(events.Handle)
 	a.begin(func(context.Context) (ledger.Input, func()) {
-		f := a.handleOrder(ctx, act)
-		return ledger.Called{Failure: f}, func() {
+		in := a.handleOrder(ctx, act)
+		f := in.Failure
+		return in, func() {
 			h.fact.of(f)
 			if f == nil && act.Marker != "" && a.o.control.first() {
 				// Beside the verdict, which must not wait for it.
@@ -73,11 +74,12 @@ func (a *actor) call(act ledger.Call) {
 	})
 }
 
-func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (f *events.Failure) {
-	defer guard(&f)
+func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (out ledger.Called) {
+	defer guard(&out.Failure)
 	var body kingdee.Body
 	if err := json.Unmarshal(act.Body, &body); err != nil {
-		return &events.Failure{Kind: events.Invalid, Reason: "the recorded body cannot be read", Err: err}
+		out.Failure = &events.Failure{Kind: events.Invalid, Reason: "the recorded body cannot be read", Err: err}
+		return out
 	}
 	if act.Marker != "" {
 		body.Note = ledger.WithMarker(body.Note, act.Marker, maxNote)
@@ -85,13 +87,16 @@ func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (f *events.Fai
 	ctx, cancel := context.WithDeadline(ctx, act.Deadline)
 	defer cancel()
 	pause(ctx, time.Until(act.After))
+	if body, out = a.photos(ctx, body); out.Failure != nil {
+		return out
+	}
 	crash("call")
-	f = a.quick(ctx, a.o.gates.writes, func(ctx context.Context) error {
+	out.Failure = a.quick(ctx, a.o.gates.writes, func(ctx context.Context) error {
 		_, err := a.o.t.Kingdee.HandleOrder(ctx, kingdee.HandleOrder{ID: act.Bill.ID, Body: body})
 		return err
 	})
 	crash("called")
-	return f
+	return out
 }
 
 // look searches the bill's handling records for a call in doubt.

@@ -47,6 +47,7 @@ type Tenant struct {
 
 	Weiban      *weiban.Client
 	Kingdee     *kingdee.Client
+	Photos      Photos           // nil: pictures are passed on by their address
 	WeibanLine  *connectors.Line // the lines of the two clients: their state pauses stages
 	KingdeeLine *connectors.Line
 	Guard       *Guard // asked by both lines before anything is sent

@@ -123,6 +123,11 @@ func (a *actor) quick(ctx context.Context, g *gate, op func(context.Context) err
 	if err == nil {
 		_, err = a.o.t.Quick.do(ctx, safely(op))
 	}
+	return a.weigh(ctx, g, err)
+}
+
+// weigh is what a call's end means for its API's gate, and to the ledger.
+func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
 	f := events.FailureOf(err)
 	switch {
 	case f == nil:

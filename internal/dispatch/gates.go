@@ -112,6 +112,7 @@ type gates struct {
 	tenant string
 	detail map[events.Noun]*gate
 	reads  *gate
+	upload *gate
 	writes *gate
 	log    *slog.Logger
 }
@@ -124,12 +125,13 @@ func newGates(t Tenant, log *slog.Logger) *gates {
 			events.Opportunity: {name: "enrich opportunity", stage: events.Enrich, line: t.WeibanLine, apis: []string{weiban.APIOpportunity}},
 		},
 		reads:  &gate{name: "handle (reads)", stage: events.Handle, line: t.KingdeeLine, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
+		upload: &gate{name: "handle (pictures)", stage: events.Handle, line: t.KingdeeLine, apis: []string{kingdee.APIUpload}},
 		writes: &gate{name: "handle (handle-order)", stage: events.Handle, line: t.KingdeeLine, apis: []string{kingdee.APIHandleOrder}},
 	}
 }
 
 func (s *gates) all() []*gate {
-	return []*gate{s.detail[events.WorkOrder], s.detail[events.Opportunity], s.reads, s.writes}
+	return []*gate{s.detail[events.WorkOrder], s.detail[events.Opportunity], s.reads, s.upload, s.writes}
 }
 
 // of is the gate of an API for a noun.
@@ -139,6 +141,8 @@ func (s *gates) of(a ledger.API, n events.Noun) *gate {
 		return s.detail[n]
 	case ledger.Reads:
 		return s.reads
+	case ledger.Uploads:
+		return s.upload
 	default:
 		return s.writes
 	}
@@ -150,7 +154,7 @@ func (s *gates) moment(now time.Time, jitter float64, n events.Noun) ledger.Mome
 		paused, up := g.look(now)
 		return ledger.Gate{Paused: paused, Up: up}
 	}
-	return ledger.Moment{At: now, Jitter: jitter, Detail: at(s.detail[n]), Reads: at(s.reads), Writes: at(s.writes)}
+	return ledger.Moment{At: now, Jitter: jitter, Detail: at(s.detail[n]), Reads: at(s.reads), Uploads: at(s.upload), Writes: at(s.writes)}
 }
 
 // hold pauses a stage at an operator's word, or lets it go on.

@@ -69,6 +69,8 @@ rules:
       clfaid: "%s"
       cljgid: "%s"
       clsmid: ${callback.content.text}
+      attmentInforspre: ${picturesBefore()}
+      attmentInforsafter: ${picturesAfter()}
   - name: close
     when: callback.status == "close"
     body: {<<: *b, wxztid: H, processid: "100"}

@@ -122,7 +122,7 @@ func effectText(e ledger.Effect) string {
 		bill = with("bill", strings.TrimSpace(e.Bill.OrderNo+" "+e.Bill.ID))
 	}
 	return list(string(e.State), with("rule", e.Rule), bill, with("status", e.Status), with("marker", e.Marker),
-		count(e.Sends, "send", "sends"), count(e.Looks, "look", "looks"), generation, deadline, unsure, ended)
+		with("without", e.Without), count(e.Sends, "send", "sends"), count(e.Looks, "look", "looks"), generation, deadline, unsure, ended)
 }
 
 func outcomeText(o events.HandleOutcome) string {

@@ -81,6 +81,9 @@ func advice(f *events.Failure, waiting bool) string {
 		return "look at the bill in Kingdee, then say what is true: dispatcher dead settle NUMBER applied, or send-again"
 	case waiting:
 		return "the order waits for you: repair the cause, then dispatcher dead settle NUMBER try-again, or discard"
+	case aboutPicture(f):
+		return "let kingdee.photos in bridge.yaml allow what the reason names, or set its on_failure to without, restart, then replay; " +
+			"a picture that was replaced in Weiban is seen by a replay of stage enrich or by the next event"
 	}
 	switch f.Kind {
 	case events.Unmapped:

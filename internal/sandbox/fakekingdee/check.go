@@ -179,7 +179,8 @@ func (s *Server) checkReferences(h handling) string {
 	return ""
 }
 
-// checkPictures wants photos to lie where Kingdee keeps files.
+// checkPictures wants photos to lie where Kingdee keeps files, and those of the
+// file service to be there still.
 func (s *Server) checkPictures(h handling) string {
 	if s.o.ForeignPictures {
 		return ""
@@ -188,6 +189,8 @@ func (s *Server) checkPictures(h handling) string {
 	for _, p := range append(append([]Picture(nil), h.before...), h.after...) {
 		if u, err := url.Parse(p.URL); err != nil || u.Scheme != home.Scheme || u.Host != home.Host {
 			return "照片地址无效:" + p.Name
+		} else if strings.HasPrefix(u.Path, "/fileserver/") && !s.kept[p.URL] {
+			return "照片已失效:" + p.Name
 		}
 	}
 	return ""

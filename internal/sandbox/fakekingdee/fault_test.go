@@ -252,6 +252,10 @@ func TestUpload(t *testing.T) {
 	if got := verdict(newCaller(s).post(APIHandle, photo)); got != "ok" {
 		t.Errorf("handle-order with what was uploaded: %s", got)
 	}
+	s.ForgetUploads()
+	if got := verdict(newCaller(s).post(APIHandle, photo)); got == "ok" {
+		t.Error("handle-order with a file that is gone is accepted")
+	}
 	wrongPart, wrong := form("picture", "a.png", "content")
 	emptyKind, empty := form("file", "a.png", "")
 	for name, a := range map[string]map[string]any{

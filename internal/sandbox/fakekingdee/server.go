@@ -90,6 +90,7 @@ type Server struct {
 	arrivals  []Arrival
 	perDay    map[string]int
 	uploads   []Upload
+	kept      map[string]bool // addresses of uploaded files that are there still
 	lastID    int64
 	calls     script.Window
 	tokenRuns script.Window
@@ -103,7 +104,7 @@ func New(o Options) *Server {
 	s := &Server{
 		o: o, account: o.Account, rotated: o.Clock(), random: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)),
 		tokens: map[string]time.Time{}, base: *o.Base, shape: o.ListShape, bills: map[string]*Bill{},
-		billByID: map[string]*Bill{}, recordsOf: map[string][]*DealRecord{},
+		billByID: map[string]*Bill{}, recordsOf: map[string][]*DealRecord{}, kept: map[string]bool{},
 		perDay: map[string]int{}, lastID: 2230413444614467584, counts: map[string]Calls{},
 		calls:     script.Window{Span: o.Limits.Minute, Limit: o.Limits.PerMinute},
 		tokenRuns: script.Window{Span: o.Limits.Minute, Limit: o.Limits.TokensPerMinute},

@@ -27,6 +27,14 @@ func (s *Server) Uploads() []Upload {
 	return slices.Clone(s.uploads)
 }
 
+// ForgetUploads makes every uploaded file unknown, as time may do: no page says how
+// long one is kept.
+func (s *Server) ForgetUploads() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.kept)
+}
+
 // upload is 附件上传: multipart, with the file in a part called file, file1 and
 // so on. One file is taken.
 func (s *Server) upload(in request) script.Answer {
@@ -35,6 +43,7 @@ func (s *Server) upload(in request) script.Answer {
 		return refusal(codeBusiness, "未找到上传文件")
 	}
 	at := fmt.Sprintf("%s/fileserver//jdyattachmentimage/%s/%s", s.account.Domain, s.nextID(), url.PathEscape(name))
+	s.kept[at] = true
 	s.uploads = append(s.uploads, Upload{Name: name, Size: len(content), URL: at})
 	return success(map[string]any{"file": at})
 }

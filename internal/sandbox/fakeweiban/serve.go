@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,6 +72,10 @@ func (s *Server) table() map[string]route {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.down.Load() {
 		script.CutOff(w)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, picturePath+"/") {
+		s.picture(w, r)
 		return
 	}
 	call, ok := s.routes[r.URL.Path]

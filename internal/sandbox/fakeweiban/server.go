@@ -60,7 +60,8 @@ type Server struct {
 	staff      map[string]Staff
 	staffOrder []string
 	orders     map[string]*Order
-	orderNos   []string // in creation order
+	orderNos   []string               // in creation order
+	pictures   map[string]keptPicture // by path
 	deals      map[int64]*Opportunity
 	dealIDs    []int64
 	lastID     int64
@@ -84,7 +85,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, secret: o.Secret, courier: c, random: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)),
 		tokens: map[string]time.Time{}, staff: map[string]Staff{}, orders: map[string]*Order{},
-		deals: map[int64]*Opportunity{}, meters: map[string]*meter{}, lastID: 26369,
+		deals: map[int64]*Opportunity{}, pictures: map[string]keptPicture{}, meters: map[string]*meter{}, lastID: 26369,
 	}
 	s.routes = s.table()
 	for _, p := range o.Staff {
