@@ -14,6 +14,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
@@ -85,6 +86,10 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 	if err != nil {
 		return nil, err
 	}
+	drifts, err := drift.NewCounter(b.tel.MeterProvider)
+	if err != nil {
+		return nil, err
+	}
 	var out []dispatch.Tenant
 	for _, t := range b.cfg.Tenants {
 		m, rows, err := b.mapping(ctx, conn, t)
@@ -95,8 +100,8 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
 			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 		}
-		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard)
-		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard)
+		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard, drifts)
+		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard, drifts)
 		out = append(out, x)
 	}
 	return out, nil
@@ -141,19 +146,20 @@ func (b *base) line(vendor string, t config.Tenant, g *dispatch.Guard, inFlight 
 	return l
 }
 
-func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard) (*weiban.Client, *connectors.Line) {
+func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*weiban.Client, *connectors.Line) {
 	w := t.Weiban
 	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute, Burst: 1})
-	return weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l}), l
+	o := weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l, Drift: d}
+	return weiban.New(o), l
 }
 
-func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard) (*kingdee.Client, *connectors.Line) {
+func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*kingdee.Client, *connectors.Line) {
 	k := t.Kingdee
 	rate := kingdee.DefaultRate("")
 	rate.PerMinute, rate.Burst = k.PerMinute, 1
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
-		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate),
+		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate), Drift: d,
 	}
 	if k.Static != nil {
 		o.Static = &kingdee.Static{AccessToken: k.Static.AccessToken.Reveal(), GroupName: k.Static.GroupName, Domain: k.Static.Domain}

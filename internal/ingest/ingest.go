@@ -19,6 +19,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
 )
 
@@ -60,6 +61,8 @@ type Endpoint struct {
 	tracer  trace.Tracer
 	count   metric.Int64Counter
 	seconds metric.Float64Histogram
+	known   weiban.Documents
+	drift   *drift.Counter
 }
 
 // New returns the endpoint, or an error that names the missing setting.
@@ -74,7 +77,7 @@ func New(o Options) (*Endpoint, error) {
 	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
-		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"),
+		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
 	}
 	e.mux = http.NewServeMux()
 	e.mux.HandleFunc("/weiban/{tenant}", e.serve)
@@ -83,13 +86,14 @@ func New(o Options) (*Endpoint, error) {
 		e.tenants[t.Name] = t
 	}
 	m := o.Meter.Meter("gongdan-bridge/internal/ingest")
-	var err, err2 error
+	var err, err2, err3 error
+	e.drift, err3 = drift.NewCounter(o.Meter)
 	e.count, err = m.Int64Counter("gongdan.ingest.callbacks",
 		metric.WithDescription("Requests to the callback endpoint by tenant and result."), metric.WithUnit("{callback}"))
 	e.seconds, err2 = m.Float64Histogram("gongdan.ingest.duration",
 		metric.WithDescription("Time from a callback's first byte to its answer."), metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
-	return e, errors.Join(err, err2)
+	return e, errors.Join(err, err2, err3)
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {

@@ -24,6 +24,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ingest"
@@ -195,7 +196,8 @@ func TestEchoRepairsPlus(t *testing.T) {
 
 func TestVerifiedIsNeverDropped(t *testing.T) {
 	b := bustest.New(t)
-	e := endpoint(t, b, io.Discard, nil)
+	meter, drifts := connectortest.Drifts(t)
+	e := endpoint(t, b, io.Discard, func(o *ingest.Options) { o.Meter = meter })
 	texts := []string{
 		"not json", ``, `{"a":1,"a":2}`, strings.Repeat("[", 3000), `{"n":1e10000000}`, "\xff\xfe", `[]`,
 		`{"event":"work_order_change","status":"create","msg_data":{}}`,                        // says no order
@@ -224,6 +226,14 @@ func TestVerifiedIsNeverDropped(t *testing.T) {
 		s, err := b.Get(t.Context(), "CALLBACKS", seq)
 		if err != nil || !strings.HasPrefix(s.Subject, want) {
 			t.Errorf("message %d on %s, want %s: %v", seq, s.Subject, want, err)
+		}
+	}
+	counts := drifts()
+	for what, want := range map[string]int64{
+		"weiban raw not understood": 8, "weiban callback unknown msg_data": 1, "weiban callback gone corp_id": 2, "weiban callback gone msg_data.staff_id": 1,
+	} {
+		if counts[what] != want {
+			t.Errorf("counted %q %d times, want %d: %v", what, counts[what], want, counts)
 		}
 	}
 }

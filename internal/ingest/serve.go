@@ -188,6 +188,7 @@ func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *
 	if err != nil {
 		return bus.Message{}, err
 	}
+	e.drift.See(ctx, e.known.Callback(c.Event), plaintext)
 	at.event, at.id, at.order = ev.Type(), ev.ID(), c.Key
 	subject := events.CallbackSubject(t.Name, c.Event, c.Status, c.Key)
 	if c.Event == "" {

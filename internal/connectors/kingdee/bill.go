@@ -43,8 +43,8 @@ func (c *Client) findBill(ctx context.Context, by filter, wanted func(Bill) bool
 		return Bill{}, &events.Failure{Kind: events.Unmapped, API: vendor + " " + api, Reason: "the bill's id or number is empty"}
 	}
 	rows, _, err := c.page(ctx, api, listing{
-		Entity: "wg_service_workorder", Page: 1, Size: 10, Filters: []filter{by},
-		Select: "id,billno,billstatus,completionprogress",
+		Entity: entityBill, Page: 1, Size: 10, Filters: []filter{by},
+		Select: selectBill,
 	})
 	if err != nil {
 		return Bill{}, err

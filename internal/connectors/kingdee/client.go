@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
 )
 
@@ -42,6 +43,7 @@ type Options struct {
 
 	Line  *connectors.Line
 	Vault connectors.Vault // shares the session between processes; default: memory
+	Drift *drift.Counter   // counts what is not as expected in rows of loadList; may be nil
 
 	Paged        bool          // send pageindex 1 and pagesize 10 with handle-order
 	PageSize     int           // rows a page of loadList, at most 100; default 50
@@ -74,6 +76,7 @@ func DefaultRate(string) connectors.Rate {
 type Client struct {
 	o      Options
 	shared *connectors.Shared[snapshot]
+	known  map[string]*drift.Tree // rows by entity
 }
 
 // New makes a client; it calls nobody. What is wrong with o shows with the first call.
@@ -111,7 +114,7 @@ func New(o Options) *Client {
 	if o.Vault == nil || o.Static != nil {
 		o.Vault = connectors.MemoryVault()
 	}
-	c := &Client{o: o}
+	c := &Client{o: o, known: rowsKnown()}
 	c.shared = connectors.NewShared(connectors.SharedOptions[snapshot]{
 		Name: vendor + "." + events.Token(o.AccountID), API: vendor + " " + APIToken, Vault: o.Vault,
 		Fetch: c.fetch, Early: o.Early, PerMinute: o.PerMinute, Lease: o.Lease, Equal: same,

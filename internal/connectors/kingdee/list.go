@@ -5,12 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
+	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
 )
 
 const pathList = "/weigusoft/wg_cost/loadList"
+
+// What is read of which entity.
+const (
+	entityBill   = "wg_service_workorder"
+	selectBill   = "id,billno,billstatus,completionprogress"
+	entityRecord = "wg_deal_record"
+	selectRecord = "id,billno,startdate,enddate,emp,dept,combofield,workinghours,completionprogress,remark"
+)
 
 // Bounds of what is read of one list. More is a failure, never a shorter list.
 const (
@@ -67,6 +78,9 @@ func (c *Client) page(ctx context.Context, api string, q listing) (rows []row, t
 	}
 	for _, v := range list {
 		r, ok := v.(map[string]any)
+		if known := c.known[q.Entity]; known != nil && ok {
+			c.o.Drift.See(ctx, known, row(r).raw())
+		}
 		if !ok || row(r).key() == "" {
 			return nil, 0, notUnderstood(api, "a row has neither id nor number")
 		}
@@ -109,6 +123,19 @@ func rowsOf(all map[string]any) (rows []any, total int, why string) {
 		return nil, 0, ""
 	}
 	return nil, total, "it has no rows"
+}
+
+// rowsKnown are the members that rows of each entity are expected to have. A row
+// has what was selected; how references are expanded is not documented, so that
+// only a member of another name counts.
+func rowsKnown() map[string]*drift.Tree {
+	references := strings.Fields("emp emp_id emp.id emp.number emp.name dept dept_id dept.id dept.number dept.name sourcebillno")
+	return map[string]*drift.Tree{
+		entityBill: drift.Named(vendor, "bill", strings.Split(selectBill, ","), nil),
+		entityRecord: drift.Named(vendor, "deal_record", slices.DeleteFunc(strings.Split(selectRecord, ","), func(name string) bool {
+			return slices.Contains(references, name)
+		}), references),
+	}
 }
 
 // every reads all pages of a list. Kingdee is known to cut a page's size silently

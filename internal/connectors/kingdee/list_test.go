@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"gongdan-bridge/internal/connectors/connectortest"
+	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
 )
 
@@ -101,6 +103,32 @@ func TestRecordQuery(t *testing.T) {
 		`"andQfilters":[{"property":"sourcebillno","cp":"=","value":"` + order + `"}],"level":"1","orderBy":"billno desc"}`
 	if diff := cmp.Diff(wantBody, g.bodies[len(g.bodies)-1]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestRowsDrift: a member that was not asked for, or is not given, is counted;
+// how a reference is written is not.
+func TestRowsDrift(t *testing.T) {
+	g := newGateway(t)
+	meter, counts := connectortest.Drifts(t)
+	counter, err := drift.NewCounter(meter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := g.client(func(o *Options) { o.UserID, o.Drift = "1", counter })
+	for _, row := range []string{record(0), strings.NewReplacer(`"dept":{"id":"1697221606960547840"}`, `"dept_id":"1"`, `"remark"`, `"memo":"李","remark"`).Replace(record(1))} {
+		g.on("loadList", rows(t, 100, []string{row}, shapes["data and total"]))
+		if _, err := c.DealRecords(t.Context(), order); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.on("loadList", always(200, `{"success":true,"data":[{"id":"2","billno":"`+order+`","billstatus":"F"}]}`))
+	if _, err := c.FindWorkOrder(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{"kingdee deal_record unknown memo": 1, "kingdee bill gone completionprogress": 1}
+	if diff := cmp.Diff(want, counts()); diff != "" {
+		t.Errorf("counted (-want +got):\n%s", diff)
 	}
 }
 

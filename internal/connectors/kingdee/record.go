@@ -43,9 +43,9 @@ func (c *Client) DealRecords(ctx context.Context, orderNo string) ([]DealRecord,
 		return nil, &events.Failure{Kind: events.Invalid, API: vendor + " " + api, Reason: "the bill's number is empty"}
 	}
 	rows, err := c.every(ctx, api, listing{
-		Entity:  "wg_deal_record",
+		Entity:  entityRecord,
 		Filters: []filter{{Property: "sourcebillno", Compare: "=", Value: orderNo}},
-		Select:  "id,billno,startdate,enddate,emp,dept,combofield,workinghours,completionprogress,remark",
+		Select:  selectRecord,
 		Level:   "1", OrderBy: "billno desc",
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
 )
 
@@ -27,6 +28,7 @@ type Options struct {
 	Secret  string           // 企业secret
 	Line    *connectors.Line // everything that calls this corp id goes over it
 	Vault   connectors.Vault // where all processes keep the one access token
+	Drift   *drift.Counter   // counts what the types do not know of a detail; may be nil
 
 	TokenEarly     time.Duration // a new token this long before the end; default 300 s
 	TokenPerMinute int           // token fetches a minute over all processes; default 6
@@ -37,6 +39,7 @@ type Options struct {
 type Client struct {
 	o     Options
 	token *connectors.Shared[string]
+	known Documents
 }
 
 // New makes a client; nothing is called before it is asked.
@@ -50,7 +53,7 @@ func New(o Options) *Client {
 	if o.TokenPerMinute <= 0 {
 		o.TokenPerMinute = 6
 	}
-	c := &Client{o: o}
+	c := &Client{o: o, known: NewDocuments()}
 	c.token = connectors.NewShared(connectors.SharedOptions[string]{
 		Name: TokenName(o.CorpID), API: "weiban " + apiToken, Vault: o.Vault, Fetch: c.fetchToken,
 		Early: o.TokenEarly, PerMinute: o.TokenPerMinute, Lease: tokenLease,
@@ -88,7 +91,7 @@ func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrde
 		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "no order number to ask for")
 	}
 	q := url.Values{"order_no": {orderNo}}
-	d, err := fetch[WorkOrder](ctx, c, APIWorkOrder, q, "work_order")
+	d, err := fetch[WorkOrder](ctx, c, APIWorkOrder, q, c.known.WorkOrder)
 	if err != nil {
 		return d, err
 	}
@@ -119,7 +122,7 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 	default:
 		return Detail[Opportunity]{}, invalid(APIOpportunity, "neither id nor serial number to ask for")
 	}
-	d, err := fetch[Opportunity](ctx, c, APIOpportunity, q, "opportunity")
+	d, err := fetch[Opportunity](ctx, c, APIOpportunity, q, c.known.Opportunity)
 	if err != nil {
 		return d, err
 	}
@@ -130,8 +133,9 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 	return d, nil
 }
 
-// fetch gets the object that an answer holds under the name member.
-func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, member string) (d Detail[T], err error) {
+// fetch gets the object that an answer holds under the document's name.
+func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (d Detail[T], err error) {
+	member := known.Document()
 	body, sent, err := c.get(ctx, api, q)
 	if err != nil {
 		return d, err
@@ -145,6 +149,7 @@ func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, memb
 	if some, _ := object(raw); len(some) == 0 {
 		return d, &events.Failure{Kind: events.Unavailable, API: "weiban " + api, Reason: "the answer says ok and holds no " + member}
 	}
+	c.o.Drift.See(ctx, known, raw)
 	if err := decode(raw, &d.Value); err != nil {
 		return Detail[T]{}, invalid(api, member+": "+err.Error())
 	}
