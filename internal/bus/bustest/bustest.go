@@ -1,6 +1,6 @@
 // Package bustest gives tests a real bus: an embedded server over a directory of
-// the test's own, on a free port, gone when the test ends. There is no other bus
-// for tests, and none in memory. Tests alone use it.
+// the test's own, on a free port, gone when the test ends. Tests alone use it;
+// only simulations use package memory in its place.
 package bustest
 
 import (
