@@ -111,8 +111,8 @@ func (d *driver) moment() ledger.Moment {
 
 // feed is one step and what follows from it.
 func (d *driver) feed(a *actor, in ledger.Input) {
-	if !d.up || d.w.bad != "" {
-		return
+	if !d.up || d.w.bad != "" || d.desk[a.key] != a {
+		return // an actor that was let go takes nothing; what was for it comes again
 	}
 	m := d.moment()
 	d.w.mutant.input(&m, &in)
