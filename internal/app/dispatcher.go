@@ -196,6 +196,7 @@ type dispatcherCLI struct {
 	Pause   pauseCmd         `cmd:"" help:"Pause a stage of a tenant, until it is resumed."`
 	Resume  resumeCmd        `cmd:"" help:"Let a paused stage go on."`
 	Mapping mappingCmd       `cmd:"" help:"Check, test, try and complete the tenants' mappings."`
+	Drift   driftCmd         `cmd:"" help:"Show where Weiban's callbacks and details are not as the bridge knows them."`
 	Conf    configCmd        `cmd:"" name:"config" help:"Check or print the configuration."`
 	Version versionCmd       `cmd:"" help:"Print the version."`
 }

@@ -63,20 +63,7 @@ func EachRecorded(ctx context.Context, b *bus.Bus, tenant, key string, since tim
 	} else {
 		subject += events.Token(key)
 	}
-	u, err := b.Usage(ctx, bus.Events)
-	if err != nil || u.Last == 0 {
-		return 0, err
-	}
-	from, err := b.SequenceAt(ctx, bus.Events, since)
-	if err != nil {
-		return 0, fmt.Errorf("recorded events of %s: %w", tenant, err)
-	}
-	of := uint64(0)
-	if from = max(from, u.First, 1); u.Last >= from {
-		of = u.Last + 1 - from
-	}
-	err = pages(ctx, b, bus.Events, subject, from, u.Last, func(m bus.Stored) error {
-		tell("events", m.Sequence-from, of)
+	err = eachSince(ctx, b, bus.Events, subject, since, "events", tell, func(m bus.Stored) error {
 		route, err := events.ParseRoute(m.Subject)
 		if err != nil {
 			skipped++
@@ -89,9 +76,61 @@ func EachRecorded(ctx context.Context, b *bus.Bus, tenant, key string, since tim
 		}
 		return visit(r)
 	})
-	tell("events", of, of)
 	if err != nil {
 		return skipped, fmt.Errorf("recorded events of %s: %w", tenant, err)
 	}
 	return skipped, nil
+}
+
+// RecordedCallback is a callback as it was recorded.
+type RecordedCallback struct {
+	ID            string    // of its event
+	Event, Status string    // Weiban's own words; "" where it was not understood
+	Key           string    // order number or opportunity id, as far as it names one
+	At            time.Time // when it was stored
+	Data          []byte    // the plaintext
+}
+
+// EachCallback calls visit for every callback of a tenant that stream CALLBACKS
+// holds since a moment, also those that no stage reads or that were not
+// understood, oldest first; replays are left out. What is no event is counted as
+// skipped.
+func EachCallback(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell Progress, visit func(RecordedCallback) error) (skipped int, err error) {
+	subject := "gongdan." + events.Token(tenant) + ".event.weiban.*.*.*"
+	err = eachSince(ctx, b, bus.Callbacks, subject, since, "callbacks", tell, func(m bus.Stored) error {
+		event, status, key, err := events.ParseCallback(m.Subject)
+		ev := decoded(m)
+		if err != nil || ev.Context == nil {
+			skipped++
+			return nil
+		}
+		return visit(RecordedCallback{ID: ev.ID(), Event: event, Status: status, Key: key, At: m.Time, Data: ev.Data()})
+	})
+	if err != nil {
+		return skipped, fmt.Errorf("recorded callbacks of %s: %w", tenant, err)
+	}
+	return skipped, nil
+}
+
+// eachSince visits the messages of a subject that were stored since a moment, and
+// tells how far it has come.
+func eachSince(ctx context.Context, b *bus.Bus, stream, subject string, since time.Time, what string, tell Progress, visit func(bus.Stored) error) error {
+	u, err := b.Usage(ctx, stream)
+	if err != nil || u.Last == 0 {
+		return err
+	}
+	from, err := b.SequenceAt(ctx, stream, since)
+	if err != nil {
+		return err
+	}
+	of := uint64(0)
+	if from = max(from, u.First, 1); u.Last >= from {
+		of = u.Last + 1 - from
+	}
+	err = pages(ctx, b, stream, subject, from, u.Last, func(m bus.Stored) error {
+		tell(what, m.Sequence-from, of)
+		return visit(m)
+	})
+	tell(what, of, of)
+	return err
 }

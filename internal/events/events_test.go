@@ -214,6 +214,13 @@ func TestRoutesReadBack(t *testing.T) {
 		if err != nil || got != want {
 			t.Fatalf("ParseRoute(%s) = %+v, %v; want %+v", s, got, err, want)
 		}
+		name, said, of, err := events.ParseCallback(s)
+		if is := !want.Replay && stage == events.Enrich; is != (err == nil) || is && (name != string(noun)+"_change" || said != status || of != key) {
+			t.Fatalf("ParseCallback(%s) = %q, %q, %q, %v", s, name, said, of, err)
+		}
+		if name, said, of, err = events.ParseCallback(events.UnrecognisedSubject(tenant, key)); err != nil || name+said != "" || of != key {
+			t.Fatalf("ParseCallback of what was not understood = %q, %q, %q, %v", name, said, of, err)
+		}
 	})
 	for _, s := range []string{"", "gongdan", "gongdan.a.event.weiban.meeting_change.create.1", "x.a.replay.enrich.work_order.1", "gongdan.a.replay.enrich.staff.1", "gongdan.a.dead.enrich.invalid.work_order.1"} {
 		if r, err := events.ParseRoute(s); err == nil {

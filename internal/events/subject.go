@@ -130,3 +130,22 @@ func ParseRoute(s string) (Route, error) {
 	}
 	return r, nil
 }
+
+// ParseCallback reads a subject that [CallbackSubject] or [UnrecognisedSubject]
+// made. A callback that was not understood has neither event nor status.
+func ParseCallback(s string) (event, status, key string, err error) {
+	t := strings.Split(s, ".")
+	if len(t) != 7 || t[0] != root || t[2] != "event" || t[3] != "weiban" {
+		return "", "", "", fmt.Errorf("subject %s: not a callback's", s)
+	}
+	var words [3]string
+	for i := range words {
+		if words[i], err = Untoken(t[4+i]); err != nil {
+			return "", "", "", fmt.Errorf("subject %s: not a callback's", s)
+		}
+	}
+	if words[0] == unrecognised {
+		words[0], words[1] = "", ""
+	}
+	return words[0], words[1], words[2], nil
+}
