@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"net/url"
 	"strings"
 	"time"
@@ -63,6 +64,11 @@ func attempt(ctx context.Context, o Options, opts []nats.Option) (*nats.Conn, er
 	if o.TokenFile != "" {
 		if _, err := ReadTokenFile(o.TokenFile); err != nil {
 			return nil, err
+		}
+	}
+	if o.CredentialsFile != "" {
+		if _, err := os.Stat(o.CredentialsFile); err != nil {
+			return nil, fmt.Errorf("credentials file: %w", err)
 		}
 	}
 	type outcome struct {
