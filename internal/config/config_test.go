@@ -100,6 +100,10 @@ func TestLoadReadsTheFileAndFillsInDefaults(t *testing.T) {
 			BaseURL: "https://api.kingdee.com", AccountID: "1234567890123456789", PerMinute: 490, InFlight: 4, Marker: true,
 			AuthorityKey: "2c17e560c500f55c", AuthorityIV: "5e8y6w45ju8w9jq8",
 			App: &KingdeeApp{ClientID: "012345", ClientSecret: Secret{from: "file:" + filepath.Join(dir, "client-secret"), held: ptr("kingdee-hunter2-secret")}, OuterInstanceID: "98765"},
+			Photos: Photos{
+				Mode: "pass", OnFailure: "wait", MaxBytes: 10 << 20, MaxCount: 9, Timeout: 30 * time.Second, Part: "file",
+				Types: []string{"image/jpeg", "image/png", "image/gif", "image/webp"},
+			},
 		},
 	}
 	if diff := cmp.Diff([]Tenant{want}, c.Tenants); diff != "" {

@@ -125,6 +125,23 @@ func TestFaults(t *testing.T) {
 			`bridge.yaml:19:21: tenants[0].kingdee.authority_iv: found 5 bytes, expected 16 bytes`,
 		}},
 
+		{"pictures from nowhere", `      account_id: 1234567890123456789`, "      account_id: 1234567890123456789\n      photos: {mode: upload}", []string{
+			`bridge.yaml:19:15: tenants[0].kingdee.photos.hosts: found nothing beside mode: upload, expected the hosts that pictures may be fetched from`,
+		}},
+		{"pictures from anywhere", `      account_id: 1234567890123456789`, "      account_id: 1234567890123456789\n      photos: {hosts: ['*', '*.com', 127.0.0.1, 'https://a.example', localhost, a.example:443, '*.a.example', '[::1]', a.0x7f]}", []string{
+			`bridge.yaml:19:24: tenants[0].kingdee.photos.hosts[0]: found "*", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:29: tenants[0].kingdee.photos.hosts[1]: found "*.com", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:38: tenants[0].kingdee.photos.hosts[2]: found "127.0.0.1", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:49: tenants[0].kingdee.photos.hosts[3]: found "https://a.example", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:70: tenants[0].kingdee.photos.hosts[4]: found "localhost", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:81: tenants[0].kingdee.photos.hosts[5]: found "a.example:443", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:111: tenants[0].kingdee.photos.hosts[7]: found "[::1]", expected a list of host names such as img.example.com or *.example.com`,
+			`bridge.yaml:19:120: tenants[0].kingdee.photos.hosts[8]: found "a.0x7f", expected a list of host names such as img.example.com or *.example.com`,
+		}},
+		{"what is no picture", `      account_id: 1234567890123456789`, "      account_id: 1234567890123456789\n      photos: {types: [image/png, image/svg+xml], on_failure: wiat}", []string{
+			`bridge.yaml:19:35: tenants[0].kingdee.photos.types[1]: found "image/svg+xml", expected a list of image/jpeg, image/png, image/gif, image/webp, image/bmp`,
+			`bridge.yaml:19:63: tenants[0].kingdee.photos.on_failure: found "wiat", expected one of wait, without; did you mean wait?`,
+		}},
 		{"secret written out", `secret: env:WEIBAN_SECRET`, `secret: hunter2`, []string{
 			`bridge.yaml:13:15: tenants[0].weiban.secret: found a value written out (not shown), expected env:NAME or file:PATH`,
 		}},

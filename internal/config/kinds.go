@@ -19,9 +19,11 @@ const (
 	kindIDs       = "ids"       // a list of them
 	kindAddress   = "address"   // host:port to listen on
 	kindURL       = "url"       // a vendor's base address
+	kindHosts     = "hosts"     // a list of host names
 	kindServers   = "servers"   // NATS servers
 	kindPath      = "path"      // a file
 	kindWord      = "word"      // one of a few
+	kindWords     = "words"     // a list of such words
 	kindSwitch    = "switch"    // true, false
 	kindCount     = "count"     // a whole number
 	kindDuration  = "duration"  // Go's notation
@@ -55,6 +57,10 @@ func (s Setting) Expected() string {
 		return "host:port or :port"
 	case kindURL:
 		return "an https URL without user, query or fragment (http only to a loopback address)"
+	case kindHosts:
+		return "a list of host names such as img.example.com or *.example.com"
+	case kindWords:
+		return "a list of " + strings.Join(s.Words, ", ")
 	case kindServers:
 		return "nats:// or tls:// addresses without user or password, separated by commas"
 	case kindPath:
@@ -106,7 +112,9 @@ func (s Setting) parse(text string) (any, bool) {
 		return strings.TrimSuffix(text, "/"), isBaseURL(text)
 	case kindServers:
 		return text, isServers(text)
-	case kindWord:
+	case kindHosts:
+		return text, isHost(text)
+	case kindWord, kindWords:
 		return text, slices.Contains(s.Words, text)
 	case kindSwitch:
 		return text == "true", text == "true" || text == "false"
@@ -176,6 +184,20 @@ func isBaseURL(text string) bool {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// isHost takes a name of at least two parts, so that an address does not pass for one, and
+// "*." before one.
+func isHost(text string) bool {
+	labels := strings.Split(strings.TrimPrefix(text, "*."), ".")
+	for _, l := range labels {
+		bad := func(r rune) bool { return !isIDRune(r) || r == '_' }
+		if l == "" || len(l) > 63 || strings.IndexFunc(l, bad) >= 0 || strings.Trim(l, "-") != l {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	return len(labels) > 1 && len(last) > 1 && len(text) <= 253 && strings.TrimLeft(last, "0123456789") == last
 }
 
 func isServers(text string) bool {

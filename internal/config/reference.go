@@ -10,8 +10,8 @@ import (
 type Setting struct {
 	// Path is where it stands; [] stands for each element of a list: tenants[].weiban.corp_id.
 	Path string
-	// Type is one of: section, list, text, name, id, ids, address, url, servers, path, word,
-	// switch, count, duration, durations, size, secret. The README explains each; see also
+	// Type is one of: section, list, text, name, id, ids, address, url, hosts, servers, path, word,
+	// words, switch, count, duration, durations, size, secret. The README explains each; see also
 	// [Setting.Expected].
 	Type string
 	// Default is what holds where nothing is written, as it would be written; "" for nothing. Where
@@ -48,6 +48,7 @@ func Reference() []Setting {
 	all = append(all, tenantSettings()...)
 	all = append(all, weibanSettings()...)
 	all = append(all, kingdeeSettings()...)
+	all = append(all, photoSettings()...)
 	all = append(all, inherited(retries, "dispatcher.retries", "tenants[].retries")...)
 	return all
 }

@@ -14,6 +14,7 @@ func TestReferenceIsTheStruct(t *testing.T) {
 	goTypes := map[string]reflect.Type{
 		kindSwitch: reflect.TypeFor[bool](), kindCount: reflect.TypeFor[int](), kindDuration: reflect.TypeFor[time.Duration](),
 		kindDurations: reflect.TypeFor[[]time.Duration](), kindSize: reflect.TypeFor[Size](), kindSecret: reflect.TypeFor[Secret](), kindIDs: reflect.TypeFor[[]string](),
+		kindHosts: reflect.TypeFor[[]string](), kindWords: reflect.TypeFor[[]string](),
 	}
 	var inStructs []string
 	var walk func(reflect.Type, string)

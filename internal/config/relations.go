@@ -152,6 +152,9 @@ func relateTenants(c *Config, d *decoder) {
 		case !app && !static && !d.broken(path):
 			d.against(path, "neither app nor static", "one of them")
 		}
+		if t.Kingdee.Photos.Mode == PhotosUpload && len(t.Kingdee.Photos.Hosts) == 0 && !d.broken(path+".photos") {
+			d.against(path+".photos.hosts", "nothing beside mode: upload", "the hosts that pictures may be fetched from")
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	pool := []string{
 		"x", "X_1-", "'-'", "''", "5", "0", "0123", "1.5", "601", "true", "'true'", "~", "[]", "{}", "[x]", "[5s, 1m]", "[5]", "30s", "1h30m", "-1s", ".5h", "0s", "1MiB", "20GiB", "5B", "1MB",
 		"env:WEIBAN_SECRET", "env:CALLBACK_KEY", "file:client-secret", "hunter2", "127.0.0.1:1", "':1'", "'a:x'", "https://a.b", "http://127.0.0.1:5", "http://a.b", "nats://a:1", "'nats://a, tls://b:2'", "2026-01-01", "info", "json", "3", "a b",
+		"[img.example.com, '*.b.cn']", "[1.2.3.4]", "[image/png]", "[image/tiff]",
 	}
 	accepted := 0
 	tried := map[string]bool{kindSection: true, kindList: true}

@@ -131,9 +131,11 @@ func scalarSchema(spec Setting) object {
 		return text(member{"pattern", "^https?://[^@?#]+$"})
 	case kindServers:
 		return text(member{"pattern", "^ *(nats|tls)://[^@?/,]+(, *(nats|tls)://[^@?/,]+)*$"})
+	case kindHosts:
+		return text(member{"pattern", `^(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])$`})
 	case kindPath:
 		return text(member{"minLength", 1})
-	case kindWord:
+	case kindWord, kindWords:
 		return object{{"enum", spec.Words}}
 	case kindSwitch:
 		return object{{"type", "boolean"}}

@@ -56,6 +56,21 @@ func kingdeeSettings() []Setting {
 	}
 }
 
+func photoSettings() []Setting {
+	const at = "tenants[].kingdee.photos"
+	return []Setting{
+		{Path: at, Type: kindSection, Meaning: "pictures of `handle-order` (`attmentInforspre`, `attmentInforsafter`)"},
+		{Path: at + ".mode", Type: kindWord, Default: PhotosPass, Words: []string{PhotosPass, PhotosUpload}, Meaning: "pass them on by their address, or upload them to Kingdee's file service right before each call"},
+		{Path: at + ".hosts", Type: kindHosts, Meaning: "hosts that pictures may be fetched from, exact or `*.example.com`; needed to upload. Always https, never a private address, no proxy"},
+		{Path: at + ".on_failure", Type: kindWord, Default: PhotosWait, Words: []string{PhotosWait, PhotosWithout}, Meaning: "where a picture cannot be had: the order waits, or becomes a letter; or the call goes without the picture, which the outcome tells"},
+		{Path: at + ".max_bytes", Type: kindSize, Default: "10MiB", Min: "1KiB", Max: "30MiB", Meaning: "largest picture"},
+		{Path: at + ".max_count", Type: kindCount, Default: "9", Min: "1", Max: "50", Meaning: "most pictures in one field"},
+		{Path: at + ".types", Type: kindWords, Default: "image/jpeg, image/png, image/gif, image/webp", Words: []string{"image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp"}, Meaning: "what counts as a picture, by its content"},
+		{Path: at + ".timeout", Type: kindDuration, Default: "30s", Min: shortest, Meaning: "bound for all pictures of one call; the call's deadline, and with it a look in doubt, comes so much later"},
+		{Path: at + ".part", Type: kindWord, Default: "file", Words: []string{"file", "file1"}, Meaning: "name of the part in the upload's form: the vendor's page has both"},
+	}
+}
+
 func checkAESKey(value string) (found, expected string) {
 	bad := func(r rune) bool { return !isIDRune(r) || r == '-' || r == '_' }
 	if len(value) == 43 && strings.IndexFunc(value, bad) < 0 {

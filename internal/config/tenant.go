@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Tenant is one element of tenants: a Weiban corporation (企业) and the Kingdee account set (账套) that
 // its orders go to.
 type Tenant struct {
@@ -45,7 +47,28 @@ type Kingdee struct {
 	SendPaging   bool           `yaml:"send_paging"`  // pageindex and pagesize with handle-order
 	Marker       bool           `yaml:"marker"`       // at the end of clsmid
 	CheckStatus  bool           `yaml:"check_status"` // read the bill before the call
+	Photos       Photos         `yaml:"photos"`
 }
+
+// Photos says how the pictures of a handle-order reach Kingdee.
+type Photos struct {
+	Mode      string        `yaml:"mode"`       // PhotosPass, PhotosUpload
+	Hosts     []string      `yaml:"hosts"`      // that pictures may be fetched from; some where they are uploaded
+	OnFailure string        `yaml:"on_failure"` // PhotosWait, PhotosWithout
+	MaxBytes  Size          `yaml:"max_bytes"`  // of one picture
+	MaxCount  int           `yaml:"max_count"`  // in one field
+	Types     []string      `yaml:"types"`      // media types, by content
+	Timeout   time.Duration `yaml:"timeout"`    // for all pictures of one call
+	Part      string        `yaml:"part"`       // of the upload's form
+}
+
+// The words of Photos.
+const (
+	PhotosPass    = "pass"    // by their address
+	PhotosUpload  = "upload"  // to Kingdee's file service, right before the call
+	PhotosWait    = "wait"    // the order waits, or becomes a letter
+	PhotosWithout = "without" // the call goes without the picture
+)
 
 // KingdeeApp is an app of Kingdee's open platform; its tokens are fetched and renewed.
 type KingdeeApp struct {
