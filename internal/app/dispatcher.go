@@ -102,6 +102,7 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 		}
 		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard, drifts)
 		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard, drifts)
+		x.Photos = b.photos(t, x.Kingdee)
 		out = append(out, x)
 	}
 	return out, nil
@@ -129,7 +130,7 @@ func (b *base) ledger(t config.Tenant) ledger.Settings {
 	s.Waits, s.GiveUp, s.Jitter = r.Waits, r.GiveUp, float64(r.JitterPercent)/100
 	s.MissingTries, s.MissingYoung, s.InternalTries = r.MissingTries, r.MissingYoung, r.InternalTries
 	s.Probe, s.BayWait = min(s.Probe, 2*c.Breaker.OpenFor), min(s.BayWait, c.Calls.MaxWait)
-	s.CallTimeout, s.Looks, s.Doubles = c.Calls.Timeout, c.Doubt.Looks, c.Sweeps.Doubles
+	s.CallTimeout, s.Looks, s.Doubles = b.callBound(t), c.Doubt.Looks, c.Sweeps.Doubles
 	s.HoldAfterLetter, s.CheckStatus, s.Marker, s.DryRun = t.HoldAfterLetter, t.Kingdee.CheckStatus, t.Kingdee.Marker, t.DryRun
 	return s
 }
@@ -159,6 +160,7 @@ func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guar
 	rate.PerMinute, rate.Burst = k.PerMinute, 1
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
+		UploadPart: k.Photos.Part, UploadWithin: b.cfg.Dispatcher.Calls.Timeout,
 		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate), Drift: d,
 	}
 	if k.Static != nil {

@@ -25,6 +25,10 @@ type Run struct {
 	Log    io.Writer
 	Spans  trace.SpanExporter // gets every span beside OTLP; may be nil
 	Ready  func(Addresses)    // called once, when everything is up; may be nil
+
+	// Pictures is asked for pictures in place of the network, for a sandbox that
+	// simulates their hosts; nil in the programs, and no setting reaches it.
+	Pictures http.RoundTripper
 }
 
 // Addresses are where a running program listens.

@@ -131,7 +131,7 @@ func TestTheProgramsThemselves(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var story safeBuffer
-	w := &world{o: Options{Stdout: &story, Log: io.Discard}, say: newTeller(&story), failed: make(chan error, 2)}
+	w := &world{apart: true, o: Options{Stdout: &story, Log: io.Discard}, say: newTeller(&story), failed: make(chan error, 2)}
 	if err := w.simulators(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}

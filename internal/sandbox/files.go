@@ -40,9 +40,10 @@ func freePorts(ctx context.Context) (ports, error) {
 }
 
 // writeFiles puts a whole installation's files into dir: bridge.yaml, the
-// secrets that it names, the mapping and its tables. It returns bridge.yaml's
+// secrets that it names, the mapping and its tables. settings are lines of the
+// section dispatcher, kingdee of the tenant's section kingdee. It returns bridge.yaml's
 // path.
-func writeFiles(dir string, p ports, w *fakeweiban.Server, k *fakekingdee.Server, settings string) (string, error) {
+func writeFiles(dir string, p ports, w *fakeweiban.Server, k *fakekingdee.Server, settings, kingdee string) (string, error) {
 	a := k.Account()
 	files := map[string]string{
 		"weiban.secret": weibanSecret, "callback.token": callbackToken, "callback.key": callbackKey,
@@ -67,8 +68,8 @@ dispatcher:
       base_url: %s
       account_id: %q
       app: {client_id: %q, client_secret: file:kingdee.secret, outer_instance_id: %q}
-`, p.nats, p.callbacks, p.ingestAdmin, p.dispatcherAdmin, settings, w.URL(), w.CorpID(), w.CorpID(), k.URL(),
-			a.AccountID, a.ClientID, a.OuterInstanceID),
+%s`, p.nats, p.callbacks, p.ingestAdmin, p.dispatcherAdmin, settings, w.URL(), w.CorpID(), w.CorpID(), k.URL(),
+			a.AccountID, a.ClientID, a.OuterInstanceID, kingdee),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

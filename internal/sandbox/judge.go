@@ -38,14 +38,14 @@ func (w *world) judge(ctx context.Context, orders []*order, e *ends) error {
 func (w *world) records(orders []*order) string {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"work order 工单", "bill 服务工单", "status 状态", "record 处理记录", "handler 处理人", "note 说明"})
+	t.AppendHeader(table.Row{"work order 工单", "bill 服务工单", "status 状态", "record 处理记录", "handler 处理人", "note 说明", "pictures 照片"})
 	for _, o := range orders {
 		bill, _ := w.kingdee.Bill(o.bill)
 		for _, r := range w.kingdee.Records(o.bill) {
-			t.AppendRow(table.Row{o.name, o.bill, r.Status, r.BillNo, r.HandlerID, r.Remark})
+			t.AppendRow(table.Row{o.name, o.bill, r.Status, r.BillNo, r.HandlerID, r.Remark, len(r.After)})
 		}
 		if len(w.kingdee.Records(o.bill)) == 0 {
-			t.AppendRow(table.Row{o.name, o.bill, bill.Status, "–", "–", "–"})
+			t.AppendRow(table.Row{o.name, o.bill, bill.Status, "–", "–", "–", "–"})
 		}
 	}
 	return t.Render()
@@ -70,8 +70,12 @@ func (w *world) faults(orders []*order, letters []deadletter.Open) []string {
 	var out []string
 	for _, o := range orders {
 		var got []string
-		for _, r := range w.kingdee.Records(o.bill) {
+		records := w.kingdee.Records(o.bill)
+		for _, r := range records {
 			got = append(got, r.Status)
+		}
+		if len(records) > 0 {
+			out = append(out, w.photoFaults(o, records[len(records)-1])...)
 		}
 		if !slices.Equal(got, o.wants) {
 			out = append(out, fmt.Sprintf("%s has the records %v, not %v", o.name, got, o.wants))

@@ -49,6 +49,9 @@ const quickSettings = `  retries: {quick_tries: 4, quick_first: 200ms, quick_max
   stop_within: 5s
 `
 
+// uploadPictures is a line of the section kingdee.
+const uploadPictures = "      photos: {mode: upload, hosts: [" + fakeweiban.PictureHost + "]}\n"
+
 // world is everything that runs.
 type world struct {
 	o       Options
@@ -59,6 +62,7 @@ type world struct {
 	cfg     *config.Config
 	ports   ports
 
+	apart    bool         // the programs run as processes of their own, and cannot be shown simulated pictures
 	mended   int          // letters that were replayed
 	repaired string       // number of the order whose letter it was
 	passed   atomic.Int64 // time that has passed in the story, in nanoseconds
@@ -159,7 +163,7 @@ func (w *world) simulators(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	w.kingdee = fakekingdee.New(fakekingdee.Options{
-		Observe: w.say.vendor, ForeignPictures: true, Script: script.New(1),
+		Observe: w.say.vendor, ForeignPictures: w.apart, Script: script.New(1),
 	})
 	if err := errors.Join(w.weiban.Start(ctx, ""), w.kingdee.Start(ctx, "")); err != nil {
 		return err
@@ -167,7 +171,11 @@ func (w *world) simulators(ctx context.Context, dir string) (err error) {
 	if w.ports, err = freePorts(ctx); err != nil {
 		return err
 	}
-	if w.cfgPath, err = writeFiles(dir, w.ports, w.weiban, w.kingdee, quickSettings); err != nil {
+	pictures := uploadPictures
+	if w.apart {
+		pictures = ""
+	}
+	if w.cfgPath, err = writeFiles(dir, w.ports, w.weiban, w.kingdee, quickSettings, pictures); err != nil {
 		return err
 	}
 	w.cfg, err = config.Load(w.cfgPath, os.LookupEnv)
@@ -184,7 +192,7 @@ func (w *world) bridge(ctx context.Context) error {
 		ready := make(chan struct{})
 		r := app.Run{
 			Config: w.cfg, Env: os.LookupEnv, Log: io.MultiWriter(w.o.Log, w.say.log()),
-			Spans: w.o.spans, Ready: func(app.Addresses) { close(ready) },
+			Spans: w.o.spans, Pictures: w.weiban.Pictures(), Ready: func(app.Addresses) { close(ready) },
 		}
 		own, end := context.WithCancel(context.WithoutCancel(ctx))
 		ended := make(chan struct{})

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -151,7 +152,18 @@ func (o told) noSecret(t *testing.T) {
 			}
 		}
 	}
+	// The address of a picture is a secret too, but for what Weiban has sent.
+	sign := regexp.MustCompile(`sign-[0-9a-f]{16}`)
+	if !sign.MatchString(where["CALLBACKS"]) {
+		t.Error("no callback brought a picture")
+	}
 	for place, text := range where {
+		if place != "CALLBACKS" && place != "EVENTS" && sign.MatchString(text) {
+			t.Errorf("a picture's address is in the %s", place)
+		}
+		if strings.Contains(text, "/fileserver/") {
+			t.Errorf("an uploaded file's address is in the %s", place)
+		}
 		for _, word := range []string{"access_token=", "authority_info="} {
 			if strings.Contains(text, word) && !strings.Contains(text, word+"…") && !strings.Contains(text, word+"%E2%80%A6") {
 				t.Errorf("%s with its query is in the %s", word, place)
@@ -191,6 +203,7 @@ func (o told) oneTrace(t *testing.T) {
 	for _, want := range []string{
 		in, in + " > weiban workorder/detail", enrich,
 		enrich + " > kingdee loadList/wg_service_workorder", enrich + " > kingdee handle-order",
+		enrich + " > kingdee attachment_upload",
 		enrich + " > publish gongdan.{tenant}.event.kingdee.handle_order.{outcome}.{key}",
 	} {
 		if paths[want] == 0 {

@@ -18,13 +18,14 @@ type order struct {
 	creator string
 	handler string
 	wants   []string // letters that its handling records must have, in order
+	photos  int      // pictures that the last of them must have
 	number  string   // Weiban's, once it is created
 }
 
 // cast is the story's work orders.
 func cast() []*order {
 	return []*order{
-		{name: "工单一 空调不制冷", bill: "fwgs-20250605-00000001", creator: "OuyangXue", handler: "LiYang", wants: []string{"F", "H"}},
+		{name: "工单一 空调不制冷", bill: "fwgs-20250605-00000001", creator: "OuyangXue", handler: "LiYang", wants: []string{"F", "H"}, photos: 1},
 		{name: "工单二 打印机卡纸", bill: "fwgs-20250605-00000002", creator: "OuyangXue", handler: Unmapped, wants: []string{"H"}},
 		{name: "工单三 净水器漏水", bill: "fwgs-20250605-00000003", creator: "OuyangXue", handler: "WangQiang", wants: []string{"H"}},
 		{name: "工单四 门锁打不开", bill: "fwgs-20250605-00000004", creator: "OuyangXue", handler: "LiHua", wants: []string{"F", "F", "H"}},
@@ -145,7 +146,9 @@ func (w *world) opportunity(ctx context.Context, _ []*order) (int, error) {
 
 func (w *world) close(ctx context.Context, orders []*order) (int, error) {
 	return w.send(ctx,
-		w.act(w.weiban.Close, orders[0].number, fakeweiban.Act{Staff: "LiMei", Text: "已更换压缩机"}),
+		w.act(w.weiban.Close, orders[0].number, fakeweiban.Act{Staff: "LiMei", Text: "已更换压缩机", Pics: []string{
+			w.weiban.AddPicture("压缩机.png", pictureOfTheWork()),
+		}}),
 		w.act(w.weiban.Close, orders[1].number, fakeweiban.Act{Staff: Unmapped, Text: "已清理卡纸"}),
 		w.act(w.weiban.Close, orders[3].number, fakeweiban.Act{Staff: "LiHua", Text: "已换锁芯"}),
 	)

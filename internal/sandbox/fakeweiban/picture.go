@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -38,11 +39,11 @@ type keptPicture struct {
 
 // picture answers for PictureHost; unlike the API it speaks by HTTP status.
 func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
-	began, path := time.Now(), strings.TrimPrefix(r.URL.EscapedPath(), picturePath)
+	began, at := time.Now(), strings.TrimPrefix(r.URL.EscapedPath(), picturePath)
 	run := func() script.Answer {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		p, ok := s.pictures[path]
+		p, ok := s.pictures[at]
 		switch {
 		case !ok:
 			return script.Answer{Status: http.StatusNotFound, Type: "text/html", Body: []byte("not found"), Code: "404"}
@@ -51,11 +52,12 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 		}
 		return script.Answer{Type: "application/octet-stream", Body: bytes.Clone(p.content), Code: "ok"}
 	}
+	name := path.Base(r.URL.Path)
 	fault, a := s.o.Script.Play(w, r, script.Call{
-		API: APIPicture, Key: path, Read: true, Run: run,
+		API: APIPicture, Key: name, Read: true, Run: run,
 		Say: func(script.Fault) script.Answer { return script.Answer{Status: http.StatusServiceUnavailable} },
 	})
-	s.see(APIPicture, path, a, fault.Kind, began)
+	s.see(APIPicture, name, a, fault.Kind, began)
 }
 
 // picturePath is where the server's own port answers for PictureHost.
