@@ -66,7 +66,7 @@ func shown(host string) string {
 // private and shared networks, link-local ones, where clouds keep credentials,
 // multicast, and forms of IPv6 that stand for an IPv4 address.
 func public(a netip.Addr) bool {
-	if !a.IsValid() || a.Zone() != "" || a.Is4In6() || !a.IsGlobalUnicast() || a.IsPrivate() {
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
 		return false
 	}
 	for _, p := range special() {
@@ -74,7 +74,7 @@ func public(a netip.Addr) bool {
 			return false
 		}
 	}
-	return a.Is4() || netip.MustParsePrefix("2000::/3").Contains(a)
+	return a.Is4() || netip.MustParsePrefix("2000::/3").Contains(a) // not with a zone, and no IPv4 within IPv6
 }
 
 // special are the networks of IANA's special-purpose registries within what is

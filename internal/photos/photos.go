@@ -2,6 +2,7 @@ package photos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,6 +18,12 @@ import (
 
 // abreast is how many pictures of a tenant are in memory at once.
 const abreast = 3
+
+// errCrowd says of a picture that it was not asked for, since other pictures took
+// the places and the time; crowdWait is how long they are waited for then.
+var errCrowd = errors.New("no place for it")
+
+const crowdWait = 5 * time.Second
 
 // Options are a tenant's settings. All but Wait and Transport must be given.
 type Options struct {
@@ -77,6 +84,7 @@ func (u *Uploader) Ready(ctx context.Context, body kingdee.Body) (_ kingdee.Body
 		return body, nil, nil
 	}
 	u.run(ctx, all)
+	crowded(all)
 	if f := u.verdict(ctx, all); f != nil {
 		return body, nil, f
 	}
@@ -124,6 +132,17 @@ func (u *Uploader) run(ctx context.Context, tasks []*task) {
 	wg.Wait()
 }
 
+// crowded tells pictures that other calls have crowded out, which is nobody's
+// fault, from those that came behind slow ones of their own call.
+func crowded(tasks []*task) {
+	slow := slices.ContainsFunc(tasks, func(t *task) bool { return t.err != nil && !errors.Is(t.err, errCrowd) })
+	for _, t := range tasks {
+		if slow && t.err != nil && errors.Is(t.err, errCrowd) {
+			t.err = away("it did not come within kingdee.photos.timeout")
+		}
+	}
+}
+
 // bring fetches a picture, uploads it, and puts its new address in the old one's place.
 func (u *Uploader) bring(ctx context.Context, p *kingdee.Photo) (f *events.Failure) {
 	defer func() {
@@ -135,8 +154,7 @@ func (u *Uploader) bring(ctx context.Context, p *kingdee.Photo) (f *events.Failu
 	case u.slots <- struct{}{}:
 		defer func() { <-u.slots }()
 	case <-ctx.Done():
-		// Not the picture's fault, nor its host's: it was not asked.
-		return &events.Failure{Kind: events.Throttled, API: apiFetch, Wait: u.o.Within, Reason: "too many pictures are on their way"}
+		return &events.Failure{Kind: events.Throttled, API: apiFetch, Wait: crowdWait, Reason: "too many pictures are on their way", Err: errCrowd}
 	}
 	var pic picture
 	if f = u.try(ctx, func() (err error) { pic, err = u.fetch.get(ctx, p.URL); return err }); f != nil {
