@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,4 +156,21 @@ func TestBrokenRows(t *testing.T) {
 		}
 	}
 	in.says("mapping table set staff LiYang emp=1", "nothing → emp=1")
+}
+
+// TestCheckOneFile needs no configuration: CI has none.
+func TestCheckOneFile(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "m.yaml")
+	if err := os.WriteFile(bad, []byte("version: 1\nrule: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{"../../deploy/mapping/example.mapping.yaml": "1 mapping(s), no faults", bad: `unknown key "rule"; expected "rules"`} {
+		var out strings.Builder
+		err := app.DispatcherMain(t.Context(), app.Program{
+			Args: []string{"mapping", "check", file}, Env: func(string) (string, bool) { return "", false }, Stdout: &out, Stderr: &out,
+		})
+		if got := out.String() + fmt.Sprint(err); !strings.Contains(got, want) || (err != nil) != (file == bad) {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
 }
