@@ -1,10 +1,12 @@
 package mapping
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gongdan-bridge/internal/connectors/kingdee"
@@ -105,7 +107,11 @@ func (w *worker) work(p *part) any {
 }
 
 func (w *worker) check(id string, body map[string]any) {
-	for _, m := range w.x.m.checker.misfits(id, body) {
+	all := w.x.m.checker.misfits(id, body)
+	slices.SortStableFunc(all, func(a, b misfit) int {
+		return cmp.Or(cmp.Compare(w.place(a), w.place(b)), cmp.Compare(a.field(), b.field()), cmp.Compare(a.message, b.message))
+	})
+	for _, m := range all {
 		p := w.x.rule.body.find(m.steps)
 		f := &events.Failure{Kind: events.Unmapped, Rule: w.x.rule.name, Field: m.field(), Word: m.word}
 		if p.prg != nil {
@@ -117,6 +123,18 @@ func (w *worker) check(id string, body map[string]any) {
 		}
 		w.failures = append(w.failures, f)
 	}
+}
+
+// place is where a misfit's field stands in the body; behind all where it does
+// not stand there.
+func (w *worker) place(m misfit) int {
+	members := w.x.rule.body.members
+	for i := range members {
+		if len(m.steps) > 0 && members[i].name == m.steps[0] {
+			return i
+		}
+	}
+	return len(members)
 }
 
 // failed is the first failure, saying which other fields fail too.
