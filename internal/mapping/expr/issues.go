@@ -177,10 +177,10 @@ func typeWords(s string) string {
 	return s
 }
 
-// helpers lists every helper with the arguments that it takes, in the order of
-// the documentation.
-func helpers() [][2]string {
-	return [][2]string{
+// helpers lists every helper with the arguments that it takes and a word on them,
+// in the order of the reference page.
+func helpers() [][3]string {
+	return [][3]string{
 		{"component", "component(title)"},
 		{"componentOr", "componentOr(title, default)"},
 		{"components", "components(title)"},
@@ -190,14 +190,14 @@ func helpers() [][2]string {
 		{"flowEnd", "flowEnd(staff_id)"},
 		{"kingdeeTime", "kingdeeTime(time)"},
 		{"kingdeeDate", "kingdeeDate(time)"},
-		{"hours", "hours(from, to), two times"},
+		{"hours", "hours(from, to)", ", two times"},
 		{"decimal", "decimal(number)"},
 		{"add", "add(a, b)"},
 		{"sub", "sub(a, b)"},
 		{"mul", "mul(a, b)"},
 		{"div", "div(a, b)"},
 		{"round", "round(number, places)"},
-		{"progress", "progress(percent) or progress(step, steps), whole numbers"},
+		{"progress", "progress(percent) or progress(step, steps)", ", whole numbers"},
 		{"cut", "cut(text, length)"},
 		{"trim", "trim(text)"},
 		{"replace", "replace(text, old, new)"},
@@ -205,7 +205,7 @@ func helpers() [][2]string {
 		{"join", "join(list, separator)"},
 		{"picturesBefore", "picturesBefore()"},
 		{"picturesAfter", "picturesAfter()"},
-		{"pictures", "pictures(list of addresses)"},
+		{"pictures", "pictures(list)", ", a list of addresses"},
 	}
 }
 
@@ -220,7 +220,7 @@ func helperNames() []string {
 func signatures(name string) string {
 	for _, h := range helpers() {
 		if h[0] == name {
-			return h[1]
+			return h[1] + h[2]
 		}
 	}
 	return ""
