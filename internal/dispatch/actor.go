@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -58,7 +57,7 @@ type (
 		again   bool
 	}
 	timer   struct{}
-	nudge   struct{} // load the order, if it is not loaded
+	nudge   struct{ record *ledger.Record } // load the order, if it is not loaded; from its record, if that is known
 	resumed struct{ g *gate }
 	answer  struct {
 		life int
@@ -168,7 +167,7 @@ func (a *actor) take(x any) {
 	if x, ok := x.(answer); ok && x.life != a.life {
 		return
 	}
-	if !a.loaded && !a.load() {
+	if !a.loaded && !a.load(x) {
 		a.refuse(x)
 		return
 	}
@@ -198,21 +197,18 @@ func (a *actor) take(x any) {
 	}
 }
 
-// load reads the record. Without it nothing is done: what was delivered comes
-// again, and what waits is tried again.
-func (a *actor) load() bool {
-	var raw []byte
-	e, err := a.o.d.state.Get(a.o.ctx, recordKey(a.o.t.Name, a.key))
-	if err == nil {
-		raw = e.Value
-	}
+// load takes up the order by its record. Without it nothing is done: what was
+// delivered comes again, and what waits is tried again.
+func (a *actor) load(x any) bool {
 	var r ledger.Record
-	if err == nil || errors.Is(err, bus.ErrNotFound) {
-		r, err = ledger.Decode(raw)
-	}
-	if err != nil {
-		a.forget("record not read", err)
-		return false
+	if n, ok := x.(nudge); ok && n.record != nil {
+		r = *n.record
+	} else {
+		var err error
+		if r, err = readRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
+			a.forget("record not read", err)
+			return false
+		}
 	}
 	a.o.free(a.o.bays.keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true

@@ -134,7 +134,7 @@ func (a *actor) forget(what string, err error) {
 	time.AfterFunc(a.o.lapses.again(a.key, a.o.d.o.Beat), func() {
 		if a.o.enlist() {
 			defer a.o.busy.Done()
-			a.o.post(a.key, listed, nudge{})
+			a.o.bring(a.key, listed, desk{events.Handle, a.key.noun}, nudge{})
 		}
 	})
 }

@@ -3,12 +3,10 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ownership"
 )
@@ -43,6 +41,7 @@ type owner struct {
 
 	mu     sync.Mutex
 	actors map[order]*actor
+	listed map[order]bool // found waiting at the takeover and not loaded yet
 	busy   sync.WaitGroup // orders in hand
 
 	control control
@@ -65,7 +64,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
 		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[desk]*wakes{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, ctx: tenure.Context(),
+		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, ctx: tenure.Context(),
 	}
 	d.space.guard(o.gates)
 	o.soft, o.stop = context.WithCancel(o.ctx)
@@ -96,7 +95,7 @@ func (o *owner) open() error {
 			return err
 		}
 	}
-	n, err := o.loadWaiting(ctx)
+	n, err := o.takeOver(o.ctx)
 	if err != nil {
 		return err
 	}
@@ -120,25 +119,6 @@ func (o *owner) open() error {
 	}
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
-}
-
-// loadWaiting loads every order that waits or has a call open.
-func (o *owner) loadWaiting(ctx context.Context) (int, error) {
-	n := 0
-	err := o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
-		k, err := orderOf(e.Key)
-		if err != nil {
-			o.log.Error("waiting order not understood", slog.String("key", e.Key), slog.String("cause", err.Error()))
-			return nil
-		}
-		n++
-		o.post(k, true, nudge{})
-		return nil
-	})
-	if err != nil {
-		return n, fmt.Errorf("load waiting orders: %w", err)
-	}
-	return n, nil
 }
 
 // close stops softly: nothing new is begun and what is in hand is finished; at
@@ -204,8 +184,9 @@ func (o *owner) actor(k order, listed bool) *actor {
 	defer o.mu.Unlock()
 	a := o.actors[k]
 	if a == nil {
-		a = newActor(o, k, listed)
+		a = newActor(o, k, listed || o.listed[k])
 		o.actors[k] = a
+		delete(o.listed, k)
 	}
 	return a
 }
@@ -216,11 +197,11 @@ func (o *owner) post(k order, listed bool, x any) {
 	}
 }
 
-// bring hands an order a message, once there is a place for it at the desk; false
-// if the owner stops first.
-func (o *owner) bring(k order, at desk, x any) bool {
+// bring hands an order something to work on, once there is a place for it at the
+// desk; false if the owner stops first.
+func (o *owner) bring(k order, listed bool, at desk, x any) bool {
 	for {
-		a := o.actor(k, false)
+		a := o.actor(k, listed)
 		if !o.seat(a, at) {
 			return false
 		}
@@ -233,9 +214,12 @@ func (o *owner) bring(k order, at desk, x any) bool {
 // wake gives an order its timer, once there is a place for it.
 func (o *owner) wake(x order, k desk) {
 	o.mu.Lock()
-	a := o.actors[x]
+	a, listed := o.actors[x], o.listed[x]
 	o.mu.Unlock()
-	if a != nil && o.seat(a, k) {
+	switch {
+	case listed:
+		o.bring(x, true, k, timer{})
+	case a != nil && o.seat(a, k):
 		a.post(timer{}) // an actor that is gone waits for nothing
 	}
 }

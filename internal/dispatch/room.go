@@ -165,7 +165,7 @@ func (r *room) take(m *bus.Delivery) {
 		return
 	}
 	r.seen = max(r.seen, m.Sequence)
-	taken := r.o.bring(order{route.Noun, route.Key}, r.k, delivery{
+	taken := r.o.bring(order{route.Noun, route.Key}, false, r.k, delivery{
 		m: m, stage: r.k.stage, inOrder: !r.gap && m.Delivered == 1, again: m.Delivered > 1 || m.Sequence <= r.old,
 	})
 	r.gap = r.gap || !taken

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -62,7 +63,7 @@ func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err erro
 		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Ports.Log.Get(ctx, streamOf(s), l.Head.Seq) })
 		if all = errors.Join(all, err); due {
 			n++
-			o.post(k, true, expiring{ledger.Expiring{Stage: s, Seq: l.Head.Seq}})
+			o.bring(k, true, desk{s, k.noun}, expiring{ledger.Expiring{Stage: s, Seq: l.Head.Seq}})
 		}
 		return nil
 	})
@@ -98,7 +99,10 @@ func (a *ages) due(seq uint64, get func() (bus.Stored, error)) (bool, error) {
 	}
 }
 
-// readRecord reads an order's record, for looking at alone.
+// errRecord is the class of a record that cannot be understood.
+var errRecord = errors.New("record not understood")
+
+// readRecord reads an order's record; one never written is the zero record.
 func readRecord(ctx context.Context, state Records, tenant string, k order) (ledger.Record, error) {
 	e, err := state.Get(ctx, recordKey(tenant, k))
 	if errors.Is(err, bus.ErrNotFound) {
@@ -107,5 +111,9 @@ func readRecord(ctx context.Context, state Records, tenant string, k order) (led
 	if err != nil {
 		return ledger.Record{}, err
 	}
-	return ledger.Decode(e.Value)
+	r, err := ledger.Decode(e.Value)
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	return r, nil
 }

@@ -1,0 +1,148 @@
+package dispatch
+
+import (
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	mnoop "go.opentelemetry.io/otel/metric/noop"
+	"golang.org/x/sync/errgroup"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/ownership"
+)
+
+// ownerOf is an owner that has not opened anything yet, under a claim of its own.
+func ownerOf(t testing.TB, b *bus.Bus) *owner {
+	t.Helper()
+	m, err := newMeters(mnoop.NewMeterProvider())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Dispatcher{
+		o:      Options{Bus: b, Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
+		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
+	}
+	line := connectors.NewLine(connectors.LineOptions{Vendor: "any"})
+	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := ledger.Defaults("acme")
+	o := d.owner(
+		Tenant{Name: "acme", Ledger: set, WeibanLine: line, KingdeeLine: line, Guard: &Guard{}},
+		ownership.Grant(t.Context(), "acme", 7, bus.Fence{Key: "owner.acme", Revision: revision}),
+	)
+	t.Cleanup(func() {
+		o.stop()
+		o.busy.Wait()
+	})
+	return o
+}
+
+// waits puts an order's record and wait key down.
+func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
+	t.Helper()
+	k := order{events.WorkOrder, key}
+	data, err := r.Encode()
+	if err == nil {
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+	}
+	if err == nil {
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func head(why ledger.Why, next time.Time) ledger.Lane {
+	return ledger.Lane{Behind: true, Head: &ledger.Head{
+		Message: ledger.Message{Seq: 1, EventID: "e1"}, Why: why, Since: next, Next: next,
+	}}
+}
+
+// The bill of a call in doubt is taken before any other order may ask for it,
+// whichever is listed or loaded first.
+func TestBillsOfOpenCallsAreTakenFirst(t *testing.T) {
+	o := ownerOf(t, bustest.New(t))
+	bill := ledger.Bill{ID: "77", OrderNo: "fwgs-1"}
+	now := time.Now()
+	for _, key := range []string{"1", "2", "3"} {
+		o.waits(t, key, ledger.Record{Handle: head(ledger.Backoff, now.Add(-time.Minute))})
+	}
+	doubted := o.waits(t, "4", ledger.Record{
+		Handle: head(ledger.Doubt, now.Add(-time.Minute)),
+		Effects: []ledger.Effect{
+			{IDs: []string{"a"}, State: ledger.Applied, Bill: &ledger.Bill{ID: "78"}},
+			{IDs: []string{"b"}, State: ledger.InDoubt, Bill: &bill, Seq: 1},
+		},
+	})
+	if n, err := o.takeOver(t.Context()); n != 4 || err != nil {
+		t.Fatal(n, err)
+	}
+	if o.bays.enter(bill, order{events.WorkOrder, "1"}) {
+		t.Error("another order is let into the bill of a call in doubt")
+	}
+	if !o.bays.enter(bill, doubted) {
+		t.Error("the order in doubt does not have its bill")
+	}
+	if !o.bays.enter(ledger.Bill{ID: "78"}, order{events.WorkOrder, "1"}) {
+		t.Error("a bill is taken whose call is done")
+	}
+	if len(o.actors) != 0 {
+		t.Errorf("%d orders with something to do were loaded without a place", len(o.actors))
+	}
+}
+
+// Orders that only wait are read and loaded at once, and none of them is run.
+func TestManyThatOnlyWaitAreLoadedAtOnce(t *testing.T) { loadMany(t, 1000) }
+
+// Ten thousand waiting orders: goal, under two seconds.
+func BenchmarkTakeover(b *testing.B) {
+	for range b.N {
+		took := loadMany(b, 10_000)
+		b.ReportMetric(took.Seconds(), "s/takeover")
+	}
+}
+
+func loadMany(t testing.TB, n int) time.Duration {
+	t.Helper()
+	o := ownerOf(t, bustest.New(t))
+	data, err := ledger.Record{Handle: head(ledger.Backoff, time.Now().Add(time.Hour))}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := errgroup.Group{}
+	fill.SetLimit(64)
+	for i := range n {
+		k := order{events.WorkOrder, strconv.Itoa(i)}
+		fill.Go(func() error {
+			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+			if err == nil {
+				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+			}
+			return err
+		})
+	}
+	if err := fill.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	got, err := o.takeOver(t.Context())
+	if got != n || err != nil {
+		t.Fatal(got, err)
+	}
+	o.busy.Wait()
+	took := time.Since(began)
+	if w := o.wakes[desk{events.Handle, events.WorkOrder}]; len(w.at) != n || len(o.actors) != n || len(o.listed) != 0 {
+		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.at), len(o.actors), len(o.listed), n)
+	}
+	return took
+}
