@@ -21,6 +21,7 @@ type Inbox interface {
 	Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error)
 	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
 	DeleteConsumer(ctx context.Context, stream, name string) error
+	Followers(ctx context.Context, stream string) ([]bus.Follower, error)
 	Serve(subject string, answer func(ctx context.Context, data []byte) []byte) (stop func(), err error)
 }
 

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -17,11 +16,14 @@ type room struct {
 	o     *owner
 	k     desk
 	cons  atomic.Pointer[Consumer]
-	start uint64 // first sequence for this epoch's consumer
+	start uint64 // everything below is settled or on record: the first sequence for a consumer that is made
 	old   uint64 // up to here owners before may have begun messages
 	turn  uint64 // of the last delivery
 	seen  uint64 // highest sequence that came in this epoch
-	gap   bool   // a delivery was lost on the way: order is no longer vouched for
+
+	// missed is up to where a delivery may have been lost on the way, 0 for none: it
+	// comes again, and until it has no order is vouched for.
+	missed atomic.Uint64
 }
 
 func newRoom(o *owner, k desk) *room { return &room{o: o, k: k} }
@@ -37,49 +39,10 @@ func (r *room) name(epoch uint64) string {
 	return consumerName(r.k, r.o.t.Name, epoch)
 }
 
-// succeed finds how far the consumers of earlier epochs have come, and deletes
-// them. Which of them there are is on record, since a takeover may have died
-// half-way.
-func (r *room) succeed(ctx context.Context) error {
-	stream, trail := streamOf(r.k.stage), r.trailKey()
-	first := uint64(1)
-	e, err := r.o.d.state.Get(ctx, trail)
-	switch {
-	case err == nil:
-		var t trailMark
-		if t, err = decodeTrail(e.Value); err != nil {
-			return fmt.Errorf("consumer trail %s: %w", trail, err)
-		}
-		first, r.start, r.old = t.Epoch, t.Floor+1, t.Delivered
-	case !errors.Is(err, bus.ErrNotFound):
-		return err
-	}
-	for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
-		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, stream, r.name(epoch))
-		if errors.Is(err, bus.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		r.start, r.old = max(r.start, info.AckFloor+1), max(r.old, info.Delivered)
-	}
-	// On record before they go: whoever comes after a death here starts there.
-	mark := trailMark{Epoch: r.o.tenure.Epoch, Floor: max(r.start, 1) - 1, Delivered: r.old}
-	if _, err := r.o.d.state.PutFenced(ctx, trail, mark.encode(), r.o.tenure.Fence); err != nil {
-		return err
-	}
-	for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
-		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
 // open makes this epoch's consumer.
 func (r *room) open(ctx context.Context) error {
-	r.turn, r.gap = 0, false
+	r.turn = 0
+	r.missed.Store(0)
 	c, err := r.o.d.o.Ports.Inbox.Consume(ctx, bus.ConsumerConfig{
 		Stream: streamOf(r.k.stage), Name: r.name(r.o.tenure.Epoch),
 		Filters:       events.StageFilters(r.o.t.Name, r.k.stage, r.k.noun),
@@ -93,12 +56,20 @@ func (r *room) open(ctx context.Context) error {
 	return nil
 }
 
-// keep makes the consumer anew when it stalls or is gone, and says so.
+// keep makes the consumer anew when it stalls or is gone, and says so; in between
+// it looks how far the consumer has come.
 func (r *room) keep(ctx context.Context) {
+	beat := time.NewTicker(r.o.d.o.Stalls)
+	defer beat.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return
+		case <-beat.C:
+			if err := r.look(ctx); err != nil && ctx.Err() == nil {
+				r.o.log.Debug("consumer not looked at", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", err.Error()))
+			}
+			continue
 		case err, failed := <-(*r.cons.Load()).Err():
 			if ctx.Err() != nil || !failed {
 				return
@@ -141,6 +112,10 @@ func (r *room) reopen(ctx context.Context) error {
 		return err
 	}
 	r.old, r.start = max(r.old, r.seen, info.Delivered), max(r.start, (*r.cons.Load()).Floor()+1)
+	// A new consumer has forgotten how far this one had come.
+	if err := r.mark(ctx, r.old); err != nil {
+		return err
+	}
 	return r.open(ctx)
 }
 
@@ -154,21 +129,38 @@ func (r *room) close(ctx context.Context) error {
 
 // take brings one delivery to its order; it blocks while the desk is full.
 func (r *room) take(m *bus.Delivery) {
-	if r.turn++; m.Turn != r.turn || m.Delivered > 1 {
-		r.gap = r.gap || m.Turn != r.turn
-		r.turn = m.Turn
-	}
+	inOrder, again := r.judge(m)
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil {
 		// The consumer's filters let nothing else through.
 		r.o.log.Error("message on an unknown subject", slog.String("subject", m.Subject))
 		return
 	}
+	if !r.o.bring(order{route.Noun, route.Key}, false, r.k, delivery{m: m, stage: r.k.stage, inOrder: inOrder, again: again}) {
+		r.miss(r.seen)
+	}
+}
+
+// judge tells whether a delivery is vouched for, being the first of its message and
+// the next of the consumer's, and whether its message may have been begun before.
+func (r *room) judge(m *bus.Delivery) (inOrder, again bool) {
+	if r.turn++; m.Turn != r.turn {
+		// What was lost had come before, or lies below.
+		r.miss(max(r.seen, m.Sequence-1))
+		r.turn = m.Turn
+	}
 	r.seen = max(r.seen, m.Sequence)
-	taken := r.o.bring(order{route.Noun, route.Key}, false, r.k, delivery{
-		m: m, stage: r.k.stage, inOrder: !r.gap && m.Delivered == 1, again: m.Delivered > 1 || m.Sequence <= r.old,
-	})
-	r.gap = r.gap || !taken
+	return r.missed.Load() == 0 && m.Delivered == 1, m.Delivered > 1 || m.Sequence <= r.old
+}
+
+// miss notes that a delivery up to there may have come to nobody.
+func (r *room) miss(upTo uint64) {
+	for {
+		old := r.missed.Load()
+		if upTo <= old || r.missed.CompareAndSwap(old, upTo) {
+			return
+		}
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

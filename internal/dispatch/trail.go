@@ -1,0 +1,129 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// fewEpochs is how many consumers are asked for one by one. After more takeovers
+// that made none, the server is asked which there are.
+const fewEpochs = 16
+
+// succeed finds how far the consumers of earlier epochs have come, and deletes
+// them. Which of them there are is on record, since a takeover may have died
+// half-way.
+func (r *room) succeed(ctx context.Context) error {
+	first, known, err := r.recall(ctx)
+	if err != nil {
+		return err
+	}
+	epochs, err := r.epochs(ctx, first)
+	if err != nil {
+		return err
+	}
+	left := epochs[:0]
+	for _, epoch := range epochs {
+		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(epoch))
+		if errors.Is(err, bus.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		left = append(left, epoch)
+		r.start, r.old = max(r.start, info.AckFloor+1), max(r.old, info.Delivered)
+	}
+	if known && len(left) == 0 {
+		// It is gone, and with it how far it had come since it was looked at last.
+		u, err := r.o.d.o.Ports.Log.Usage(ctx, streamOf(r.k.stage))
+		if err != nil {
+			return err
+		}
+		r.old = max(r.old, u.Last)
+	}
+	// On record before they go: whoever comes after a death here starts there.
+	if err := r.mark(ctx, r.old); err != nil {
+		return err
+	}
+	for _, epoch := range left {
+		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, streamOf(r.k.stage), r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// recall reads the trail of the owners before: the first epoch of which a consumer
+// may be left. A tenant without one is new.
+func (r *room) recall(ctx context.Context) (first uint64, known bool, err error) {
+	e, err := r.o.d.state.Get(ctx, r.trailKey())
+	if errors.Is(err, bus.ErrNotFound) {
+		return 1, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	t, err := decodeTrail(e.Value)
+	if err != nil {
+		return 0, false, fmt.Errorf("consumer trail %s: %w", r.trailKey(), err)
+	}
+	r.start, r.old = t.Floor+1, t.Delivered
+	return t.Epoch, true, nil
+}
+
+// epochs are those before ours of which a consumer may be left.
+func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
+	var out []uint64
+	if r.o.tenure.Epoch-min(first, r.o.tenure.Epoch) <= fewEpochs {
+		for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
+			out = append(out, epoch)
+		}
+		return out, nil
+	}
+	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, streamOf(r.k.stage))
+	if err != nil {
+		return nil, err
+	}
+	of := strings.TrimSuffix(r.name(0), "0")
+	for _, f := range followers {
+		number, ours := strings.CutPrefix(f.Name, of)
+		if epoch, err := strconv.ParseUint(number, 10, 64); ours && err == nil && epoch < r.o.tenure.Epoch {
+			out = append(out, epoch)
+		}
+	}
+	return out, nil
+}
+
+// mark puts on record what a consumer that comes after this one begins behind, and
+// up to where messages were delivered.
+func (r *room) mark(ctx context.Context, delivered uint64) error {
+	m := trailMark{Epoch: r.o.tenure.Epoch, Floor: max(r.start, 1) - 1, Delivered: delivered}
+	_, err := r.o.d.state.PutFenced(ctx, r.trailKey(), m.encode(), r.o.tenure.Fence)
+	return err
+}
+
+// look keeps on record how far the consumer has come. What it has settled need
+// never be read again, should it be gone; and once all is settled up to where a
+// delivery was lost, what comes in order is in order again.
+func (r *room) look(ctx context.Context) error {
+	floor := (*r.cons.Load()).Floor()
+	if missed := r.missed.Load(); r.heal(missed, floor) {
+		r.o.log.Info("order vouched for again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))
+	}
+	if floor < r.start {
+		return nil
+	}
+	r.start = floor + 1
+	return r.mark(ctx, r.old)
+}
+
+// heal ends a doubt about what was lost on the way.
+func (r *room) heal(missed, floor uint64) bool {
+	return missed > 0 && floor >= missed && r.missed.CompareAndSwap(missed, 0)
+}

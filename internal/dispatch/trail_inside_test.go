@@ -1,0 +1,104 @@
+package dispatch
+
+import (
+	"errors"
+	"testing"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/bus/bustest"
+)
+
+// A delivery that was lost on the way costs its order's trust only until all is
+// settled up to there.
+func TestAGapEndsOnceAllIsSettled(t *testing.T) {
+	r := &room{}
+	come := func(turn, seq, times uint64) bool {
+		inOrder, _ := r.judge(&bus.Delivery{Turn: turn, Delivered: times, Stored: bus.Stored{Sequence: seq}})
+		return inOrder
+	}
+	settled := func(upTo uint64) bool { return r.heal(r.missed.Load(), upTo) }
+	if !come(1, 10, 1) || !come(2, 12, 1) {
+		t.Fatal("what comes in order is not vouched for")
+	}
+	if come(4, 20, 1) { // turn 3 was lost, with a message between 12 and 20
+		t.Fatal("vouched for behind a gap")
+	}
+	if settled(12) || settled(18) || come(5, 21, 1) {
+		t.Fatal("vouched for before the lost one can have come")
+	}
+	if come(6, 15, 2) || !settled(19) || !come(7, 22, 1) {
+		t.Fatal("not vouched for although the lost one is settled")
+	}
+	if come(9, 15, 3) || settled(21) { // lost again on the way, up to the highest that had come
+		t.Fatal("a redelivery that is lost is no gap")
+	}
+	old := r.missed.Load()
+	if come(11, 30, 1) || r.heal(old, 25) {
+		t.Fatal("a gap that came after the question was asked is healed by its answer")
+	}
+}
+
+// consumer makes that of an epoch, as an owner before left it.
+func consumer(t *testing.T, b *bus.Bus, r *room, epoch uint64) {
+	t.Helper()
+	c, err := b.Consume(t.Context(), bus.ConsumerConfig{Stream: bus.Callbacks, Name: r.name(epoch), Filters: []string{"gongdan.acme.>"}}, func(*bus.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A takeover asks for the consumers that may be left, and not for one of every
+// epoch that ever was.
+func TestATakeoverAsksForFewConsumers(t *testing.T) {
+	b := bustest.New(t)
+	o := ownerOf(t, b)
+	r := o.rooms[0]
+	o.tenure.Epoch = 1 << 40 // as after a claim that could not be read
+	for _, epoch := range []uint64{1, 9_999, 1<<40 - 1} {
+		consumer(t, b, r, epoch)
+	}
+	if err := r.succeed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, epoch := range []uint64{1, 9_999, 1<<40 - 1} {
+		if _, err := b.ConsumerInfo(t.Context(), bus.Callbacks, r.name(epoch)); !errors.Is(err, bus.ErrNotFound) {
+			t.Errorf("the consumer of epoch %d is left: %v", epoch, err)
+		}
+	}
+	next := newRoom(o, r.k)
+	o.tenure.Epoch++
+	if first, known, err := next.recall(t.Context()); err != nil || !known || first != 1<<40 {
+		t.Errorf("the next takeover begins at epoch %d, %v, %v", first, known, err)
+	}
+	if epochs, err := next.epochs(t.Context(), 1<<40); err != nil || len(epochs) != 1 {
+		t.Errorf("the next takeover asks for %v, %v", epochs, err)
+	}
+}
+
+// A consumer that is gone has its past on record: what was settled is not read
+// again, what came since may have been begun.
+func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
+	b := bustest.New(t)
+	o := ownerOf(t, b)
+	for range 9 {
+		if _, err := b.Publish(t.Context(), bus.Message{Subject: "gongdan.acme.event.weiban.work_order_change.close.1", Data: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := o.rooms[0]
+	before.start = 5
+	if err := before.mark(t.Context(), 6); err != nil {
+		t.Fatal(err)
+	}
+	o.tenure.Epoch++
+	r := newRoom(o, before.k)
+	if err := r.succeed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r.start != 5 || r.old != 9 {
+		t.Errorf("starts at %d, and up to %d may have been begun; want 5 and 9", r.start, r.old)
+	}
+}
