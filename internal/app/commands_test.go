@@ -259,6 +259,17 @@ func TestOperatorsDay(t *testing.T) {
 	in.refuses("order show 1446370000000000000", `nothing is known of "1446370000000000000" at acme`)
 	in.refuses("order show "+number+" --noun opportunity", "unknown order")
 
+	in.refuses("order replay 7 --event x --reason 误删", `nothing is known of "7" at acme`)
+	in.refuses("order replay "+number+" --event x --reason 误删", "holds no such enriched event")
+	enriched, err := in.bus.Last(t.Context(), bus.Events, "gongdan.acme.event.enriched.work_order.close."+number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := "order replay " + number + " --reason 误删 --event " + strings.TrimPrefix(enriched.ID(), "acme/")
+	in.refuses(again, "give --force")
+	in.says(again+" --force", "is sent to handle again, replay 1, as generation 1")
+	in.until("a second record", func() bool { return len(in.kingdee.Records("fwgs-1")) == 2 })
+
 	in.says("pause acme handle --reason 盘点 --who wang", "acme: stage handle is paused")
 	in.says("owners", "handle by wang at", ": 盘点")
 	paused := in.closed("fwgs-2")

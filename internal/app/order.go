@@ -21,7 +21,8 @@ import (
 
 // orderCmd is `dispatcher order`.
 type orderCmd struct {
-	Show orderShowCmd `cmd:"" help:"Show everything known of one order, in the order of time."`
+	Show   orderShowCmd   `cmd:"" help:"Show everything known of one order, in the order of time."`
+	Replay orderReplayCmd `cmd:"" help:"Send a recorded event that has no letter to stage handle again; by force also one that was applied."`
 }
 
 type orderShowCmd struct {

@@ -19,21 +19,33 @@ const (
 	ActionReplay  = "dead_replay"
 	ActionDiscard = "dead_discard"
 	ActionSettle  = "dead_settle"
+	ActionAgain   = "order_replay" // an event without a letter
 	ActionPause   = "stage_pause"
 	ActionResume  = "stage_resume"
 )
 
 // Audit is one line of who did what.
 type Audit struct {
-	Action string        `json:"action"`
-	Tenant string        `json:"tenant"`
-	Who    string        `json:"who"`
-	Reason string        `json:"reason,omitempty"`
-	Forced bool          `json:"forced,omitempty"`
-	Word   string        `json:"word,omitempty"`  // of a letter that was settled
-	Stage  events.Stage  `json:"stage,omitempty"` // that was paused or resumed
-	At     time.Time     `json:"at"`
-	Letter *AuditedEvent `json:"letter,omitempty"`
+	Action string         `json:"action"`
+	Tenant string         `json:"tenant"`
+	Who    string         `json:"who"`
+	Reason string         `json:"reason,omitempty"`
+	Forced bool           `json:"forced,omitempty"`
+	Word   string         `json:"word,omitempty"`  // of a letter that was settled
+	Stage  events.Stage   `json:"stage,omitempty"` // that was paused or resumed
+	At     time.Time      `json:"at"`
+	Letter *AuditedEvent  `json:"letter,omitempty"`
+	Again  *AuditedReplay `json:"again,omitempty"`
+}
+
+// AuditedReplay is what the audit keeps of an event that was sent again without a
+// letter.
+type AuditedReplay struct {
+	Noun       events.Noun `json:"noun"`
+	Key        string      `json:"key"`
+	EventID    string      `json:"event_id"`
+	Replay     int         `json:"replay"`
+	Generation int         `json:"generation,omitempty"` // that it is to make
 }
 
 // AuditedEvent is what the audit keeps of a closed letter.

@@ -24,6 +24,9 @@ const (
 	HeaderForced   = "Gongdan-Forced"   // the reason why an uncertain effect may run again
 	HeaderSequence = "Gongdan-Sequence" // the callback's sequence in CALLBACKS, for its position
 	HeaderLetter   = "Gongdan-Letter"   // id of the letter that was replayed
+	// HeaderGeneration is the generation that a forced replay is to make of an effect
+	// that was applied, so that the same wish twice comes true once.
+	HeaderGeneration = "Gongdan-Generation"
 )
 
 // Letter is one dead letter: what failed, where, why, and the event itself.

@@ -94,6 +94,9 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 		m.callback = n
 	}
 	m.Forced = s.Header.Get(deadletter.HeaderForced)
+	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderGeneration)); err == nil && m.Forced != "" {
+		m.Generation = max(n, 0)
+	}
 	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
 	if err == nil && !ours(ev.ID()) {
 		err = fmt.Errorf("%w: its id is none that the bridge gives", events.ErrNotEvent)

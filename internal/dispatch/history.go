@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -181,7 +182,8 @@ func (h *teller) letters(ctx context.Context, box *deadletter.Box) error {
 	})
 }
 
-// closings are the order's letters that people closed. None is older than the
+// closings are the order's letters that people closed, and what they had sent again
+// without a letter. None is older than the
 // first thing known of the order.
 func (h *teller) closings(ctx context.Context, box *deadletter.Box) error {
 	if len(h.Lines) == 0 {
@@ -195,6 +197,11 @@ func (h *teller) closings(ctx context.Context, box *deadletter.Box) error {
 		if x := a.Letter; x != nil && x.Noun == h.Noun && x.Key == h.Key {
 			h.Lines = append(h.Lines, Line{
 				At: a.At, What: LineClosed, Stage: x.Stage, Event: x.EventID, Text: closedText(a), Closed: &a,
+			})
+		}
+		if x := a.Again; x != nil && x.Noun == h.Noun && x.Key == h.Key {
+			h.Lines = append(h.Lines, Line{
+				At: a.At, What: LineReplay, Stage: a.Stage, Event: x.EventID, Text: "replay " + strconv.Itoa(x.Replay) + " was asked for" + by(a.Who, a.Reason),
 			})
 		}
 		return nil

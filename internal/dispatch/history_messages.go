@@ -131,6 +131,9 @@ func (h *teller) replay(m bus.Stored) (Line, bool) {
 	l.Text = "sent again, replay " + m.Header.Get(deadletter.HeaderReplay)
 	if why := m.Header.Get(deadletter.HeaderForced); why != "" {
 		l.Text += ", by force: " + why
+		if n := m.Header.Get(deadletter.HeaderGeneration); n != "" && n != "0" {
+			l.Text += ", as generation " + n
+		}
 	}
 	return l, true
 }

@@ -178,7 +178,7 @@ func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) 
 	if n, err := weiban.ParseNotice(data.Callback); err == nil {
 		ids = append(ids, own+n.ContentKey)
 	}
-	return append(ids, own+"event/"+root(m.EventID))
+	return append(ids, eventName(a.key, m.EventID))
 }
 
 // where names the place of a panic without its values.
