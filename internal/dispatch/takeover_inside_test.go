@@ -25,7 +25,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		t.Fatal(err)
 	}
 	d := &Dispatcher{
-		o:      Options{Bus: b, Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
+		o:      Options{Bus: b, Ports: portsOf(b), Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
 	line := connectors.NewLine(connectors.LineOptions{Vendor: "any"})
