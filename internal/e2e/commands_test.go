@@ -27,7 +27,7 @@ func runAlone(t *testing.T, program string, args ...string) harness.Result {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	row := regexp.MustCompile(`^  ([a-z]+(?: [a-z-]+)*)(?: \S+)*(?:  +(\S.*))?$`)
-	for _, program := range []string{programs.Ingest, programs.Dispatcher} {
+	for _, program := range []string{programs(t).Ingest, programs(t).Dispatcher} {
 		name := filepath.Base(program)
 		top := runAlone(t, program, "--help")
 		_, list, ok := strings.Cut(top.Stdout, "Commands:\n")
@@ -60,7 +60,7 @@ func TestHelp(t *testing.T) {
 
 func TestWrongCommandLine(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{programs.Ingest, programs.Dispatcher} {
+	for _, program := range []string{programs(t).Ingest, programs(t).Dispatcher} {
 		for _, args := range [][]string{{"--nope"}, {"nope"}, {"config"}, {"config", "print", "--nope"}, {"run", "nope"}} {
 			r := runAlone(t, program, args...)
 			if r.Status != 2 || strings.Count(r.Stderr, "\n") != 1 || !strings.Contains(r.Stderr, "--help") {
@@ -95,13 +95,13 @@ func TestConfigFaults(t *testing.T) {
 	}
 	places := []string{"1:18", "3:3", "4:13", "6:13", "7:14", "9:11", "11:36", "11:62", "12:44"}
 	for _, tt := range [][]string{
-		{programs.Ingest, "run"},
-		{programs.Ingest, "config", "check"},
-		{programs.Ingest, "config", "print"},
-		{programs.Dispatcher, "run"},
-		{programs.Dispatcher, "config", "check"},
-		{programs.Dispatcher, "mapping", "check"},
-		{programs.Dispatcher, "dead", "list"},
+		{programs(t).Ingest, "run"},
+		{programs(t).Ingest, "config", "check"},
+		{programs(t).Ingest, "config", "print"},
+		{programs(t).Dispatcher, "run"},
+		{programs(t).Dispatcher, "config", "check"},
+		{programs(t).Dispatcher, "mapping", "check"},
+		{programs(t).Dispatcher, "dead", "list"},
 	} {
 		r := runAlone(t, tt[0], append(tt[1:], "-c", path)...)
 		if r.Status != 1 || strings.Contains(r.Stdout+r.Stderr, "written-out-secret") {
@@ -119,13 +119,13 @@ func TestConfigFaults(t *testing.T) {
 // and shown without its secrets; a fault in the mapping has its place.
 func TestConfigOfARightOne(t *testing.T) {
 	t.Parallel()
-	i := install(t, harness.Options{OwnNATS: true})
+	i := install(t, harness.Options{Servers: 1})
 	secrets, err := i.Secrets()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newScanner(secrets)
-	for _, program := range []string{programs.Ingest, programs.Dispatcher} {
+	for _, program := range []string{programs(t).Ingest, programs(t).Dispatcher} {
 		for args, word := range map[string]string{
 			"config check":     "no faults",
 			"config print":     "secret: file:" + i.Path("acme/weiban.secret"),
@@ -148,7 +148,7 @@ func TestConfigOfARightOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range []string{"mapping check", "config check", "run"} {
-		r, err := i.Run(within(t, patience), programs.Dispatcher, strings.Fields(args)...)
+		r, err := i.Run(within(t, patience), programs(t).Dispatcher, strings.Fields(args)...)
 		places := regexp.MustCompile(`acme/mapping\.yaml:\d+:\d+`).FindAllString(r.Stderr, -1)
 		if err != nil || r.Status != 1 || len(places) < 2 || !strings.Contains(r.Stderr, "stuff") {
 			t.Errorf("%s with two faults in the mapping: status %d, %v\n%s", args, r.Status, err, r.Stderr)

@@ -4,8 +4,6 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"slices"
 	"testing"
 	"time"
@@ -13,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"gongdan-bridge/internal/app"
-	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/e2e/harness"
 )
 
@@ -21,27 +18,16 @@ import (
 // test ends.
 func runInside(t *testing.T, i *harness.Installation, spans *tracetest.InMemoryExporter) {
 	t.Helper()
-	cfg, err := config.Load(i.Config(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, program := range []func(app.Run, context.Context) error{app.Run.Ingest, app.Run.Dispatcher} {
-		ctx, stop := context.WithCancel(context.Background())
-		ready, done := make(chan struct{}), make(chan error, 1)
-		r := app.Run{Config: cfg, Log: io.Discard, Spans: spans, Ready: func(app.Addresses) { close(ready) }}
-		go func() { done <- program(r, ctx) }()
+	for n, program := range []func(app.Run, context.Context) error{app.Run.Ingest, app.Run.Dispatcher} {
+		p, err := i.Inside([]string{"ingest", "dispatcher"}[n], program, harness.InsideOptions{Spans: spans})
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() {
-			stop()
-			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			if err := p.Stop(); err != nil {
 				t.Error(err)
 			}
 		})
-		select {
-		case <-ready:
-		case err := <-done:
-			done <- nil // for the cleanup
-			t.Fatal(err)
-		}
 	}
 }
 

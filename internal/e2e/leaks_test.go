@@ -229,27 +229,27 @@ func commands(t *testing.T, i *harness.Installation, written map[string][]byte) 
 			t.Errorf("%s: status %d, %v\n%s", strings.Join(args, " "), r.Status, err, r.Stderr)
 		}
 		name := "dispatcher "
-		if program == programs.Ingest {
+		if program == programs(t).Ingest {
 			name = "ingest "
 		}
 		written[name+strings.Join(args, " ")] = []byte(r.Stdout + r.Stderr)
 		return r.Stdout
 	}
-	list := keep(programs.Dispatcher, "dead", "list", "--json")
-	keep(programs.Dispatcher, "dead", "list")
+	list := keep(programs(t).Dispatcher, "dead", "list", "--json")
+	keep(programs(t).Dispatcher, "dead", "list")
 	for n := range strings.Count(list, "\n") {
-		keep(programs.Dispatcher, "dead", "show", fmt.Sprint(n+1))
-		keep(programs.Dispatcher, "dead", "show", "--json", fmt.Sprint(n+1))
+		keep(programs(t).Dispatcher, "dead", "show", fmt.Sprint(n+1))
+		keep(programs(t).Dispatcher, "dead", "show", "--json", fmt.Sprint(n+1))
 	}
 	for n := range 3 {
 		order := i.Tenant("beta").Weiban.Orders()[n].OrderNo
-		keep(programs.Dispatcher, "order", "show", order)
-		keep(programs.Dispatcher, "order", "show", "--bodies", "--json", order)
+		keep(programs(t).Dispatcher, "order", "show", order)
+		keep(programs(t).Dispatcher, "order", "show", "--bodies", "--json", order)
 	}
-	keep(programs.Dispatcher, "owners")
-	keep(programs.Dispatcher, "config", "print")
-	keep(programs.Dispatcher, "config", "check")
-	keep(programs.Ingest, "config", "print")
+	keep(programs(t).Dispatcher, "owners")
+	keep(programs(t).Dispatcher, "config", "print")
+	keep(programs(t).Dispatcher, "config", "check")
+	keep(programs(t).Ingest, "config", "print")
 }
 
 // collector is an OpenTelemetry collector that keeps what it is sent, as it came:

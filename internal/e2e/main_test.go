@@ -17,24 +17,18 @@ import (
 // patience bounds every wait of these tests; none comes near it.
 const patience = 30 * time.Second
 
-// programs are built once, by TestMain.
-var programs harness.Programs
+var builder harness.Builder
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(builder.Main(m)) }
 
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "gongdan-e2e-")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
-		began := time.Now()
-		programs, err = harness.Build(context.Background(), dir)
-		fmt.Printf("programs built in %s\n", time.Since(began).Round(time.Millisecond))
-	}
+// programs are built once, for the first test that asks.
+func programs(t *testing.T) harness.Programs {
+	t.Helper()
+	p, err := builder.Programs()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		t.Fatal(err)
 	}
-	return m.Run()
+	return p
 }
 
 // within is the test's context with a bound.
@@ -49,7 +43,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 // it shows the programs' last words.
 func install(t *testing.T, o harness.Options) *harness.Installation {
 	t.Helper()
-	o.Dir, o.Programs = t.TempDir(), programs
+	o.Dir, o.Programs = t.TempDir(), programs(t)
 	i, err := harness.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

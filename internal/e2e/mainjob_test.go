@@ -260,7 +260,7 @@ func mend(t *testing.T, i *harness.Installation, sub *harness.Subscriber, dead f
 // it printed.
 func command(t *testing.T, i *harness.Installation, status int, args ...string) string {
 	t.Helper()
-	r, err := i.Run(within(t, patience), programs.Dispatcher, args...)
+	r, err := i.Run(within(t, patience), programs(t).Dispatcher, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestKilledAtWork(t *testing.T) {
 		o.Weiban.Callback = fakeweiban.Callback{RetryWait: 300 * time.Millisecond, Tries: 20, Senders: 2}
 		tenants = append(tenants, o)
 	}
-	i := install(t, harness.Options{Tenants: tenants, Dispatchers: 2, OwnNATS: true})
+	i := install(t, harness.Options{Tenants: tenants, Dispatchers: 2, Servers: 1})
 	start(t, i)
 	ctx := within(t, patience)
 	var ids []string
@@ -45,8 +45,9 @@ func TestKilledAtWork(t *testing.T) {
 	eventually(t, "each tenant is at work", func() bool {
 		return len(i.Tenants[0].Kingdee.Records("")) > 0 && len(i.Tenants[1].Kingdee.Records("")) > 0
 	})
+	nats := i.Servers[0]
 	for _, harm := range []func() error{
-		i.Dispatchers[0].Kill, i.NATS.Suspend, i.Ingest.Kill, i.NATS.Resume, i.NATS.Kill, i.Dispatchers[1].Kill,
+		i.Dispatchers[0].Kill, nats.Suspend, i.Ingest.Kill, nats.Resume, nats.Kill, i.Dispatchers[1].Kill,
 	} {
 		if err := harm(); err != nil {
 			t.Fatal(err)

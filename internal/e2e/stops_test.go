@@ -92,7 +92,7 @@ func TestSandbox(t *testing.T) {
 		t.Run(tt.until, func(t *testing.T) {
 			t.Parallel()
 			ctx := within(t, patience)
-			c := exec.CommandContext(ctx, programs.Sandbox)
+			c := exec.CommandContext(ctx, programs(t).Sandbox)
 			c.Dir, c.Env = t.TempDir(), []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}
 			var stderr strings.Builder
 			c.Stderr = &stderr
@@ -168,28 +168,28 @@ func TestPlainErrors(t *testing.T) {
 		words                 []string
 	}{
 		{
-			"store in use", programs.Ingest, strings.Replace(elsewhere(config), callbacks, "127.0.0.1:0", 1),
+			"store in use", programs(t).Ingest, strings.Replace(elsewhere(config), callbacks, "127.0.0.1:0", 1),
 			[]string{i.Path("nats"), "in use by process"},
 		},
 		{
-			"callbacks' port taken", programs.Ingest, strings.Replace(elsewhere(config), "dir: nats", "dir: nats-2", 1),
+			"callbacks' port taken", programs(t).Ingest, strings.Replace(elsewhere(config), "dir: nats", "dir: nats-2", 1),
 			[]string{callbacks, "address already in use"},
 		},
 		{
-			"NATS port taken", programs.Ingest, strings.NewReplacer("dir: nats", "dir: nats-3", callbacks, "127.0.0.1:0").Replace(config),
+			"NATS port taken", programs(t).Ingest, strings.NewReplacer("dir: nats", "dir: nats-3", callbacks, "127.0.0.1:0").Replace(config),
 			[]string{"127.0.0.1:" + nats, "in use"},
 		},
-		{"admin port taken", programs.Dispatcher, config, []string{taken.Addr().String(), "address already in use"}},
+		{"admin port taken", programs(t).Dispatcher, config, []string{taken.Addr().String(), "address already in use"}},
 		{
-			"no NATS server", programs.Dispatcher, elsewhere(config),
+			"no NATS server", programs(t).Dispatcher, elsewhere(config),
 			[]string{"connect nats://127.0.0.1:", "not reachable"},
 		},
 		{
-			"no token", programs.Dispatcher, strings.Replace(elsewhere(config), "nats.token", "none.token", 1),
+			"no token", programs(t).Dispatcher, strings.Replace(elsewhere(config), "nats.token", "none.token", 1),
 			[]string{"none.token"},
 		},
 		{
-			"no mapping", programs.Dispatcher, strings.Replace(strings.Replace(config, admin, "127.0.0.1:0", 1), "acme/mapping.yaml", "none.yaml", 1),
+			"no mapping", programs(t).Dispatcher, strings.Replace(strings.Replace(config, admin, "127.0.0.1:0", 1), "acme/mapping.yaml", "none.yaml", 1),
 			[]string{"none.yaml", "no such file"},
 		},
 	} {

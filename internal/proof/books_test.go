@@ -130,14 +130,14 @@ func (b *books) open(ctx context.Context) (int, error) {
 	}
 	n := 0
 	for _, c := range b.in.customers {
-		for id := range b.callbacks[c.name] {
-			if len(b.ends[c.name+"/"+id]) == 0 {
+		for id := range b.callbacks[c.Name] {
+			if len(b.ends[c.Name+"/"+id]) == 0 {
 				n++
 			}
 		}
-		for _, d := range c.weiban.Ledger() {
+		for _, d := range c.Weiban.Ledger() {
 			// What has ended may have been trimmed before it was read here.
-			if d.Accepted() && b.callbacks[c.name][d.ID] == 0 && len(b.ends[c.name+"/"+d.ID]) == 0 {
+			if d.Accepted() && b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 {
 				n++
 			}
 		}
@@ -162,135 +162,11 @@ func (b *books) settled(t *testing.T, patience time.Duration) {
 // unsettled names a few callbacks without an end.
 func (b *books) unsettled() (out []string) {
 	for _, c := range b.in.customers {
-		for _, d := range c.weiban.Ledger() {
-			if d.Accepted() && len(b.ends[c.name+"/"+d.ID]) == 0 && len(out) < 5 {
-				out = append(out, c.name+" "+d.Key+" "+d.Status+" "+d.ID)
+		for _, d := range c.Weiban.Ledger() {
+			if d.Accepted() && len(b.ends[c.Name+"/"+d.ID]) == 0 && len(out) < 5 {
+				out = append(out, c.Name+" "+d.Key+" "+d.Status+" "+d.ID)
 			}
 		}
-	}
-	return out
-}
-
-// audited holds everything against the promises, and fails with all that is wrong.
-func (b *books) audited(t *testing.T) {
-	t.Helper()
-	letters := b.letters(t)
-	for id, n := range b.messages {
-		if n > 1 {
-			t.Errorf("message %s was published %d times", id, n)
-		}
-	}
-	for _, c := range b.in.customers {
-		accepted := 0
-		for _, d := range c.weiban.Ledger() {
-			if !d.Accepted() {
-				continue
-			}
-			accepted++
-			if b.callbacks[c.name][d.ID] == 0 && len(b.ends[c.name+"/"+d.ID]) == 0 {
-				t.Errorf("%s: callback %s was answered 200 and is nowhere", c.name, d.ID)
-			}
-		}
-		for id, times := range b.callbacks[c.name] {
-			if n := len(b.ends[c.name+"/"+id]); n != times {
-				t.Errorf("%s: callback %s is in the stream %d times and ended %d times: %+v", c.name, id, times, n, b.ends[c.name+"/"+id])
-			}
-		}
-		b.records(t, c)
-		b.buried(t, c, letters)
-	}
-}
-
-// records holds Kingdee's handling records against the applied events.
-func (b *books) records(t *testing.T, c *customer) {
-	t.Helper()
-	said := map[string]ending{}
-	for id := range b.callbacks[c.name] {
-		for _, e := range b.ends[c.name+"/"+id] {
-			if e.Outcome != events.Applied {
-				continue
-			}
-			if e.Marker == "" {
-				t.Errorf("%s: applied event %s has no marker", c.name, e.id)
-			}
-			if other, twice := said[e.Marker]; twice {
-				t.Errorf("%s: %s and %s name one marker %s", c.name, other.id, e.id, e.Marker)
-			}
-			said[e.Marker] = e
-		}
-	}
-	there := c.kingdee.CountBy(markerOf)
-	for m, n := range there {
-		if n != 1 {
-			t.Errorf("%s: %d handling records carry %s", c.name, n, m)
-		}
-		if _, ok := said[m]; !ok {
-			t.Errorf("%s: the handling record with %s has no applied event", c.name, m)
-		}
-	}
-	for m, e := range said {
-		if there[m] == 0 {
-			t.Errorf("%s: applied event %s has no handling record (%s)", c.name, e.id, m)
-		}
-	}
-	b.order(t, c, said)
-}
-
-// order: on every bill the records of one order stand in the stream's order, and
-// none was made by an event older than one before it.
-func (b *books) order(t *testing.T, c *customer, said map[string]ending) {
-	t.Helper()
-	last := map[string]enriched{}
-	for _, r := range c.kingdee.Records("") {
-		e, ok := said[markerOf(r)]
-		if !ok {
-			continue
-		}
-		now := b.enriched[c.name+"/"+e.cause]
-		if before, any := last[now.key]; any && (before.seq >= now.seq || before.position >= now.position) {
-			t.Errorf("%s: order %s: record %d (seq %d, %s) stands behind (seq %d, %s)", c.name, now.key, r.Seq, now.seq, now.position, before.seq, before.position)
-		}
-		last[now.key] = now
-	}
-}
-
-// buried: every dead end has its letter, open or closed by a person; and every
-// letter that is open belongs to an end, and waits for nobody.
-func (b *books) buried(t *testing.T, c *customer, letters map[string]deadletter.Open) {
-	t.Helper()
-	for id := range b.callbacks[c.name] {
-		for _, e := range b.ends[c.name+"/"+id] {
-			if e.Outcome != events.Dead {
-				continue
-			}
-			if e.Letter == nil {
-				t.Errorf("%s: dead event %s names no letter", c.name, e.id)
-				continue
-			}
-			if _, open := letters[e.Letter.ID]; !open && !b.closed[e.Letter.ID] {
-				t.Errorf("%s: letter %s of dead event %s is nowhere", c.name, e.Letter.ID, e.id)
-			}
-		}
-	}
-	for id, l := range letters {
-		if l.Tenant == c.name && l.Waiting {
-			t.Errorf("%s: letter %s still waits: %s", c.name, id, l.Reason)
-		}
-	}
-}
-
-func (b *books) letters(t *testing.T) map[string]deadletter.Open {
-	t.Helper()
-	out := map[string]deadletter.Open{}
-	err := deadletter.NewBox(b.bus, time.Now).All(t.Context(), deadletter.Filter{}, func(o deadletter.Open) error {
-		if _, twice := out[o.ID]; twice {
-			t.Errorf("letter %s is there twice", o.ID)
-		}
-		out[o.ID] = o
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return out
 }
@@ -307,17 +183,4 @@ func kinds(letters map[string]deadletter.Open) string {
 	}
 	slices.Sort(out)
 	return strings.Join(out, "\n  ")
-}
-
-// breaches fails for every quota that was broken.
-func (in *installation) breaches() {
-	in.t.Helper()
-	for _, c := range in.customers {
-		if b := c.weiban.Breaches(); len(b) > 0 {
-			in.t.Errorf("%s: Weiban's limits were broken %d times, first %+v", c.name, len(b), b[0])
-		}
-		if b := c.kingdee.Breaches(); len(b) > 0 {
-			in.t.Errorf("%s: Kingdee's limits were broken %d times, first %+v", c.name, len(b), b[0])
-		}
-	}
 }

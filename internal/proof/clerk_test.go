@@ -3,6 +3,7 @@ package proof
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/sandbox/fakekingdee"
 )
 
 // clerk is the operator: whoever finds a letter that waits for a word looks into
@@ -30,7 +32,7 @@ func (k *clerk) work(ctx context.Context) {
 		if err := k.round(ctx); err != nil {
 			k.trouble.Store(err.Error()) // the bridge may be down at the moment; the next round comes
 		}
-		wait(ctx, 300*time.Millisecond)
+		pause(ctx, 300*time.Millisecond)
 	}
 }
 
@@ -75,15 +77,6 @@ func (k *clerk) settle(ctx context.Context, box *deadletter.Box, l deadletter.Op
 
 // truth looks whether the bill has the letter's record.
 func (k *clerk) truth(l deadletter.Open) bool {
-	for _, c := range k.in.customers {
-		if c.name != l.Tenant {
-			continue
-		}
-		for _, r := range c.kingdee.Records(l.Bill.OrderNo) {
-			if markerOf(r) == l.Marker {
-				return true
-			}
-		}
-	}
-	return false
+	there := k.in.Tenant(l.Tenant).Kingdee.Records(l.Bill.OrderNo)
+	return slices.ContainsFunc(there, func(r fakekingdee.DealRecord) bool { return markerOf(r) == l.Marker })
 }

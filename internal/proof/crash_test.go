@@ -5,36 +5,29 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 	"gongdan-bridge/internal/sandbox/script"
 )
 
-// points are where a test build can be told to die.
-var points = [...]string{"write", "wrote", "call", "called", "publish", "published", "ack"}
-
 // crash is the whole installation in processes of its own, and what harms it.
 type crash struct {
-	t    *testing.T
 	in   *installation
 	dice *rand.Rand
 
 	mu    sync.Mutex
 	arms  *rand.Rand // of the crash points; asked by the programs' own goroutines
 	armed bool
-	at    map[string]int
-
-	nats, ingest *program
-	dispatchers  []*program
-	stops        int
+	fired map[string]int // by point
+	ends  map[harness.Ending]int
+	stops int
 }
 
 // arm is the environment of the next dispatcher: most of them die at a point.
@@ -44,9 +37,17 @@ func (c *crash) arm() []string {
 	if !c.armed || c.arms.IntN(3) == 0 {
 		return nil
 	}
-	p := points[c.arms.IntN(len(points))]
-	c.at[p]++
-	return []string{"GONGDAN_CRASH=" + p + ":" + strconv.Itoa(1+c.arms.IntN(60))}
+	return dieAt(points[c.arms.IntN(len(points))], 1+c.arms.IntN(60))
+}
+
+// ended counts how the processes end, and at which points.
+func (c *crash) ended(env []string, how harness.Ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends[how]++
+	if how == harness.Died {
+		c.fired[pointOf(env)]++
+	}
 }
 
 func (c *crash) disarm() {
@@ -55,55 +56,54 @@ func (c *crash) disarm() {
 	c.armed = false
 }
 
-func (c *crash) all() []*program { return append([]*program{c.nats, c.ingest}, c.dispatchers...) }
-
+// kills are the deaths by SIGKILL so far, the programs' own ones included.
 func (c *crash) kills() int {
-	n := 0
-	for _, p := range c.all() {
-		k, _ := p.deaths()
-		n += k
-	}
-	return n
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ends[harness.Killed] + c.ends[harness.Died]
 }
 
 // start runs the four processes.
 func (c *crash) start() {
-	in := c.in
-	c.nats = keep(c.t, in.dir, "nats", rand.New(rand.NewPCG(c.dice.Uint64(), 1)), in.natsServer, nil)
-	until(c.t, 20*time.Second, 50*time.Millisecond, "the NATS server's token is there", func() (bool, string) {
-		_, err := os.Stat(in.dir + "/nats.token")
-		return err == nil, fmt.Sprint(err)
-	})
-	c.ingest = keep(c.t, in.dir, "ingest", rand.New(rand.NewPCG(c.dice.Uint64(), 2)), in.real("ingest"), nil)
-	for i := range 2 {
-		name := fmt.Sprintf("dispatcher%d", i+1)
-		c.dispatchers = append(c.dispatchers, keep(c.t, in.dir, name, rand.New(rand.NewPCG(c.dice.Uint64(), 3)), in.real("dispatcher"), c.arm))
+	counted := harness.Keeping{Ended: c.ended}
+	c.in.ready(c.in.keep(c.in.Servers[0], c.dice, counted))
+	c.in.keep(c.in.Ingest, c.dice, counted)
+	for _, p := range c.in.Dispatchers {
+		c.in.keep(p, c.dice, harness.Keeping{Ended: c.ended, Env: c.arm})
+	}
+}
+
+// hold stops a process for a while, then wakes it.
+func (c *crash) hold(ctx context.Context, p *harness.Process, d time.Duration) {
+	c.stops++
+	if p.Suspend() == nil {
+		pause(ctx, d)
+		_ = p.Resume() // it may have been ended meanwhile
 	}
 }
 
 // harm does one harmful thing.
 func (c *crash) harm(ctx context.Context) {
-	d := c.dispatchers[c.dice.IntN(2)]
+	all := c.in.Dispatchers
+	d := all[c.dice.IntN(len(all))]
+	kill := func(p *harness.Process) { _ = p.Signal(syscall.SIGKILL) } // it may be dead already
 	ms := func(from, to int) time.Duration { return time.Duration(from+c.dice.IntN(to-from)) * time.Millisecond }
 	switch n := c.dice.IntN(100); {
 	case n < 40:
-		d.send(syscall.SIGKILL)
+		kill(d)
 	case n < 50:
-		c.dispatchers[0].send(syscall.SIGKILL)
-		c.dispatchers[1].send(syscall.SIGKILL)
+		kill(all[0])
+		kill(all[1])
 	case n < 62:
-		c.ingest.send(syscall.SIGKILL)
+		kill(c.in.Ingest)
 	case n < 72:
-		c.nats.send(syscall.SIGKILL)
+		kill(c.in.Servers[0])
 	case n < 90:
-		c.stops++
-		d.hold(ctx, ms(100, 2000))
+		c.hold(ctx, d, ms(100, 2000))
 	case n < 95:
-		c.stops++
-		c.ingest.hold(ctx, ms(100, 1000))
+		c.hold(ctx, c.in.Ingest, ms(100, 1000))
 	default:
-		c.stops++
-		c.nats.hold(ctx, ms(100, 1500))
+		c.hold(ctx, c.in.Servers[0], ms(100, 1500))
 	}
 }
 
@@ -117,17 +117,17 @@ func (c *customer) unwell() {
 		{Kind: script.Status, API: write, Status: 502},
 		{Kind: script.Late, API: write, Delay: 150 * time.Millisecond},
 	} {
-		c.wrong.Chance(0.02, f)
+		c.KingdeeFaults.Chance(0.02, f)
 	}
 	for _, f := range []script.Fault{
 		{Kind: script.Cut, API: list}, {Kind: script.Status, API: list, Status: 500}, {Kind: script.Odd, API: list}, {Kind: script.Half, API: list},
 	} {
-		c.wrong.Chance(0.015, f)
+		c.KingdeeFaults.Chance(0.015, f)
 	}
 	for _, k := range []script.Kind{script.Cut, script.HTML, script.Status, script.Torn} {
-		c.amiss.Chance(0.01, script.Fault{Kind: k})
+		c.WeibanFaults.Chance(0.01, script.Fault{Kind: k})
 	}
-	c.amiss.Chance(0.03, script.Fault{Kind: script.Slow, Delay: 300 * time.Millisecond})
+	c.WeibanFaults.Chance(0.03, script.Fault{Kind: script.Slow, Delay: 300 * time.Millisecond})
 }
 
 // plan is the size of a crash run.
@@ -160,26 +160,11 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// report is what a crash run was.
-type report struct {
-	seed                       uint64
-	took, drained              time.Duration
-	kills, failed, stops       int
-	callbacks, sent, accepted  int
-	records                    int
-	settled, again             int64
-	outcomes, faults, deadlike string
-	points                     string
-}
-
-func (r report) String() string {
-	return fmt.Sprintf("%d kills, %d stops, %d ended by themselves in %v, quiet %v later; %d callbacks (%d sendings), %d accepted; %d handling records; outcomes %s; faults %s; armed %s; clerk: %d applied, %d sent again; letters:\n  %s",
-		r.kills, r.stops, r.failed, r.took, r.drained, r.callbacks, r.sent, r.accepted, r.records, r.outcomes, r.faults, r.points, r.settled, r.again, r.deadlike)
-}
-
 func crashRun(t *testing.T, s uint64, p plan) report {
-	in := install(t, s, set{tenants: p.tenants, kingdee: fakekingdee.Options{Latency: 3 * time.Millisecond}, weiban: fakeweiban.Options{Latency: 3 * time.Millisecond}})
-	c := &crash{t: t, in: in, dice: rand.New(rand.NewPCG(s, 1)), arms: rand.New(rand.NewPCG(s, 9)), armed: true, at: map[string]int{}}
+	in := install(t, s, set{
+		Options: harness.Options{Programs: programs(t), Servers: 1, Dispatchers: 2}, tenants: p.tenants, kingdee: fakekingdee.Options{Latency: 3 * time.Millisecond}, weiban: fakeweiban.Options{Latency: 3 * time.Millisecond},
+	})
+	c := &crash{in: in, dice: rand.New(rand.NewPCG(s, 1)), arms: rand.New(rand.NewPCG(s, 9)), armed: true, fired: map[string]int{}, ends: map[harness.Ending]int{}}
 	var told [][]fakeweiban.Notice
 	callbacks, sendings := 0, 0
 	for i, x := range in.customers {
@@ -202,8 +187,8 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 	defer func() {
 		if t.Failed() {
 			t.Logf("the clerk's last trouble: %v", k.trouble.Load())
-			for _, d := range c.dispatchers {
-				d.send(syscall.SIGQUIT) // its log then says what it was at
+			for _, d := range in.Dispatchers {
+				_ = d.Signal(syscall.SIGQUIT) // its log then says what it was at
 			}
 		}
 	}()
@@ -218,24 +203,24 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 	}()
 	for c.kills() < p.kills || !isClosed(posted) {
 		c.harm(ctx)
-		wait(ctx, time.Duration(150+c.dice.IntN(900))*time.Millisecond)
+		pause(ctx, time.Duration(150+c.dice.IntN(900))*time.Millisecond)
 	}
 	took := time.Since(began)
 
 	// All faults end; whatever is armed or stopped is replaced by a healthy process.
 	c.disarm()
 	for _, x := range in.customers {
-		x.wrong.Clear()
-		x.amiss.Clear()
-		x.wrong.Release()
+		x.KingdeeFaults.Clear()
+		x.WeibanFaults.Clear()
+		x.KingdeeFaults.Release()
 	}
-	for _, d := range c.dispatchers {
-		d.send(syscall.SIGKILL)
+	for _, d := range in.Dispatchers {
+		_ = d.Signal(syscall.SIGKILL) // it may be dead already
 	}
 	kills := c.kills()
 	quiet := time.Now()
 	for _, x := range in.customers {
-		if err := x.weiban.Drain(ctx); err != nil {
+		if err := x.Weiban.Drain(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -262,28 +247,6 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 	})
 }
 
-func (c *crash) report(s uint64, b *books, k *clerk, r report) report {
-	faults := map[script.Kind]int{}
-	for _, x := range c.in.customers {
-		for _, played := range []map[script.Kind]int{x.wrong.Played(), x.amiss.Played()} {
-			for kind, n := range played {
-				faults[kind] += n
-			}
-		}
-		r.accepted += x.weiban.Accepted()
-		r.records += len(x.kingdee.Records(""))
-	}
-	for _, p := range c.all() {
-		_, f := p.deaths()
-		r.failed += f
-	}
-	r.stops = c.stops
-	r.outcomes, r.faults, r.points = fmt.Sprint(b.outcomes), fmt.Sprint(faults), fmt.Sprint(c.at)
-	r.deadlike = kinds(b.letters(c.t))
-	r.settled, r.again = k.settled.Load(), k.sent.Load()
-	return r
-}
-
 // post sends every customer's callbacks, spread over the time of the run.
 func (in *installation) post(ctx context.Context, told [][]fakeweiban.Notice, c *crash, p plan) {
 	const chunk = 4
@@ -292,14 +255,14 @@ func (in *installation) post(ctx context.Context, told [][]fakeweiban.Notice, c 
 		for i, x := range in.customers {
 			if at < len(told[i]) {
 				more = true
-				x.weiban.Post(ctx, told[i][at:min(at+chunk, len(told[i]))]...)
+				x.Weiban.Post(ctx, told[i][at:min(at+chunk, len(told[i]))]...)
 			}
 		}
 		if !more {
 			return
 		}
 		// Weiban's own pace, so that the backlog does not outlive the run.
-		wait(ctx, chunk*time.Minute/540)
+		pause(ctx, chunk*time.Minute/540)
 	}
 }
 
@@ -310,35 +273,4 @@ func isClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-// page is docs/soak.md.
-func (r report) page() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# The last soak run
-
-%q runs real programs (ingest, two dispatchers, a NATS server process) against the
-simulated vendors, kills and stops them at random moments and at the crash points between two effects,
-and then holds the books: nothing lost, no handling record doubled, order kept per bill, every applied
-event with its one record. This page is written by the run itself.
-
-| | |
-|---|---|
-| date | %s |
-| machine | %d cores, %s/%s |
-| seed | %d |
-| processes killed (kill -9) | %d |
-| processes stopped and woken (SIGSTOP) | %d |
-| processes that ended by themselves (no NATS) | %d |
-| crash points armed | %s |
-| duration | %v, all settled %v later |
-| callbacks made / sent / answered 200 | %d / %d / %d |
-| how they ended | %s |
-| handling records at Kingdee | %d |
-| faults played by the vendors | %s |
-| letters settled by the clerk: applied / sent again | %d / %d |
-| audit of lost callbacks, doubled records, disorder and broken quotas | passed; this page is written by no other run |
-`, "make soak", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, r.seed, r.kills, r.stops, r.failed, r.points,
-		r.took, r.drained, r.callbacks, r.sent, r.accepted, r.outcomes, r.records, r.faults, r.settled, r.again)
-	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 	"gongdan-bridge/internal/sandbox/script"
@@ -21,7 +22,7 @@ func roomy() set {
 	k.PerMinute, k.TokensPerMinute = 1e6, 1e3
 	return set{
 		weiban: fakeweiban.Options{Limits: w}, kingdee: fakekingdee.Options{Limits: k},
-		settings: `  ownership: {renew: 500ms, expire: 2s}
+		Options: harness.Options{Dispatcher: `  ownership: {renew: 500ms, expire: 2s}
   calls: {timeout: 500ms, read_timeout: 400ms, max_wait: 500ms}
   breaker: {failures: 1000, open_for: 300ms}
   retries: {quick_tries: 2, quick_first: 50ms, quick_max: 200ms, waits: [200ms, 400ms, 800ms, 1s], give_up: 10m}
@@ -29,7 +30,7 @@ func roomy() set {
   sweeps: {doubles: 1s}
   stop_within: 3s
   concurrency: 64
-`,
+`},
 	}
 }
 
@@ -66,9 +67,8 @@ func TestDoubt(t *testing.T) {
 	dice := rand.New(rand.NewPCG(s, 4))
 	in := install(t, s, roomy())
 	c := in.customers[0]
-	in.embedded()
-	books := in.books()
 	in.run("ingest", app.Run.Ingest, nil)
+	books := in.books()
 	in.run("dispatcher", app.Run.Dispatcher, paceless)
 
 	n := short(1000, 200)
@@ -79,28 +79,28 @@ func TestDoubt(t *testing.T) {
 		f := list[dice.IntN(len(list))]
 		f.Key, f.Times = l.bill, 1
 		if i > 0 { // one that is answered proves that the query finds our records
-			c.wrong.Add(f)
+			c.KingdeeFaults.Add(f)
 		}
 		told = append(told, c.end(t, l))
 	}
 	began := time.Now()
-	if _, err := c.weiban.Send(t.Context(), told[0]); err != nil {
+	if _, err := c.Weiban.Send(t.Context(), told[0]); err != nil {
 		t.Fatal(err)
 	}
 	books.settled(t, 20*time.Second)
-	c.weiban.Post(t.Context(), told[1:]...)
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	c.Weiban.Post(t.Context(), told[1:]...)
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	books.settled(t, 90*time.Second)
 	books.audited(t)
-	if got := len(c.kingdee.Records("")); got != n {
+	if got := len(c.Kingdee.Records("")); got != n {
 		t.Errorf("%d calls left %d handling records", n, got)
 	}
 	if books.outcomes["applied"] != n {
 		t.Errorf("outcomes %v, letters:\n  %s", books.outcomes, kinds(books.letters(t)))
 	}
-	t.Logf("%d calls, %v of faults played, %d sends, %d records, %v", n, c.wrong.Played(), len(c.kingdee.Arrivals("")), len(c.kingdee.Records("")), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d calls, %v of faults played, %d sends, %d records, %v", n, c.KingdeeFaults.Played(), len(c.Kingdee.Arrivals("")), len(c.Kingdee.Records("")), time.Since(began).Round(time.Millisecond))
 }
 
 // TestDoubtNotUnderstood: a loadList that nobody can read leads to letters that a
@@ -109,26 +109,25 @@ func TestDoubtNotUnderstood(t *testing.T) {
 	s := seed(t)
 	in := install(t, s, roomy())
 	c := in.customers[0]
-	in.embedded()
-	books := in.books()
 	in.run("ingest", app.Run.Ingest, nil)
+	books := in.books()
 	in.run("dispatcher", app.Run.Dispatcher, paceless)
 
 	n := short(60, 20)
 	lives, _ := c.orders(t, n, 0)
 	for _, l := range lives {
-		c.weiban.Post(t.Context(), c.visit(t, l, l.handler))
+		c.Weiban.Post(t.Context(), c.visit(t, l, l.handler))
 	}
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	books.settled(t, 30*time.Second)
 
-	c.kingdee.SetListShape(fakekingdee.ListOdd)
+	c.Kingdee.SetListShape(fakekingdee.ListOdd)
 	for i, l := range lives {
 		f := script.Fault{Kind: script.Cut, API: fakekingdee.APIHandle, Key: l.bill, Commit: i%2 == 0}
-		c.wrong.Add(f)
-		c.weiban.Post(t.Context(), c.end(t, l))
+		c.KingdeeFaults.Add(f)
+		c.Weiban.Post(t.Context(), c.end(t, l))
 	}
 	until(t, 30*time.Second, 200*time.Millisecond, "every order waits with a letter", func() (bool, string) {
 		waiting := 0
@@ -139,11 +138,10 @@ func TestDoubtNotUnderstood(t *testing.T) {
 		}
 		return waiting == n, fmt.Sprintf("%d letters", waiting)
 	})
-	wait(t.Context(), 2*time.Second) // long enough for a second send, were there one
-	if got, want := len(c.kingdee.Records("")), n+(n+1)/2; got != want {
+	if got, want := len(c.Kingdee.Records("")), n+(n+1)/2; got != want {
 		t.Errorf("%d handling records while the letters wait, want %d", got, want)
 	}
-	if left := c.wrong.Left(); len(left) > 0 {
+	if left := c.KingdeeFaults.Left(); len(left) > 0 {
 		t.Errorf("%d faults were never met", len(left))
 	}
 
@@ -159,7 +157,7 @@ func TestDoubtNotUnderstood(t *testing.T) {
 	})
 	cancel()
 	books.audited(t)
-	if got := len(c.kingdee.Records("")); got != 2*n {
+	if got := len(c.Kingdee.Records("")); got != 2*n {
 		t.Errorf("%d handling records in the end, want %d", got, 2*n)
 	}
 	t.Logf("%d letters: %d were applied, %d sent again, %d words refused", n, k.settled.Load(), k.sent.Load(), k.refused.Load())

@@ -3,73 +3,45 @@ package proof
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/e2e/harness"
 )
 
 // role is what this binary is when it is run again as a program of a test.
 const role = "GONGDAN_PROOF_ROLE"
 
+// builder builds the real programs with their crash points.
+var builder = harness.Builder{Flags: []string{"-tags=crashpoints"}}
+
 func TestMain(m *testing.M) {
-	do, ok := map[string]func(context.Context) error{"nats": natsRole, "dispatcher": dispatcherRole}[os.Getenv(role)]
-	if !ok {
-		os.Exit(m.Run())
+	if os.Getenv(role) != "dispatcher" {
+		os.Exit(builder.Main(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	err := do(ctx)
+	err := dispatcherRole(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, os.Getenv(role)+":", err)
+		fmt.Fprintln(os.Stderr, "dispatcher:", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-// natsRole is a NATS server in a process of its own, over the directory and on
-// the port that the environment names.
-func natsRole(ctx context.Context) error {
-	port, err := strconv.Atoi(os.Getenv("PROOF_NATS_PORT"))
+// programs are the real ones.
+func programs(t *testing.T) harness.Programs {
+	t.Helper()
+	p, err := builder.Programs()
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	s, err := bus.StartServer(ctx, bus.ServerOptions{
-		Dir: os.Getenv("PROOF_NATS_DIR"), Port: port, TokenFile: os.Getenv("PROOF_NATS_TOKEN"),
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), HealthEvery: 500 * time.Millisecond,
-		RetryMin: 200 * time.Millisecond, RetryMax: time.Second,
-	})
-	if err != nil {
-		return err
-	}
-	go func() {
-		for err := range s.Err() {
-			fmt.Fprintln(os.Stderr, "nats server:", err)
-		}
-	}()
-	<-ctx.Done()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return s.Stop(end)
-}
-
-// hurry multiplies the pace of every tenant.
-func hurry(cfg *config.Config, factor int) {
-	for i := range cfg.Tenants {
-		cfg.Tenants[i].Weiban.PerMinute *= factor
-		cfg.Tenants[i].Kingdee.PerMinute *= factor
-	}
+	return p
 }
 
 // seed is that of the run, printed.
@@ -94,11 +66,28 @@ func short(n, less int) int {
 	return n
 }
 
-// built is the directory of the real programs, built once with their crash points.
-var built = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(os.TempDir(), "gongdan-proof-"+strconv.Itoa(os.Getuid()))
-	cmd := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir+string(filepath.Separator),
-		"gongdan-bridge/cmd/ingest", "gongdan-bridge/cmd/dispatcher")
-	cmd.Stdout, cmd.Stderr = io.Discard, os.Stderr
-	return dir, cmd.Run()
-})
+// pause is a part of a run's timetable, no wait for something to have happened:
+// for that there is until.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// until polls ok until it says yes; it fails with what it said last.
+func until(t *testing.T, patience, every time.Duration, what string, ok func() (bool, string)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		yes, said := ok()
+		if yes {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%s: not after %v: %s", what, patience, said)
+		}
+		pause(ctx, every)
+	}
+}

@@ -11,48 +11,38 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 )
 
-// trouble is an installation whose NATS server is a process of its own, with a
-// few orders that have ended, and callbacks still to be sent.
+// trouble is an installation of real programs with a few orders that have ended,
+// and callbacks still to be sent.
 type trouble struct {
 	in    *installation
 	c     *customer
 	books *books
-	nats  *program
 	rest  []fakeweiban.Notice
 }
 
-func troubled(t *testing.T, prepare func(in *installation), server func(in *installation) func() []string) *trouble {
+func troubled(t *testing.T, servers int, prepare func(in *installation)) *trouble {
 	t.Helper()
 	s := seed(t)
 	dice := rand.New(rand.NewPCG(s, 7))
-	in := install(t, s, set{weiban: fakeweiban.Options{Callback: fakeweiban.Callback{Tries: 2, RetryWait: 100 * time.Millisecond, Timeout: 4 * time.Second}}})
+	in := install(t, s, set{
+		Options: harness.Options{Programs: programs(t), Servers: servers},
+		weiban:  fakeweiban.Options{Callback: fakeweiban.Callback{Tries: 2, RetryWait: 100 * time.Millisecond, Timeout: 4 * time.Second}},
+	})
 	if prepare != nil {
 		prepare(in)
 	}
-	x := &trouble{in: in, c: in.customers[0]}
-	var env func() []string
-	if server != nil {
-		env = server(in)
+	for _, p := range in.Processes() {
+		in.ready(in.keep(p, dice, harness.Keeping{}))
 	}
-	x.nats = keep(t, in.dir, "nats", dice, in.natsServer, env)
-	until(t, 20*time.Second, 50*time.Millisecond, "the NATS server's token is there", func() (bool, string) {
-		_, err := os.Stat(filepath.Join(in.dir, "nats.token"))
-		return err == nil, fmt.Sprint(err)
-	})
-	x.books = in.books()
-	keep(t, in.dir, "ingest", dice, in.real("ingest"), nil)
-	keep(t, in.dir, "dispatcher", dice, in.real("dispatcher"), nil)
+	x := &trouble{in: in, c: in.customers[0], books: in.books()}
 	lives, births := x.c.orders(t, short(40, 15), 0)
 	notices := append(births, x.c.months(t, dice, lives, 5)...)
 	x.rest = notices[len(births):]
-	until(t, 20*time.Second, 50*time.Millisecond, "ingest answers", func() (bool, string) {
-		err := x.c.weiban.Verify(t.Context(), false)
-		return err == nil, fmt.Sprint(err)
-	})
-	x.c.weiban.Post(t.Context(), births...)
+	x.c.Weiban.Post(t.Context(), births...)
 	x.books.settledAfter(t, x.c, 60*time.Second)
 	return x
 }
@@ -60,7 +50,7 @@ func troubled(t *testing.T, prepare func(in *installation), server func(in *inst
 // refused is how many of the ids sent have been answered 503, and how many have
 // found no answer at all.
 func (x *trouble) refused() (busy, none int) {
-	for _, d := range x.c.weiban.Ledger() {
+	for _, d := range x.c.Weiban.Ledger() {
 		for _, a := range d.Attempts {
 			switch a.Status {
 			case 503:
@@ -80,12 +70,12 @@ func (x *trouble) recovered(t *testing.T, again []fakeweiban.Notice) {
 	until(t, 60*time.Second, 500*time.Millisecond, "everything is accepted again", func() (bool, string) {
 		left := 0
 		for _, n := range again {
-			if d, _ := x.c.weiban.Delivery(n.ID); !d.Accepted() {
+			if d, _ := x.c.Weiban.Delivery(n.ID); !d.Accepted() {
 				left++
-				x.c.weiban.Post(t.Context(), n)
+				x.c.Weiban.Post(t.Context(), n)
 			}
 		}
-		if err := x.c.weiban.Drain(t.Context()); err != nil {
+		if err := x.c.Weiban.Drain(t.Context()); err != nil {
 			return false, err.Error()
 		}
 		return left == 0, fmt.Sprintf("%d are not", left)
@@ -94,47 +84,55 @@ func (x *trouble) recovered(t *testing.T, again []fakeweiban.Notice) {
 	x.books.audited(t)
 	x.in.breaches()
 	busy, none := x.refused()
-	t.Logf("%d accepted, %d answers 503, %d without an answer, %v", x.c.weiban.Accepted(), busy, none, x.books.outcomes)
+	t.Logf("%d accepted, %d answers 503, %d without an answer, %v", x.c.Weiban.Accepted(), busy, none, x.books.outcomes)
 }
 
 // TestNATSRestarted: the server dies and comes back, with callbacks arriving.
 func TestNATSRestarted(t *testing.T) {
-	x := troubled(t, nil, nil)
+	x := troubled(t, 1, nil)
 	for i := range 4 {
-		x.nats.send(syscall.SIGKILL)
-		x.c.weiban.Post(t.Context(), x.rest[i*len(x.rest)/4:(i+1)*len(x.rest)/4]...)
-		wait(t.Context(), time.Second)
+		if err := x.in.Servers[0].Kill(); err != nil {
+			t.Fatal(err)
+		}
+		x.c.Weiban.Post(t.Context(), x.rest[i*len(x.rest)/4:(i+1)*len(x.rest)/4]...)
+		x.in.ready(x.in.Servers[0])
 	}
 	x.recovered(t, x.rest)
 }
 
-// TestNATSUnreachable: the server answers nothing for a scaled minute; ingest
-// says 503, and everything comes back by itself.
+// TestNATSUnreachable: the server answers nothing for longer than a claim lives;
+// ingest says 503, and everything comes back by itself.
 func TestNATSUnreachable(t *testing.T) {
-	x := troubled(t, nil, nil)
-	x.nats.send(syscall.SIGSTOP)
-	x.c.weiban.Post(t.Context(), x.rest[:len(x.rest)/2]...)
-	wait(t.Context(), 6*time.Second)
-	if busy, _ := x.refused(); busy == 0 {
-		t.Error("no callback was answered 503 while the server was away")
+	x := troubled(t, 1, nil)
+	nats := x.in.Servers[0]
+	if err := nats.Suspend(); err != nil {
+		t.Fatal(err)
 	}
-	x.nats.send(syscall.SIGCONT)
-	x.c.weiban.Post(t.Context(), x.rest[len(x.rest)/2:]...)
+	x.c.Weiban.Post(t.Context(), x.rest[:len(x.rest)/2]...)
+	until(t, patience, 20*time.Millisecond, "callbacks are answered 503 while the server is away", func() (bool, string) {
+		busy, none := x.refused()
+		return busy >= 16, fmt.Sprintf("%d are, %d have no answer", busy, none)
+	})
+	if err := nats.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	x.c.Weiban.Post(t.Context(), x.rest[len(x.rest)/2:]...)
 	x.recovered(t, x.rest)
 }
 
-// TestDiskFull: the store lies on a disk of its own, which fills up. Ingest says
-// 503; when there is room again the server comes back by itself.
+// TestDiskFull: the store of the server inside ingest lies on a disk of its own,
+// which fills up. Ingest says 503; when there is room again the server comes back
+// by itself.
 func TestDiskFull(t *testing.T) {
 	var disk string
-	x := troubled(t, func(in *installation) {
-		disk = filepath.Join(in.dir, "nats")
+	x := troubled(t, 0, func(in *installation) {
+		disk = in.Path("nats")
 		mount(t, disk, 96<<20)
-	}, nil)
+	})
 	ballast := filepath.Join(disk, "ballast")
 	fill(t, ballast)
-	x.c.weiban.Post(t.Context(), x.rest[:len(x.rest)/2]...)
-	if err := x.c.weiban.Drain(t.Context()); err != nil {
+	x.c.Weiban.Post(t.Context(), x.rest[:len(x.rest)/2]...)
+	if err := x.c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if busy, _ := x.refused(); busy == 0 {
@@ -151,30 +149,29 @@ func TestDiskFull(t *testing.T) {
 func TestStreamFull(t *testing.T) {
 	s := seed(t)
 	o := roomy()
-	o.nats = ", streams: {callbacks: {max_bytes: 1MiB}}"
-	o.settings = strings.Replace(o.settings, "sweeps: {doubles: 1s}", "sweeps: {doubles: 1s, trim: 300ms}", 1)
+	o.NATS = "streams: {callbacks: {max_bytes: 1MiB}}"
+	o.Dispatcher = strings.Replace(o.Dispatcher, "sweeps: {doubles: 1s}", "sweeps: {doubles: 1s, trim: 300ms}", 1)
 	o.weiban.Callback = fakeweiban.Callback{Tries: 1, Timeout: 4 * time.Second}
 	in := install(t, s, o)
 	c := in.customers[0]
-	in.embedded()
 	in.run("ingest", app.Run.Ingest, nil)
 	books := in.books()
 	lives, told := c.orders(t, 20, 0)
 	for range 80 {
 		for _, l := range lives {
-			told = append(told, c.act(t, c.weiban.Reply, l, fakeweiban.Act{Staff: l.handler, Text: "客户催促"}))
+			told = append(told, c.act(t, c.Weiban.Reply, l, fakeweiban.Act{Staff: l.handler, Text: "客户催促"}))
 		}
 	}
 	x := &trouble{in: in, c: c, books: books}
-	c.weiban.Post(t.Context(), told...)
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	c.Weiban.Post(t.Context(), told...)
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	busy, _ := x.refused()
-	if busy == 0 || c.weiban.Accepted() == 0 {
-		t.Errorf("%d callbacks were taken and %d refused while the stream filled up", c.weiban.Accepted(), busy)
+	if busy == 0 || c.Weiban.Accepted() == 0 {
+		t.Errorf("%d callbacks were taken and %d refused while the stream filled up", c.Weiban.Accepted(), busy)
 	}
-	t.Logf("%d were taken before the stream was full", c.weiban.Accepted())
+	t.Logf("%d were taken before the stream was full", c.Weiban.Accepted())
 	in.run("dispatcher", app.Run.Dispatcher, paceless)
 	x.recovered(t, told)
 }

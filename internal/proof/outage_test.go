@@ -32,7 +32,7 @@ func outage(t *testing.T, hours int) {
 	o.weiban.Callback.Senders = 1 // in order: a letter for a late event would not be the outage's
 	// 30 s, 2 m, 10 m, 30 m, 1 h, 2 h and a day, scaled; the breaker's 30 s would be
 	// 4 ms, which no machine keeps, and are 100 ms.
-	o.settings = `  ownership: {renew: 500ms, expire: 2s}
+	o.Dispatcher = `  ownership: {renew: 500ms, expire: 2s}
   calls: {timeout: 1s, read_timeout: 500ms, max_wait: 500ms}
   breaker: {failures: 5, open_for: 100ms}
   retries: {quick_tries: 3, quick_first: 10ms, quick_max: 50ms, waits: [5ms, 17ms, 83ms, 250ms, 500ms, 1s], give_up: 12s}
@@ -42,37 +42,36 @@ func outage(t *testing.T, hours int) {
 `
 	in := install(t, s, o)
 	c := in.customers[0]
-	in.embedded()
-	books := in.books()
 	in.run("ingest", app.Run.Ingest, nil)
+	books := in.books()
 	in.run("dispatcher", app.Run.Dispatcher, paceless)
 
 	lives, births := c.orders(t, short(120, 40), 0)
 	notices := append(births, c.months(t, dice, lives, 6)...)
 	half := len(births) + len(births)/2 // with visits, so that the token is there before: its minute is not scaled
-	c.weiban.Post(t.Context(), notices[:half]...)
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	c.Weiban.Post(t.Context(), notices[:half]...)
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	books.settled(t, 20*time.Second)
 
-	if err := c.kingdee.Stop(t.Context()); err != nil {
+	if err := c.KingdeeGate.Shut(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	down, rest := time.Now(), notices[half:]
 	length := time.Duration(hours) * hour
 	for len(rest) > 0 { // they arrive over the whole outage
 		n := min(len(rest), 1+len(notices)/(4*hours))
-		c.weiban.Post(t.Context(), rest[:n]...)
+		c.Weiban.Post(t.Context(), rest[:n]...)
 		rest = rest[n:]
-		wait(t.Context(), length/time.Duration(4*hours))
+		pause(t.Context(), length/time.Duration(4*hours))
 	}
-	wait(t.Context(), length-time.Since(down))
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	pause(t.Context(), length-time.Since(down))
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	up := time.Now()
-	if err := c.kingdee.Start(t.Context(), ""); err != nil {
+	if err := c.KingdeeGate.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	books.settled(t, 60*time.Second)
@@ -92,25 +91,24 @@ func TestRecoveryIsPaced(t *testing.T) {
 	s := seed(t)
 	in := install(t, s, set{})
 	c := in.customers[0]
-	in.embedded()
-	books := in.books()
 	in.run("ingest", app.Run.Ingest, nil)
+	books := in.books()
 	in.run("dispatcher", app.Run.Dispatcher, nil)
 	lives, births := c.orders(t, short(60, 30), 0)
-	c.weiban.Post(t.Context(), append(births, c.visit(t, lives[0], lives[0].handler))...)
+	c.Weiban.Post(t.Context(), append(births, c.visit(t, lives[0], lives[0].handler))...)
 	books.settledAfter(t, c, 20*time.Second)
-	c.kingdee.SetDown(true)
+	c.Kingdee.SetDown(true)
 	var told []fakeweiban.Notice
 	for _, l := range lives {
 		told = append(told, c.end(t, l))
 	}
-	c.weiban.Post(t.Context(), told...)
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	c.Weiban.Post(t.Context(), told...)
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wait(t.Context(), 3*time.Second)
+	pause(t.Context(), 3*time.Second)
 	up := time.Now()
-	c.kingdee.SetDown(false)
+	c.Kingdee.SetDown(false)
 	books.settled(t, 60*time.Second)
 	books.audited(t)
 	in.breaches()
@@ -124,7 +122,7 @@ func TestRecoveryIsPaced(t *testing.T) {
 // settledAfter waits until everything posted was answered and has ended.
 func (b *books) settledAfter(t *testing.T, c *customer, patience time.Duration) {
 	t.Helper()
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.settled(t, patience)

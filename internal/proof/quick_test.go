@@ -25,20 +25,26 @@ import (
 	"gongdan-bridge/schemas"
 )
 
+// scale is the variable that says by how much.
+const scale = "GONGDAN_PROOF_SCALE"
+
 // dispatcherRole is a dispatcher whose minute is scaled: pace and burst keep the
 // proportion that the programs give them, which the configuration alone cannot
 // say, since it allows no pace above the vendors'.
 func dispatcherRole(ctx context.Context) error {
-	factor, err := strconv.Atoi(os.Getenv("PROOF_SCALE"))
+	factor, err := strconv.Atoi(os.Getenv(scale))
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(os.Getenv("GONGDAN_CONFIG"), os.LookupEnv)
+	cfg, err := config.Load(os.Args[len(os.Args)-1], os.LookupEnv) // -c bridge.yaml
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	b, err := bus.Connect(ctx, bus.Options{URL: cfg.NATS.URL, Name: "scaled", Token: cfg.NATS.Token.Reveal(), Logger: log, TracerProvider: trace.NewTracerProvider()})
+	b, err := bus.Connect(ctx, bus.Options{
+		URL: fmt.Sprintf("nats://127.0.0.1:%d", cfg.NATS.Embedded.Port), Name: "scaled", TokenFile: cfg.NATS.Embedded.TokenFile,
+		Logger: log, TracerProvider: trace.NewTracerProvider(),
+	})
 	if err != nil {
 		return err
 	}
@@ -51,12 +57,8 @@ func dispatcherRole(ctx context.Context) error {
 		return err
 	}
 	c := cfg.Dispatcher
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
 	d, err := dispatch.New(dispatch.Options{
-		Instance: fmt.Sprintf("%s-%d", host, os.Getpid()), Bus: b, Events: events.NewCodec(set), Letters: deadletter.NewBox(b, time.Now),
+		Instance: c.Name(), Bus: b, Events: events.NewCodec(set), Letters: deadletter.NewBox(b, time.Now),
 		Tenants:     []dispatch.Tenant{t},
 		Ownership:   ownership.Settings{Renew: c.Ownership.Renew, Expire: c.Ownership.Expire, CallTimeout: c.Calls.ReadTimeout, SoftStop: c.StopWithin},
 		Concurrency: c.Concurrency, MaxHeld: c.MaxHeld, AckWait: c.AckWait, KeepSettled: c.KeepSettled,

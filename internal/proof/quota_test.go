@@ -3,11 +3,12 @@ package proof
 import (
 	"fmt"
 	"math/rand/v2"
-	"syscall"
+	"os"
 	"testing"
 	"time"
 
 	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 )
@@ -22,51 +23,40 @@ func TestQuota(t *testing.T) {
 	o := set{
 		weiban:  fakeweiban.Options{Limits: fakeweiban.DocumentedLimits().Scaled(factor), Latency: 2 * time.Millisecond},
 		kingdee: fakekingdee.Options{Limits: fakekingdee.KnownLimits().Scaled(factor)},
-		settings: `  ownership: {renew: 100ms, expire: 400ms}
+		Options: harness.Options{
+			Programs: harness.Programs{Dispatcher: os.Args[0]}, Dispatchers: 2, Env: []string{role + "=dispatcher", fmt.Sprintf("%s=%d", scale, factor)},
+			Dispatcher: `  ownership: {renew: 100ms, expire: 400ms}
   calls: {timeout: 1s, read_timeout: 200ms}
   stop_within: 3s
   concurrency: 32
 `,
+		},
 	}
 	o.weiban.Limits.PerHour = 1e6 // the hour would be two minutes
 	in := install(t, s, o)
 	c := in.customers[0]
 	dice := rand.New(rand.NewPCG(s, 6))
-	in.embedded()
-	books := in.books()
 	in.run("ingest", app.Run.Ingest, nil)
+	books := in.books()
 	_, births := c.orders(t, n, 0)
-	c.weiban.Post(t.Context(), births...)
-	if err := c.weiban.Drain(t.Context()); err != nil {
+	c.Weiban.Post(t.Context(), births...)
+	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("backlog of %d", c.weiban.Accepted())
+	t.Logf("backlog of %d", c.Weiban.Accepted())
 
 	began := time.Now()
-	var owners []*program
-	for i := range 2 {
-		owners = append(owners, keep(t, in.dir, fmt.Sprintf("dispatcher%d", i+1), dice, in.scaled(factor), nil))
+	for _, p := range in.Dispatchers {
+		in.keep(p, dice, harness.Keeping{})
 	}
-	detail := func() int { return c.weiban.Calls()[fakeweiban.APIOrder].OK }
+	detail := func() int { return c.Weiban.Calls()[fakeweiban.APIOrder].OK }
 	until(t, 30*time.Second, 5*time.Millisecond, "the first detail is read", func() (bool, string) { return detail() > 0, "" })
 	first := time.Now()
 	until(t, 2*time.Minute, 5*time.Millisecond, "half of it is done", func() (bool, string) { return detail() > n/2, fmt.Sprint(detail()) })
-	who, err := in.owners(t.Context(), books.bus)
-	if err != nil {
+	if err := in.owner(books.bus).Kill(); err != nil { // the other one takes the tenant
 		t.Fatal(err)
 	}
-	dead := false
-	for _, p := range owners { // whoever owns the tenant dies; the other takes it
-		if p.instance(t) == who["t1"] {
-			dead = p.send(syscall.SIGKILL)
-		}
-	}
-	if !dead {
-		t.Fatalf("the owner %q is none of ours", who["t1"])
-	}
-	killed := time.Now()
-	wait(t.Context(), 50*time.Millisecond) // what was on its way has come
-	before := detail()
+	killed, before := time.Now(), detail()+4 // so many may have been on their way
 	until(t, 30*time.Second, 2*time.Millisecond, "the next owner calls", func() (bool, string) { return detail() > before, fmt.Sprint(detail()) })
 	gap := time.Since(killed)
 	until(t, 3*time.Minute, 5*time.Millisecond, "every detail is read", func() (bool, string) { return detail() >= n, fmt.Sprint(detail()) })

@@ -31,12 +31,12 @@ func (c *customer) orders(t *testing.T, n, shared int) ([]*life, []fakeweiban.No
 		if i/2 < shared {
 			bill = fakekingdee.BillNo(i / 2 * 2)
 		}
-		if _, there := c.kingdee.Bill(bill); !there {
-			c.kingdee.AddBill(fakekingdee.Bill{OrderNo: bill})
+		if _, there := c.Kingdee.Bill(bill); !there {
+			c.Kingdee.AddBill(fakekingdee.Bill{OrderNo: bill})
 		}
 		l := &life{bill: bill, handler: staff[(i+1)%len(staff)].ID}
 		c.passed.Add(int64(time.Minute))
-		notice, err := c.weiban.Create(fakeweiban.NewOrder{
+		notice, err := c.Weiban.Create(fakeweiban.NewOrder{
 			Title: fmt.Sprintf("报修 %d", i), Creator: staff[i%len(staff)].ID, Handler: l.handler,
 			Answers: []fakeweiban.Answer{
 				{Type: "input", Title: "金蝶工单号", Values: []string{bill}},
@@ -67,7 +67,7 @@ func (c *customer) act(t *testing.T, do func(string, fakeweiban.Act) (fakeweiban
 
 func (c *customer) visit(t *testing.T, l *life, next string) fakeweiban.Notice {
 	t.Helper()
-	n := c.act(t, c.weiban.Switch, l, fakeweiban.Act{Staff: l.handler, Handler: next, Text: "已上门"})
+	n := c.act(t, c.Weiban.Switch, l, fakeweiban.Act{Staff: l.handler, Handler: next, Text: "已上门"})
 	l.handler = next
 	return n
 }
@@ -75,7 +75,7 @@ func (c *customer) visit(t *testing.T, l *life, next string) fakeweiban.Notice {
 func (c *customer) end(t *testing.T, l *life) fakeweiban.Notice {
 	t.Helper()
 	l.closed = true
-	return c.act(t, c.weiban.Close, l, fakeweiban.Act{Staff: l.handler, Text: "已修复"})
+	return c.act(t, c.Weiban.Close, l, fakeweiban.Act{Staff: l.handler, Text: "已修复"})
 }
 
 // months lives the orders through about acts events each, all of them mixed, and
@@ -107,11 +107,11 @@ func (c *customer) step(t *testing.T, dice *rand.Rand, l *life, staff []fakeweib
 	switch n := dice.IntN(10); {
 	case l.closed:
 		l.closed = false
-		return c.act(t, c.weiban.Reopen, l, fakeweiban.Act{Staff: who})
+		return c.act(t, c.Weiban.Reopen, l, fakeweiban.Act{Staff: who})
 	case n < 6:
 		return c.visit(t, l, who)
 	case n < 9:
-		return c.act(t, c.weiban.Reply, l, fakeweiban.Act{Staff: who, Text: "客户催促"})
+		return c.act(t, c.Weiban.Reply, l, fakeweiban.Act{Staff: who, Text: "客户催促"})
 	default:
 		return c.end(t, l)
 	}

@@ -19,15 +19,11 @@ func (i *Installation) writeFiles() error {
 	for n := range i.ports.dispatchers {
 		files[replica(n)+".yaml"] = i.bridge(n)
 	}
-	if i.o.OwnNATS {
+	if i.o.Servers > 0 {
 		files["nats.token"] = strings.Repeat("7a1c", 12)
-		files["nats.conf"] = fmt.Sprintf(`server_name: harness
-listen: "127.0.0.1:%d"
-http: "127.0.0.1:%d"
-authorization { token: %q }
-max_payload: 8MB
-jetstream { store_dir: %q, sync_interval: always, max_file_store: 20GB }
-`, i.ports.nats, i.ports.monitor, files["nats.token"], i.Path("nats"))
+	}
+	for n := range i.o.Servers {
+		files[server(n)+".conf"] = i.server(n, files["nats.token"])
 	}
 	for name, text := range files {
 		if err := os.WriteFile(i.Path(name), []byte(text), 0o600); err != nil {
@@ -42,26 +38,55 @@ jetstream { store_dir: %q, sync_interval: always, max_file_store: 20GB }
 	return nil
 }
 
+// server is the configuration of the n-th NATS server.
+func (i *Installation) server(n int, token string) string {
+	text := fmt.Sprintf(`server_name: %[1]s
+listen: "127.0.0.1:%[2]d"
+http: "127.0.0.1:%[3]d"
+authorization { token: %[4]q }
+max_payload: 8MB
+jetstream { store_dir: %[5]q, sync_interval: always, max_file_store: 20GB }
+`, server(n), i.ports.nats[n], i.ports.monitors[n], token, i.Path(server(n)))
+	if i.o.Servers > 1 {
+		var routes []string
+		for _, port := range i.ports.routes {
+			routes = append(routes, fmt.Sprintf("%q", fmt.Sprintf("nats://127.0.0.1:%d", port)))
+		}
+		text += fmt.Sprintf("cluster { name: harness, listen: \"127.0.0.1:%d\", routes: [%s] }\n", i.ports.routes[n], strings.Join(routes, ", "))
+	}
+	return text
+}
+
+func (i *Installation) natsURL() string {
+	var all []string
+	for _, port := range i.ports.nats {
+		all = append(all, fmt.Sprintf("nats://127.0.0.1:%d", port))
+	}
+	return strings.Join(all, ",")
+}
+
 func (i *Installation) tokenKey() string { return strings.Repeat("5d0b", 16) }
 
 // bridge is the configuration of the n-th dispatcher, and of everything else.
 func (i *Installation) bridge(n int) string {
 	var b strings.Builder
-	nats := fmt.Sprintf(`{embedded: {dir: nats, port: %d, token_file: nats.token}}`, i.ports.nats)
-	if i.o.OwnNATS {
-		nats = fmt.Sprintf(`{url: "nats://127.0.0.1:%d", token: "file:nats.token"}`, i.ports.nats)
+	nats := fmt.Sprintf(`embedded: {dir: nats, port: %d, token_file: nats.token}`, i.ports.nats[0])
+	if i.o.Servers > 0 {
+		nats = fmt.Sprintf(`url: %q, token: "file:nats.token", replicas: %d`, i.natsURL(), i.o.Servers)
 	}
-	fmt.Fprintf(&b, `nats: %s
+	if i.o.NATS != "" {
+		nats += ", " + i.o.NATS
+	}
+	fmt.Fprintf(&b, `nats: {%s}
 telemetry: {log_level: %s}
 ingest:
   listen: "127.0.0.1:%d"
   admin: "127.0.0.1:%d"
 %sdispatcher:
   admin: "127.0.0.1:%d"
-  instance: %s
   token_key: file:tokens.key
 %stenants:
-`, nats, i.o.LogLevel, i.ports.callbacks, i.ports.ingest, i.o.Ingest, i.ports.dispatchers[n], replica(n), i.o.Dispatcher)
+`, nats, i.o.LogLevel, i.ports.callbacks, i.ports.ingest, i.o.Ingest, i.ports.dispatchers[n], i.o.Dispatcher)
 	for _, t := range i.Tenants {
 		a := t.Kingdee.Account()
 		fmt.Fprintf(&b, `  - name: %[1]s

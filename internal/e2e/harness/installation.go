@@ -18,8 +18,9 @@ type Options struct {
 
 	Tenants     []TenantOptions // none: one named acme
 	Dispatchers int             // how many replicas; 0 is one
-	OwnNATS     bool            // a NATS server process, in place of the one inside ingest
+	Servers     int             // NATS servers as processes of their own; 0: the one inside ingest; 3 are a cluster
 
+	NATS       string   // more of the section nats, as in {…}
 	Ingest     string   // lines of YAML for the section ingest, indented by two spaces
 	Dispatcher string   // likewise for the section dispatcher; "" is [Quick]
 	LogLevel   string   // "" is info
@@ -41,7 +42,7 @@ const Quick = `  calls: {timeout: 1s, read_timeout: 1s, max_wait: 1s}
 // side, each by one caller at a time.
 type Installation struct {
 	Tenants     []*Tenant
-	NATS        *Process // nil where ingest embeds the server
+	Servers     []*Process // of NATS; none where ingest embeds it
 	Ingest      *Process
 	Dispatchers []*Process
 
@@ -75,7 +76,7 @@ func (i *Installation) build(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if i.ports, err = freePorts(ctx, i.o.Dispatchers); err != nil {
+	if i.ports, err = freePorts(ctx, max(i.o.Servers, 1), i.o.Dispatchers); err != nil {
 		return err
 	}
 	for n, t := range i.o.Tenants {
@@ -89,8 +90,8 @@ func (i *Installation) build(ctx context.Context) error {
 	if err := i.writeFiles(); err != nil {
 		return err
 	}
-	if i.o.OwnNATS {
-		i.NATS = i.process("nats", i.o.Programs.NATS, i.ports.monitor, "/healthz", "-c", i.Path("nats.conf"))
+	for n := range i.o.Servers {
+		i.Servers = append(i.Servers, i.process(server(n), i.o.Programs.NATS, i.ports.monitors[n], "/healthz", "-c", i.Path(server(n)+".conf")))
 	}
 	i.Ingest = i.process("ingest", i.o.Programs.Ingest, i.ports.ingest, "/readyz", "-c", i.Config())
 	for n, port := range i.ports.dispatchers {
@@ -102,6 +103,8 @@ func (i *Installation) build(ctx context.Context) error {
 }
 
 func replica(n int) string { return fmt.Sprintf("dispatcher-%d", n+1) }
+
+func server(n int) string { return fmt.Sprintf("nats-%d", n+1) }
 
 func (i *Installation) process(name, program string, port int, ready string, args ...string) *Process {
 	return &Process{
@@ -116,13 +119,26 @@ func (i *Installation) env() []string {
 
 // Processes are all programs, in the order in which they need each other.
 func (i *Installation) Processes() []*Process {
-	all := append([]*Process{i.NATS, i.Ingest}, i.Dispatchers...)
-	return slices.DeleteFunc(all, func(p *Process) bool { return p == nil })
+	all := append(slices.Clone(i.Servers), i.Ingest)
+	return slices.DeleteFunc(append(all, i.Dispatchers...), func(p *Process) bool { return p == nil })
 }
 
 // Start starts every program that does not run, one after the other, each as
-// soon as the one before is ready.
+// soon as the one before is ready; the servers of a cluster need each other.
 func (i *Installation) Start(ctx context.Context) error {
+	for _, p := range i.Servers {
+		if p.Running() {
+			continue
+		}
+		if err := p.Launch(); err != nil {
+			return err
+		}
+	}
+	for _, p := range i.Servers {
+		if err := p.Ready(ctx); err != nil {
+			return err
+		}
+	}
 	for _, p := range i.Processes() {
 		if p.Running() {
 			continue

@@ -10,23 +10,23 @@ import (
 
 // ports are the loopback ports of one installation.
 type ports struct {
-	nats, monitor, callbacks, ingest int
-	dispatchers                      []int
+	callbacks, ingest      int
+	nats, monitors, routes []int // of each server
+	dispatchers            []int
 }
 
 // freePorts finds ports that nobody uses now.
-func freePorts(ctx context.Context, dispatchers int) (ports, error) {
-	p := ports{dispatchers: make([]int, dispatchers)}
-	wanted := []*int{&p.nats, &p.monitor, &p.callbacks, &p.ingest}
-	for n := range p.dispatchers {
-		wanted = append(wanted, &p.dispatchers[n])
-	}
-	found, err := script.FreePorts(ctx, len(wanted))
+func freePorts(ctx context.Context, servers, dispatchers int) (ports, error) {
+	free, err := script.FreePorts(ctx, 2+3*servers+dispatchers)
 	if err != nil {
 		return ports{}, err
 	}
-	for n, to := range wanted {
-		*to = found[n]
+	take := func(n int) (some []int) {
+		some, free = free[:n], free[n:]
+		return some
 	}
-	return p, nil
+	return ports{
+		callbacks: take(1)[0], ingest: take(1)[0],
+		nats: take(servers), monitors: take(servers), routes: take(servers), dispatchers: take(dispatchers),
+	}, nil
 }

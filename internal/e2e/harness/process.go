@@ -29,9 +29,10 @@ type Process struct {
 	admin, ready      string // address of the admin listener, and the path that says 200 once all is up
 	nest              *nest
 
-	mu   sync.Mutex
-	cmd  *exec.Cmd     // of the run now or the last one; nil before the first
-	done chan struct{} // closed when that run has ended
+	mu     sync.Mutex
+	cmd    *exec.Cmd     // of the run now or the last one; nil before the first
+	done   chan struct{} // closed when that run has ended
+	killed bool          // that run, by us
 }
 
 // look is the time between two looks at a process that comes up.
@@ -46,9 +47,15 @@ func (p *Process) Start(ctx context.Context) error {
 }
 
 // Launch starts the process and does not wait.
-func (p *Process) Launch() error {
+func (p *Process) Launch() error { return p.launch(context.Background()) }
+
+// launch does so unless ctx has ended.
+func (p *Process) launch(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if ctx.Err() != nil {
+		return fmt.Errorf("start %s: %w", p.Name, context.Cause(ctx))
+	}
 	if p.running() {
 		return fmt.Errorf("start %s: it runs", p.Name)
 	}
@@ -63,7 +70,7 @@ func (p *Process) Launch() error {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	done := make(chan struct{})
-	p.cmd, p.done = c, done
+	p.cmd, p.done, p.killed = c, done, false
 	go func() {
 		_ = c.Wait() // how it ended is read from its state
 		close(done)
@@ -136,7 +143,18 @@ func (p *Process) Signal(s syscall.Signal) error {
 	if err := p.cmd.Process.Signal(s); err != nil {
 		return fmt.Errorf("signal %s: %w", p.Name, err)
 	}
+	p.killed = p.killed || s == syscall.SIGKILL
 	return nil
+}
+
+// PID is the process's id, 0 if none runs.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.running() {
+		return 0
+	}
+	return p.cmd.Process.Pid
 }
 
 // Wait waits until the process has ended and returns its exit status, -1 if a

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Programs are the paths of the binaries.
@@ -27,6 +29,33 @@ func Build(ctx context.Context, dir string, flags ...string) (Programs, error) {
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	return Programs{Ingest: at("ingest"), Dispatcher: at("dispatcher"), Sandbox: at("sandbox"), NATS: at("nats-server")}, nil
+}
+
+// Builder builds the programs when they are first asked for; the zero Builder is
+// ready, and [Builder.Main] cleans up.
+type Builder struct {
+	Flags []string // see [Build]
+
+	once     sync.Once
+	dir      string
+	programs Programs
+	err      error
+}
+
+// Programs are the programs. It may be called by several tests at once.
+func (b *Builder) Programs() (Programs, error) {
+	b.once.Do(func() {
+		if b.dir, b.err = os.MkdirTemp("", "gongdan-programs-"); b.err == nil {
+			b.programs, b.err = Build(context.Background(), b.dir, b.Flags...)
+		}
+	})
+	return b.programs, b.err
+}
+
+// Main runs a package's tests and removes what was built.
+func (b *Builder) Main(m interface{ Run() int }) (status int) {
+	defer func() { _ = os.RemoveAll(b.dir) }() // RemoveAll of "" does nothing
+	return m.Run()
 }
 
 // Result is how a command ended.

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -35,19 +34,19 @@ type Subscriber struct {
 	changed chan struct{} // closed and replaced with every message
 }
 
+// Connect is a connection to the bus, which must be up; it outlives the server's
+// deaths, and leaves the making of streams to the programs.
+func (i *Installation) Connect(ctx context.Context) (*bus.Bus, error) {
+	return bus.Connect(ctx, bus.Options{URL: i.natsURL(), Name: "another service", TokenFile: i.Path("nats.token")})
+}
+
 // Subscribe connects to the bus, which must be up and provisioned. ctx bounds
 // only this; [Subscriber.Close] ends it. A server that goes away and comes back
 // loses nothing.
 func (i *Installation) Subscribe(ctx context.Context) (*Subscriber, error) {
-	token, err := os.ReadFile(i.Path("nats.token"))
-	if err != nil {
-		return nil, fmt.Errorf("subscribe: %w", err)
-	}
 	s := &Subscriber{known: map[string]bool{}, changed: make(chan struct{})}
-	s.bus, err = bus.Connect(ctx, bus.Options{
-		URL: fmt.Sprintf("nats://127.0.0.1:%d", i.ports.nats), Name: "another service", Token: strings.TrimSpace(string(token)),
-	})
-	if err != nil {
+	var err error
+	if s.bus, err = i.Connect(ctx); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	name := "another-service-" + rand.Text()
