@@ -138,12 +138,12 @@ func weigh(ctx context.Context, f *events.Failure) error {
 
 // admit waits for pause, slot and pace. What it returns must be called when the
 // call is over.
-func (l *Line) admit(ctx context.Context, ln *lane, share string) (release func(), f *events.Failure) {
+func (l *Line) admit(ctx context.Context, ln *lane, c Call) (release func(), f *events.Failure) {
 	for {
 		if f := l.clear(ctx, ln); f != nil {
 			return nil, f
 		}
-		release, f := l.grant(ctx, ln, share)
+		release, f := l.grant(ctx, ln, c)
 		if f != nil {
 			return nil, f
 		}
@@ -174,7 +174,7 @@ func (l *Line) clear(ctx context.Context, ln *lane) *events.Failure {
 	return nil
 }
 
-func (l *Line) grant(ctx context.Context, ln *lane, share string) (func(), *events.Failure) {
+func (l *Line) grant(ctx context.Context, ln *lane, c Call) (func(), *events.Failure) {
 	var held []chan struct{}
 	release := func() {
 		for _, c := range held {
@@ -183,19 +183,19 @@ func (l *Line) grant(ctx context.Context, ln *lane, share string) (func(), *even
 	}
 	// A share's places come first: its queue must hold neither turn nor slot.
 	queue := []chan struct{}{ln.pool.turn, l.slots}
-	if c, ok := l.shares[share]; ok {
-		queue = append([]chan struct{}{c}, queue...)
+	if s, ok := l.shares[c.Share]; ok {
+		queue = append([]chan struct{}{s}, queue...)
 	}
-	for _, c := range queue {
+	for _, place := range queue {
 		select {
-		case c <- struct{}{}:
-			held = append(held, c)
+		case place <- struct{}{}:
+			held = append(held, place)
 		case <-ctx.Done():
 			release()
 			return nil, stopped(ctx)
 		}
 	}
-	if f := ln.pool.pace(ctx); f != nil {
+	if f := ln.pool.pace(ctx, l.least(c)); f != nil {
 		release()
 		return nil, f
 	}
@@ -204,11 +204,20 @@ func (l *Line) grant(ctx context.Context, ln *lane, share string) (func(), *even
 	return release, nil
 }
 
-// pace waits for the next place in the minute.
-func (p *pool) pace(ctx context.Context) *events.Failure {
+// least is the time that must be left when a call is let go. A write that is begun
+// right before its deadline is only put in doubt.
+func (l *Line) least(c Call) time.Duration {
+	if c.Write {
+		return l.o.Timeout / 5
+	}
+	return 0
+}
+
+// pace waits for the next place in the minute; not if too little time would be left.
+func (p *pool) pace(ctx context.Context, least time.Duration) *events.Failure {
 	place := p.limiter.Reserve()
 	wait := place.Delay()
-	if endsWithin(ctx, wait) {
+	if endsWithin(ctx, wait+least) {
 		place.Cancel()
 		return &events.Failure{Kind: events.Throttled, Wait: wait, Reason: "paced: no free place before the deadline", Err: ErrPaused}
 	}

@@ -153,7 +153,8 @@ func (o LineOptions) withDefaults() LineOptions {
 // pace, breaker, HTTP, outcome. An error is always an *events.Failure:
 //
 //   - Throttled: the API is paused for longer than MaxWait ([ErrPaused]), there is
-//     no free place before ctx ends, or the vendor says so, which pauses the API;
+//     no free place before ctx ends, or for a write none with a fifth of Timeout
+//     left, or the vendor says so, which pauses the API;
 //   - Unavailable: nothing ran (no connection, breaker open: [ErrOpen]), or, of a
 //     read, no usable answer;
 //   - Uncertain: a write whose first byte had left, and no usable answer;
@@ -177,7 +178,7 @@ func (l *Line) do(ctx context.Context, c Call, s *sight) (a Answer, f *events.Fa
 		return a, &events.Failure{Kind: events.Internal, Reason: "a call's Request must not call its own line"}
 	}
 	ln := l.lane(c.API)
-	release, f := l.admit(ctx, ln, c.Share)
+	release, f := l.admit(ctx, ln, c)
 	if f != nil {
 		return a, f
 	}

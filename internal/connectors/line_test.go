@@ -64,7 +64,7 @@ func TestPace(t *testing.T) {
 				p := newPool(Rate{PerMinute: perMinute, Burst: burst})
 				<-time.After(time.Duration(rest) * time.Second)
 				for range perMinute {
-					if f := p.pace(context.Background()); f != nil {
+					if f := p.pace(context.Background(), 0); f != nil {
 						rt.Fatal(f)
 					}
 					starts = append(starts, time.Now())
@@ -84,7 +84,7 @@ func TestPace(t *testing.T) {
 		p := newPool(Rate{PerMinute: 600, Burst: 6})
 		begun := time.Now()
 		for range 6000 {
-			if f := p.pace(t.Context()); f != nil {
+			if f := p.pace(t.Context(), 0); f != nil {
 				t.Fatal(f)
 			}
 		}
@@ -347,5 +347,39 @@ func TestFaultsOfOurs(t *testing.T) {
 	}
 	if _, err := l.Do(t.Context(), read("x")); err != nil {
 		t.Errorf("a slot was lost: %v", err)
+	}
+}
+
+// A write whose turn comes right before its deadline is not begun: it would only be
+// in doubt. A read is.
+func TestNoWriteIsBegunAtItsDeadline(t *testing.T) {
+	for write, want := range map[bool]int64{true: 1, false: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			var sent atomic.Int64
+			l := NewLine(LineOptions{
+				Vendor: "kingdee", Timeout: 30 * time.Second, Rate: func(string) Rate { return Rate{PerMinute: 4, Burst: 1} },
+				HTTP: client(func(r *http.Request) (*http.Response, error) { sent.Add(1); return lasting(2 * time.Second)(r) }),
+			})
+			c := Call{API: "handle-order", Request: get, Write: write}
+			do := func(d time.Duration) *events.Failure {
+				ctx, cancel := context.WithTimeout(t.Context(), d)
+				defer cancel()
+				_, err := l.Do(ctx, c)
+				return events.FailureOf(err)
+			}
+			if f := do(time.Minute); f != nil {
+				t.Fatal(f)
+			}
+			f := do(17 * time.Second) // its turn comes after 13 s
+			if n := sent.Load(); n != want {
+				t.Fatalf("write %t: %d sent, want %d: %v", write, n, want, f)
+			}
+			if write && (f == nil || f.Kind != events.Throttled || !errors.Is(f, ErrPaused)) {
+				t.Fatalf("held back as %v", f)
+			}
+			if write && !l.State("handle-order").PausedUntil.IsZero() {
+				t.Fatal("the API is paused for it")
+			}
+		})
 	}
 }
