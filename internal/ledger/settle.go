@@ -208,9 +208,9 @@ func (t *turn) treat(a Act, f *events.Failure) Treatment {
 	}
 	if h := l.Head; h != nil && (h.On == a.API() || h.Why == Doubt) {
 		at.Tries, at.Up = h.Tries, h.Up
-		if few := f.Kind == events.Missing || f.Kind == events.Internal; few && h.Fault != nil && h.Fault.Kind != f.Kind {
+		if few := f.Kind == events.Missing || f.Kind == events.Internal || f.Kind == events.Invalid; few && h.Fault != nil && h.Fault.Kind != f.Kind {
 			// The few tries of these are not used up by an outage before.
-			at.Tries = 0
+			at.Tries, h.Tries = 0, 0
 		}
 	}
 	return Treat(at, t.s)

@@ -127,7 +127,13 @@ func treatRead(a Attempt, s Settings) Treatment {
 			return Treatment{Do: end(a)}
 		}
 		return few(a, s, s.MissingTries)
-	case events.Rejected, events.Invalid:
+	case events.Invalid:
+		if a.Act == ActBill || a.Act == ActStatus {
+			// An answer of the vendor that is not understood may be whole next time.
+			return few(a, s, s.InternalTries)
+		}
+		return Treatment{Do: end(a)}
+	case events.Rejected:
 		return Treatment{Do: end(a)}
 	default:
 		return few(a, s, s.InternalTries)
