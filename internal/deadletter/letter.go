@@ -102,5 +102,8 @@ func decode(number uint64, data []byte) (Open, error) {
 	if err := json.Unmarshal(data, &o.Letter); err != nil || o.ID == "" {
 		return Open{}, fmt.Errorf("dead letter %d: %w", number, errors.Join(errNotALetter, err))
 	}
+	if string(o.Event) == "null" {
+		o.Event = nil
+	}
 	return o, nil
 }
