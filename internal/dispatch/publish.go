@@ -59,7 +59,10 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 	if p.What == ledger.PublishEnriched {
 		return true, a.sendEnriched(ctx, p)
 	}
-	m := a.parent(ctx, p)
+	m, err := a.parent(ctx, p)
+	if err != nil {
+		return false, err
+	}
 	if p.What == ledger.PublishLetter {
 		return true, a.sendLetter(ctx, p, m)
 	}
@@ -214,15 +217,18 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 
 // parent is the message that an outcome follows from; where the stream no
 // longer has it, as much of it as its id tells.
-func (a *actor) parent(ctx context.Context, p ledger.Publish) *message {
+func (a *actor) parent(ctx context.Context, p ledger.Publish) (*message, error) {
 	if m := a.hands[at(p.Stage)].find(p.Seq); m != nil {
-		return a.identified(m, p)
+		return a.identified(m, p), nil
 	}
 	s, err := a.o.d.o.Ports.Log.Get(ctx, streamOf(p.Stage), p.Seq)
-	if err != nil {
-		return a.identified(&message{callback: p.Seq}, p)
+	switch {
+	case errors.Is(err, bus.ErrNotFound):
+		return a.identified(&message{callback: p.Seq}, p), nil
+	case err != nil:
+		return nil, err // a letter without its event could not be replayed
 	}
-	return a.identified(a.read(p.Stage, s), p)
+	return a.identified(a.read(p.Stage, s), p), nil
 }
 
 // identified gives a message that cannot be read an event of its own, so that
