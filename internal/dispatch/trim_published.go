@@ -2,7 +2,9 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/ledger"
 )
 
@@ -15,6 +17,10 @@ import (
 func (a *actor) acknowledged(ctx context.Context, p ledger.Publish) (bool, error) {
 	if a.listed {
 		return false, nil
+	}
+	// An actor that a delivery made, since its order was let go, does not know.
+	if _, err := a.o.d.state.Get(ctx, waitKey(a.o.t.Name, a.key)); !errors.Is(err, bus.ErrNotFound) {
+		return false, err
 	}
 	floor, err := floorOf(ctx, a.o.d.state, a.o.d.o.Ports.Inbox, a.o.t.Name, desk{p.Stage, a.key.noun})
 	return p.Seq <= floor, err
