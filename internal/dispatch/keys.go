@@ -25,7 +25,21 @@ func trailKey(tenant string, k desk) string {
 
 // consumerName is the durable of a desk's consumer in an epoch.
 func consumerName(k desk, tenant string, epoch uint64) string {
-	return string(k.stage) + "-" + string(k.noun) + "-" + tenant + "-" + strconv.FormatUint(epoch, 10)
+	return consumerPrefix(k, tenant) + strconv.FormatUint(epoch, 10)
+}
+
+func consumerPrefix(k desk, tenant string) string {
+	return string(k.stage) + "-" + string(k.noun) + "-" + tenant + "-"
+}
+
+// epochOf reads the epoch out of a consumer's name; 0 if it is no desk's.
+func epochOf(name string, k desk, tenant string) uint64 {
+	n, _ := strings.CutPrefix(name, consumerPrefix(k, tenant))
+	epoch, err := strconv.ParseUint(n, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return epoch
 }
 
 // orderOf reads the order out of its record's or wait's key.
@@ -43,7 +57,7 @@ func orderOf(key string) (order, error) {
 
 // trailMark is what a new owner's consumers begin behind.
 type trailMark struct {
-	Epoch     uint64 `json:"epoch"`     // no consumer of an earlier one is left
+	Epoch     uint64 `json:"epoch"`     // of the consumer that reads now
 	Floor     uint64 `json:"floor"`     // everything up to here is settled or on record
 	Delivered uint64 `json:"delivered"` // up to here messages may have been begun
 }

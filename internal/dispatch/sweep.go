@@ -33,8 +33,31 @@ func (o *owner) sweep(ctx context.Context) {
 				next = o.d.o.Expiry / 32
 			}
 		}
+		if err := o.tidy(ctx); err != nil && ctx.Err() == nil {
+			o.log.Warn("sweep for consumers that were left", slog.String("cause", err.Error()))
+		}
 		t.Reset(next)
 	}
+}
+
+// tidy deletes the consumers that owners before have left: one that died in its
+// takeover, or one that was stopped and made its consumer when it was none any
+// more. They would hold in their stream, for ever, what they have not read.
+func (o *owner) tidy(ctx context.Context) (all error) {
+	for _, s := range []events.Stage{events.Enrich, events.Handle} {
+		list, err := o.d.o.Ports.Inbox.Followers(ctx, streamOf(s))
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			for _, k := range desks {
+				if epoch := epochOf(f.Name, k, o.t.Name); epoch > 0 && epoch < o.tenure.Epoch {
+					all = errors.Join(all, o.d.o.Ports.Inbox.DeleteConsumer(ctx, streamOf(s), f.Name))
+				}
+			}
+		}
+	}
+	return all
 }
 
 // sweepStage looks at what each waiting head's stream would forget before the
