@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -262,11 +263,16 @@ func (s *Server) ConsumerInfo(_ context.Context, name, consumer string) (bus.Con
 	if err != nil {
 		return bus.ConsumerInfo{}, err
 	}
-	i := bus.ConsumerInfo{AckFloor: d.top, Delivered: d.top, NumPending: d.left(), NumAckPending: len(d.pending)}
+	return bus.ConsumerInfo{AckFloor: d.floor(), Delivered: d.top, NumPending: d.left(), NumAckPending: len(d.pending)}, nil
+}
+
+// floor is how far everything is settled.
+func (d *durable) floor() uint64 {
+	floor := d.top
 	for seq := range d.pending {
-		i.AckFloor = min(i.AckFloor, seq-1)
+		floor = min(floor, seq-1)
 	}
-	return i, nil
+	return floor
 }
 
 func (s *Server) consumer(name, consumer string) (*durable, error) {
@@ -299,4 +305,20 @@ func (s *Server) DeleteConsumer(_ context.Context, name, consumer string) error 
 		k.end(fmt.Errorf("consumer %s of %s: %w", consumer, name, bus.ErrConsumerGone))
 	}
 	return nil
+}
+
+// Followers are all consumers of a stream.
+func (s *Server) Followers(_ context.Context, name string) ([]bus.Follower, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, err := s.stream(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []bus.Follower
+	for _, c := range slices.Sorted(maps.Keys(x.consumers)) {
+		d := x.consumers[c]
+		out = append(out, bus.Follower{Name: c, Filters: d.cfg.Filters, AckFloor: d.floor()})
+	}
+	return out, nil
 }

@@ -36,7 +36,7 @@ func (m Memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	in := r.Clone(ctx)
 	in.Body, in.ContentLength, in.RequestURI = io.NopCloser(bytes.NewReader(body)), int64(len(body)), r.URL.RequestURI()
-	in.RemoteAddr, in.Host = InMemory, r.URL.Host
+	in.RemoteAddr, in.Host, in.Header = InMemory, r.URL.Host, arrived(r.Header)
 	out := &memoryWriter{header: http.Header{}}
 	written(r.Context(), out)
 	done := make(chan struct{})
@@ -53,6 +53,17 @@ func (m Memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		cancel(r.Context().Err())
 		return nil, r.Context().Err()
 	}
+}
+
+// arrived are the headers as a server reads them, whatever case they were sent in.
+func arrived(sent http.Header) http.Header {
+	h := make(http.Header, len(sent))
+	for name, values := range sent {
+		for _, v := range values {
+			h.Add(name, v)
+		}
+	}
+	return h
 }
 
 // written tells the caller's trace that the whole request is on its way.
