@@ -39,6 +39,12 @@ func (e *entry) release(now time.Time) {
 	e.Spent[len(e.Spent)-1] = now
 }
 
+// forgive ends a lease whose call did not reach the vendor: nothing was spent.
+func (e *entry) forgive() {
+	e.Holder, e.Until = "", time.Time{}
+	e.Spent = e.Spent[:len(e.Spent)-1]
+}
+
 // spentFor is how long until a further fetch stays within perMinute.
 func (e *entry) spentFor(perMinute int, now time.Time) time.Duration {
 	horizon := now.Add(-time.Minute)

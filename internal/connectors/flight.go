@@ -164,6 +164,9 @@ func broken(ctx, callCtx context.Context, err error, write, sent bool) *events.F
 	}
 	why := Phrase(err)
 	f := &events.Failure{Kind: events.Unavailable, Reason: why, Err: opaque(why, err)}
+	if !sent {
+		f.Err = errors.Join(errUnsent, f.Err)
+	}
 	switch {
 	case write && sent:
 		f.Kind, f.Reason = events.Uncertain, "no answer after the request had left: "+why

@@ -17,7 +17,14 @@ import (
 var (
 	ErrOpen   = errors.New("the breaker is open")
 	ErrPaused = errors.New("the api is paused")
+	errUnsent = errors.New("nothing was sent")
 )
+
+// Unsent reports of a Failure of [Line.Do] that no byte of the request can have
+// reached the vendor. False is no proof that one did.
+func Unsent(err error) bool {
+	return errors.Is(err, ErrOpen) || errors.Is(err, ErrPaused) || errors.Is(err, errUnsent)
+}
 
 // Weights of an outcome for the breaker.
 var (
@@ -259,9 +266,9 @@ func (ln *lane) refusal() *events.Failure {
 func stopped(ctx context.Context) *events.Failure {
 	err := context.Cause(ctx)
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &events.Failure{Kind: events.Unavailable, Reason: "the caller's time ran out before anything was sent", Err: opaque("deadline", err)}
+		return &events.Failure{Kind: events.Unavailable, Reason: "the caller's time ran out before anything was sent", Err: errors.Join(errUnsent, opaque("deadline", err))}
 	}
-	return &events.Failure{Kind: events.Interrupted, Reason: "stopped before anything was sent", Err: opaque("stopped", err)}
+	return &events.Failure{Kind: events.Interrupted, Reason: "stopped before anything was sent", Err: errors.Join(errUnsent, opaque("stopped", err))}
 }
 
 func endsWithin(ctx context.Context, d time.Duration) bool {

@@ -22,7 +22,8 @@ type SharedOptions[T any] struct {
 
 	// Fetch asks the vendor for a new credential and says when it expires (zero =
 	// unknown, until it is refused). It should make one call of the kind that
-	// PerMinute counts. T must survive encoding/json.
+	// PerMinute counts; an error that is [Unspent] says that it did not come to that
+	// call. T must survive encoding/json.
 	Fetch func(ctx context.Context) (T, time.Time, error)
 
 	Early     time.Duration     // fetch a new one this long before the end, behind the callers' backs; default 5 min, at most half its life
@@ -31,6 +32,14 @@ type SharedOptions[T any] struct {
 	Poll      time.Duration     // between looks at another process's fetch; default 200 ms
 	Equal     func(a, b T) bool // default reflect.DeepEqual
 }
+
+// Unspent is the error of a Fetch whose counted call cannot have reached the vendor,
+// such as one that found no connection: it leaves the minute's fetches as they were.
+func Unspent(err error) error { return &unspentError{err} }
+
+type unspentError struct{ error }
+
+func (e *unspentError) Unwrap() error { return e.error }
 
 // Shared is a credential of which one process at a time fetches a new one, and
 // which the others then adopt from the vault. Safe for concurrent use.
@@ -234,7 +243,11 @@ func (s *Shared[T]) attempt(ctx context.Context, w want[T]) (*held[T], error) {
 // fetch asks the vendor under a lease, and gives the lease back with the result.
 func (s *Shared[T]) fetch(ctx context.Context, e entry, revision uint64) (*held[T], error) {
 	value, expires, ferr := s.ask(ctx)
-	e.release(time.Now())
+	if unspent := (*unspentError)(nil); errors.As(ferr, &unspent) {
+		e.forgive()
+	} else {
+		e.release(time.Now())
+	}
 	h := &held[T]{value: value, fetched: time.Now(), expires: expires, own: true}
 	if ferr == nil {
 		ferr = e.put(h.value, h.fetched, h.expires)

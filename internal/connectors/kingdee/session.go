@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 )
 
@@ -94,7 +95,7 @@ func (c *Client) fetch(ctx context.Context) (snapshot, time.Time, error) {
 	}
 	if s.UserID == "" {
 		if s.UserID, err = c.currentUser(ctx, s); err != nil {
-			return snapshot{}, end, err
+			return snapshot{}, end, unspent(err, c.o.Static != nil)
 		}
 	}
 	s.AuthorityInfo, err = authorityInfo(c.o.AuthorityKey, c.o.AuthorityIV, s.AccessToken, s.UserID)
@@ -114,12 +115,20 @@ func (c *Client) credentials(ctx context.Context) (snapshot, time.Time, error) {
 	}
 	info, err := c.authorize(ctx)
 	if err != nil {
-		return s, time.Time{}, err
+		return s, time.Time{}, unspent(err, true)
 	}
 	s.GroupName, s.Domain = info.groupName, withScheme(info.domain)
 	var end time.Time
 	s.AccessToken, end, err = c.token(ctx, info)
-	return s, end, err
+	return s, end, unspent(err, true)
+}
+
+// unspent is err, marked where nothing reached Kingdee and no token call did before.
+func unspent(err error, first bool) error {
+	if err != nil && first && connectors.Unsent(err) {
+		return connectors.Unspent(err)
+	}
+	return err
 }
 
 func withScheme(domain string) string {

@@ -49,6 +49,9 @@ func (c *Client) fetchToken(ctx context.Context) (string, time.Time, error) {
 			return f
 		},
 	})
+	if err != nil && connectors.Unsent(err) {
+		err = connectors.Unspent(err)
+	}
 	if err != nil {
 		return "", time.Time{}, err
 	}
