@@ -154,6 +154,7 @@ func TestRefusedCredentialsPauseTheStage(t *testing.T) {
 	b := newBridge(t)
 	secret := b.weiban.Secret()
 	b.log = log
+	b.change = func(o *dispatch.Options) { o.ProbeDenied = time.Second } // many beats, so that the pause is seen
 	b.run("one", nil)
 	b.weiban.RotateSecret("another")
 	b.weiban.ExpireTokens()

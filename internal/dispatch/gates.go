@@ -27,12 +27,30 @@ type gate struct {
 	mu     sync.Mutex
 	last   time.Time
 	up     time.Duration
-	down   string    // why it is paused, "" if it is not
+	down   string    // why it is paused, "" if it is not or may be tried again
 	probed bool      // a breaker waits for the call that shows whether it is up again
 	rest   time.Time // a call could not be made: not before
 	denied time.Time // credentials were refused: not before
 	held   bool      // an operator paused the stage
+
+	shown  string    // why it is paused, as people are told
+	cause  cause     // of that
+	opened time.Time // since when it would be let try again
+	works  bool      // a call has succeeded since it was paused
 }
+
+// cause is a sort of pause, by what shows that it is over.
+type cause int
+
+const (
+	byWord    cause = iota // an operator's, or room's: when they say so
+	byBreaker              // when it has closed
+	byVendor               // when a call succeeds
+)
+
+// trial is how long a pause that is over, as far as one can know, is still shown if
+// no call is made that could prove it.
+const trial = time.Minute
 
 // look brings the gate up to date.
 func (g *gate) look(now time.Time) (paused bool, up time.Duration) {
@@ -42,34 +60,53 @@ func (g *gate) look(now time.Time) (paused bool, up time.Duration) {
 		g.up += max(0, now.Sub(g.last))
 	}
 	g.last = now
-	g.down = g.reason(now)
+	why, by := g.reason(now)
+	g.down = why
 	g.probed = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Breaker == "half-open" })
+	g.show(now, by)
 	return g.down != "", g.up
 }
 
-func (g *gate) reason(now time.Time) string {
+// show keeps what people are told: a pause is over once that is proved, not while a
+// probe may begin it anew.
+func (g *gate) show(now time.Time, by cause) {
+	switch {
+	case g.down != "":
+		g.shown, g.cause, g.opened, g.works = g.down, by, time.Time{}, false
+		return
+	case g.shown == "":
+		return
+	case g.opened.IsZero():
+		g.opened = now
+	}
+	if g.cause == byWord || g.works || g.cause == byBreaker && !g.probed || now.Sub(g.opened) >= trial {
+		g.shown = ""
+	}
+}
+
+func (g *gate) reason(now time.Time) (string, cause) {
 	switch {
 	case g.held:
-		return "paused by an operator"
+		return "paused by an operator", byWord
 	case now.Before(g.denied):
-		return "its credentials were refused"
+		return "its credentials were refused", byVendor
 	case now.Before(g.rest):
-		return "no call can be made until " + g.rest.Format(time.TimeOnly)
+		return "no call can be made until " + g.rest.Format(time.TimeOnly), byVendor
 	}
 	if g.room != nil {
 		if why := g.room(); why != "" {
-			return why
+			return why, byWord
 		}
 	}
 	for _, api := range g.apis {
 		switch st := g.line.State(api); {
 		case st.Breaker == "open":
-			return api + " is down: its breaker is open"
+			return api + " is down: its breaker is open", byBreaker
 		case st.PausedUntil.After(now):
-			return "the vendor asked us to leave " + api + " alone until " + st.PausedUntil.Format(time.TimeOnly)
+			return "the vendor asked us to leave " + api + " alone until " + st.PausedUntil.Format(time.TimeOnly), byVendor
 		}
 	}
-	return ""
+	return "", byWord
 }
 
 func (g *gate) deny(until time.Time) {
@@ -91,7 +128,7 @@ func (g *gate) shut(until time.Time) {
 func (g *gate) allow() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.denied = time.Time{}
+	g.denied, g.works = time.Time{}, true
 }
 
 func (g *gate) hold(on bool) {
@@ -104,6 +141,13 @@ func (g *gate) because() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.down
+}
+
+// shows is why the gate is paused, as people are told.
+func (g *gate) shows() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shown
 }
 
 // gates are all APIs of one owned tenant. A blocked opportunity API stops no
@@ -170,7 +214,7 @@ func (s *gates) hold(stage events.Stage, on bool) {
 func (s *gates) why() error {
 	var all error
 	for _, g := range s.all() {
-		if w := g.because(); w != "" {
+		if w := g.shows(); w != "" {
 			all = errors.Join(all, fmt.Errorf("tenant %s, %s: %s", s.tenant, g.name, w))
 		}
 	}

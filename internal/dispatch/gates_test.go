@@ -60,3 +60,40 @@ func TestAGateStaysShutAsLongAsItsCallsAskFor(t *testing.T) {
 		t.Fatalf("paused %v, up %v", paused, up)
 	}
 }
+
+// Probes that fail are no resumption: a pause is told once, from the first to what
+// proves that it is over.
+func TestAPauseIsToldOnce(t *testing.T) {
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	g := &gate{}
+	look := func(d time.Duration) (bool, string) {
+		at = at.Add(d)
+		paused, _ := g.look(at)
+		return paused, g.shows()
+	}
+	for range 3 { // refused, and refused again at each probe
+		g.deny(at.Add(5 * time.Minute))
+		if paused, why := look(time.Second); !paused || why == "" {
+			t.Fatal("refused credentials do not pause")
+		}
+		if paused, why := look(5 * time.Minute); paused || why == "" {
+			t.Fatalf("before the probe has answered: paused %v, told %q", paused, why)
+		}
+	}
+	g.allow()
+	if _, why := look(time.Second); why != "" {
+		t.Fatalf("still told after a success: %q", why)
+	}
+	g.shut(at.Add(time.Minute)) // nobody calls afterwards
+	look(time.Second)
+	look(time.Minute)
+	if _, why := look(trial); why != "" {
+		t.Fatalf("told for ever: %q", why)
+	}
+	g.hold(true)
+	look(time.Second)
+	g.hold(false)
+	if _, why := look(time.Second); why != "" {
+		t.Fatalf("an operator's word is not believed: %q", why)
+	}
+}

@@ -240,8 +240,8 @@ func (o *owner) seat(a *actor, k desk) bool {
 	}
 }
 
-// watch looks at a gate, says when it closes and opens, and wakes what waits for
-// it to open.
+// watch looks at a gate, says when a pause begins and is proved to be over, and
+// wakes what waits for it to open.
 func (o *owner) watch(ctx context.Context, g *gate) {
 	t := time.NewTicker(o.d.o.Beat)
 	defer t.Stop()
@@ -252,13 +252,15 @@ func (o *owner) watch(ctx context.Context, g *gate) {
 			return
 		case now := <-t.C:
 			paused, _ := g.look(now)
+			why := g.shows()
 			switch {
-			case paused && !down:
-				o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", g.because()))
-			case down && !paused:
+			case why != "" && !down:
+				o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", why))
+			case down && why == "":
 				o.log.Info("stage resumed", slog.String("stage", g.name))
 			}
-			if down = paused; !paused {
+			down = why != ""
+			if !paused {
 				o.resume(g)
 			}
 		}
