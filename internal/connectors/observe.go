@@ -31,14 +31,14 @@ func newMeters(p metric.MeterProvider) meters {
 	m := p.Meter(scope)
 	var made meters
 	var err error
-	made.calls, err = m.Int64Counter("bridge.vendor.calls",
+	made.calls, err = m.Int64Counter("gongdan.vendor.calls",
 		metric.WithDescription("Calls to a vendor by outcome, refused ones included."))
 	report(err)
-	made.duration, err = m.Float64Histogram("bridge.vendor.call.duration", metric.WithUnit("s"),
+	made.duration, err = m.Float64Histogram("gongdan.vendor.call.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time on the wire of a call to a vendor."),
 		metric.WithExplicitBucketBoundaries(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60))
 	report(err)
-	made.unlisted, err = m.Int64Counter("bridge.vendor.unlisted_codes",
+	made.unlisted, err = m.Int64Counter("gongdan.vendor.unlisted_codes",
 		metric.WithDescription("Answers whose code no table lists."))
 	report(err)
 	return made
@@ -105,7 +105,7 @@ func (s *sight) end(ctx context.Context, a Answer, f *events.Failure) {
 	if f != nil {
 		kind = string(f.Kind)
 		s.span.SetStatus(codes.Error, f.Reason)
-		s.span.SetAttributes(attribute.String("bridge.vendor.code", f.Code))
+		s.span.SetAttributes(attribute.String("gongdan.vendor.code", f.Code))
 	}
 	s.span.SetAttributes(attribute.String("bridge.kind", kind))
 	s.span.End()

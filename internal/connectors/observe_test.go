@@ -53,7 +53,7 @@ func TestWhatIsSeen(t *testing.T) {
 	delete(seen, "bridge.waited_ms")
 	want := map[string]string{
 		"vendor": "kingdee", "api": "handle-order", "tenant": "acme", "bridge.write": "false", "bridge.kind": "rejected",
-		"bridge.vendor.code": "10201", "http.request.method": http.MethodGet, "http.response.status_code": "200",
+		"gongdan.vendor.code": "10201", "http.request.method": http.MethodGet, "http.response.status_code": "200",
 		"server.address": "vendor.example", "url.full": "https://vendor.example/x?access_token=…",
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
@@ -61,10 +61,10 @@ func TestWhatIsSeen(t *testing.T) {
 	}
 	counted := metrics(t, reader)
 	wantCounts := map[string]int64{
-		"bridge.vendor.calls api=handle-order kind=ok vendor=kingdee":       1,
-		"bridge.vendor.calls api=handle-order kind=rejected vendor=kingdee": 2,
-		"bridge.vendor.unlisted_codes api=handle-order vendor=kingdee":      1,
-		"bridge.vendor.call.duration api=handle-order vendor=kingdee":       3,
+		"gongdan.vendor.calls api=handle-order kind=ok vendor=kingdee":       1,
+		"gongdan.vendor.calls api=handle-order kind=rejected vendor=kingdee": 2,
+		"gongdan.vendor.unlisted_codes api=handle-order vendor=kingdee":      1,
+		"gongdan.vendor.call.duration api=handle-order vendor=kingdee":       3,
 	}
 	if diff := cmp.Diff(wantCounts, counted); diff != "" {
 		t.Error(diff)

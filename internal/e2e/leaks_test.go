@@ -108,7 +108,7 @@ func scan(t *testing.T, i *harness.Installation, secrets map[string]string, writ
 	t.Logf("looked for %d secrets in %d forms, in %d bytes and a store of %d", len(secrets), len(s.forms), size, len(store))
 	for where, word := range map[string]string{
 		"spans": "kingdee handle-order", "log of ingest": `"level":"WARN"`, "log of dispatcher-1": `"trace_id"`,
-		"dispatcher-1/metrics": "bridge_vendor_calls_total", "ingest/metrics": "gongdan_ingest_callbacks_total",
+		"dispatcher-1/metrics": "gongdan_vendor_calls_total", "ingest/metrics": "gongdan_ingest_callbacks_total",
 		"dispatcher dead list --json": `"kind":"rejected"`, "dispatcher config print": "file:",
 	} {
 		if !bytes.Contains(written[where], []byte(word)) {

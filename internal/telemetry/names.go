@@ -26,9 +26,9 @@ func Metrics() []Metric {
 		{"gongdan.dispatch.alerts", "counter", "{alert}", []string{"tenant", "alarm"}, "what people must look at, by alarm"},
 		{"gongdan.dispatch.rebuilds", "counter", "{consumer}", []string{"tenant", "stage", "noun"}, "consumers that made no progress and were made anew"},
 		{"gongdan.drift", "counter", "{document}", []string{"vendor", "document", "what", "path"}, "documents of a vendor that differ from what the bridge knows of them, by member"},
-		{"bridge.vendor.calls", "counter", "", []string{"vendor", "api", "kind"}, "calls to a vendor by outcome, refused ones included"},
-		{"bridge.vendor.call.duration", "histogram", "s", []string{"vendor", "api"}, "time on the wire of a call to a vendor"},
-		{"bridge.vendor.unlisted_codes", "counter", "", []string{"vendor", "api"}, "answers whose code no table lists"},
+		{"gongdan.vendor.calls", "counter", "", []string{"vendor", "api", "kind"}, "calls to a vendor by outcome, refused ones included"},
+		{"gongdan.vendor.call.duration", "histogram", "s", []string{"vendor", "api"}, "time on the wire of a call to a vendor"},
+		{"gongdan.vendor.unlisted_codes", "counter", "", []string{"vendor", "api"}, "answers whose code no table lists"},
 	}
 }
 
