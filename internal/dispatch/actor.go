@@ -29,6 +29,7 @@ type actor struct {
 	gone   bool   // no longer the order's actor; another one is
 	leave  func() // gives the place back; nil without one
 	wake   ledger.Wake
+	heads  [2]ledger.Why // what enrich and handle wait for
 
 	// What follows is touched by the running goroutine alone.
 	listed bool // its wait key is there
@@ -254,6 +255,21 @@ func (a *actor) feed(in ledger.Input) {
 	}
 	a.hands[0].tidy()
 	a.hands[1].tidy()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, s := range stages {
+		a.heads[i] = ""
+		if h := a.lane(s).Head; h != nil {
+			a.heads[i] = h.Why
+		}
+	}
+}
+
+// waitsWhy is what the order's stages wait for, "" for nothing.
+func (a *actor) waitsWhy() [2]ledger.Why {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.heads
 }
 
 // arm asks for the order's next timer, at the desk that it is for.
@@ -295,6 +311,9 @@ func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
 		a.post(answer{life: life, in: in, also: also})
 	}()
 }
+
+// stages are in the order of an actor's hands.
+var stages = [...]events.Stage{events.Enrich, events.Handle}
 
 func at(s events.Stage) int {
 	if s == events.Enrich {

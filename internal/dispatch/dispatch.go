@@ -132,6 +132,8 @@ type Dispatcher struct {
 	state  Records
 	space  space
 
+	letters atomic.Int64 // open ones of all tenants, as last seen
+
 	mu     sync.Mutex
 	owners map[string]*owner
 }
@@ -148,6 +150,9 @@ func New(o Options) (*Dispatcher, error) {
 	d := &Dispatcher{
 		o: o, tracer: o.Tracer.Tracer("gongdan-bridge/internal/dispatch"), meters: m,
 		state: o.Ports.Records, owners: map[string]*owner{},
+	}
+	if err := d.observe(o.Meter); err != nil {
+		return nil, err
 	}
 	names := make([]string, len(o.Tenants))
 	for i, t := range o.Tenants {

@@ -41,6 +41,7 @@ type owner struct {
 
 	mu     sync.Mutex
 	actors map[order]*actor
+	waited map[wait]bool  // sorts of waiting that have been told
 	listed map[order]bool // found waiting at the takeover and not loaded yet
 	busy   sync.WaitGroup // orders in hand
 
@@ -64,7 +65,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
 		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[desk]*wakes{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, ctx: tenure.Context(),
+		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
 	}
 	d.space.guard(o.gates)
 	o.soft, o.stop = context.WithCancel(o.ctx)

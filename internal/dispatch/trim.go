@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/ledger"
 )
 
 // Shares of a stream's size limit. From trimFrom on what nobody needs goes, down
@@ -21,6 +22,9 @@ const (
 	detailsTill = 0.85
 	writesTill  = 0.95
 )
+
+// alarmRoom is the alarm of a stream that fills up; it is no tenant's.
+const alarmRoom ledger.Alarm = "room"
 
 // lookEvery is the longest time between two looks at how full the streams are.
 const lookEvery = 5 * time.Second
@@ -116,6 +120,9 @@ func (t *trimmer) keep(ctx context.Context, stream string, now time.Time) error 
 		return err
 	}
 	share := t.d.space.saw(stream, u)
+	if stream == bus.Dead {
+		t.d.letters.Store(int64(u.Messages))
+	}
 	if share >= trimFrom && stream != bus.Dead && !now.Before(t.next[stream]) {
 		if t.held[stream], err = t.trim(ctx, stream, u); err != nil {
 			return err
@@ -168,6 +175,7 @@ func (t *trimmer) alarm(stream string, share float64) {
 		t.d.o.Logger.Info("room again", about...)
 		return
 	}
-	t.d.o.Logger.Error("alert", append(about, slog.String("why", "room"), slog.String("needed_by", t.held[stream]),
+	t.d.meters.alert(context.Background(), "", alarmRoom)
+	t.d.o.Logger.Error("alert", append(about, slog.String("why", string(alarmRoom)), slog.String("needed_by", t.held[stream]),
 		slog.String("text", "the stream is filling up, and what is needed cannot be trimmed"))...)
 }

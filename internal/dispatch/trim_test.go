@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
@@ -147,10 +149,18 @@ func TestTrimLeavesWhatIsNeeded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBridge(t)
 			log := b.small()
+			reader, change := sdkmetric.NewManualReader(), b.change
+			b.change = func(o *dispatch.Options) {
+				change(o)
+				o.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+			}
 			b.run("one", nil)
 			seq, held, done := tt.need(b)
 			b.fill(bus.Callbacks, 0.82)
 			b.until("it is said who holds the stream", func() bool { return log.has(`"alert"`, `"room"`, held) })
+			if n := measured(t, reader, "gongdan.dispatch.alerts", "alarm", "room"); n != 1 {
+				t.Errorf("counted %d times", n)
+			}
 			if !b.there(bus.Callbacks, seq) {
 				t.Fatal("what is needed was trimmed")
 			}

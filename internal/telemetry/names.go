@@ -26,6 +26,8 @@ func Metrics() []Metric {
 		{"gongdan.dispatch.alerts", "counter", "{alert}", []string{"tenant", "alarm"}, "what people must look at, by alarm"},
 		{"gongdan.dispatch.rebuilds", "counter", "{consumer}", []string{"tenant", "stage", "noun"}, "consumers that made no progress and were made anew"},
 		{"gongdan.drift", "counter", "{document}", []string{"vendor", "document", "what", "path"}, "documents of a vendor that differ from what the bridge knows of them, by member"},
+		{"gongdan.dispatch.waiting", "gauge", "{order}", []string{"tenant", "stage", "noun", "why"}, "orders of the tenants owned here that wait, by what for; `letter` is a person's word"},
+		{"gongdan.dead.letters", "gauge", "{letter}", nil, "open dead letters of all tenants; every replica tells the same"},
 		{"gongdan.vendor.calls", "counter", "", []string{"vendor", "api", "kind"}, "calls to a vendor by outcome, refused ones included"},
 		{"gongdan.vendor.call.duration", "histogram", "s", []string{"vendor", "api"}, "time on the wire of a call to a vendor"},
 		{"gongdan.vendor.unlisted_codes", "counter", "", []string{"vendor", "api"}, "answers whose code no table lists"},

@@ -1,0 +1,72 @@
+package dispatch
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"gongdan-bridge/internal/ledger"
+)
+
+// observe has what stands at the moment counted whenever somebody asks.
+func (d *Dispatcher) observe(p metric.MeterProvider) error {
+	m := p.Meter("gongdan-bridge/internal/dispatch")
+	waiting, err := m.Int64ObservableGauge("gongdan.dispatch.waiting", metric.WithUnit("{order}"),
+		metric.WithDescription("Orders of the tenants owned here that wait, by what for; letter is a person's word."))
+	if err != nil {
+		return err
+	}
+	letters, err := m.Int64ObservableGauge("gongdan.dead.letters", metric.WithUnit("{letter}"),
+		metric.WithDescription("Open dead letters of all tenants; every replica tells the same."))
+	if err != nil {
+		return err
+	}
+	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(letters, d.letters.Load())
+		d.mu.Lock()
+		owners := slices.Collect(maps.Values(d.owners))
+		d.mu.Unlock()
+		for _, own := range owners {
+			for w, n := range own.waiting() {
+				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.stage)),
+					attribute.String("noun", string(w.noun)), attribute.String("why", string(w.why))))
+			}
+		}
+		return nil
+	}, waiting, letters)
+	return err
+}
+
+// wait is a sort of waiting: at which desk, and for what.
+type wait struct {
+	desk
+	why ledger.Why
+}
+
+// waiting counts the orders that wait. What none waits for any more is told as 0,
+// and so is a person's word from the beginning.
+func (o *owner) waiting() map[wait]int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := map[wait]int64{}
+	for _, k := range desks {
+		n[wait{k, ledger.Held}] = 0
+	}
+	for w := range o.waited {
+		n[w] = 0
+	}
+	for _, a := range o.actors {
+		for i, why := range a.waitsWhy() {
+			if why != "" && why != ledger.Running {
+				n[wait{desk{stages[i], a.key.noun}, why}]++
+			}
+		}
+	}
+	for w := range n {
+		o.waited[w] = true
+	}
+	return n
+}
