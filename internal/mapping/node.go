@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -52,12 +53,37 @@ func (r *reader) document(src []byte) *yaml.Node {
 	if len(doc.Content) == 0 {
 		return whole("the file is empty", "version, bill and rules")
 	}
-	return r.resolve(doc.Content[0])
+	root := r.resolve(doc.Content[0])
+	if root.Kind == yaml.ScalarNode && r.fullWidthColon(len(r.lines)) {
+		return nil
+	}
+	return root
+}
+
+// wideColon is a key that a full-width colon follows: to YAML that is a text.
+var wideColon = regexp.MustCompile(`^ *(- +)*[\p{L}_][\p{L}\p{N}_-]*：`)
+
+// fullWidthColon reports the nearest such key at or above a line.
+func (r *reader) fullWidthColon(line int) bool {
+	for i := min(line, len(r.lines)) - 1; i >= 0; i-- {
+		if at := wideColon.FindString(r.lines[i]); at != "" {
+			r.faults.Add(fault.Fault{
+				File: r.file, Line: i + 1, Column: utf8.RuneCountInString(at), Message: `not YAML: "：" after a key`, Expected: fault.InHalfWidth(":"),
+			})
+			return true
+		}
+	}
+	return false
 }
 
 // notYAML words what YAML's own reader refuses, with what is most often meant.
 func (r *reader) notYAML(err error) {
 	f := fault.YAML(r.file, err)
+	if strings.Contains(f.Message, "mapping values") || strings.Contains(f.Message, "could not find expected ':'") {
+		if r.fullWidthColon(f.Line) {
+			return
+		}
+	}
 	line := ""
 	if f.Line > 0 && f.Line <= len(r.lines) {
 		line = r.lines[f.Line-1]

@@ -128,7 +128,12 @@ func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
 func (l *loader) emptyTable(n *yaml.Node, where string) *table.Table {
 	var columns []string
 	for _, c := range n.Content {
-		if w, ok := l.word(l.resolve(c), where, "a column's name"); ok {
+		w, ok := l.word(l.resolve(c), where, "a column's name")
+		switch {
+		case !ok:
+		case slices.Contains(columns, w):
+			l.fault(c, where, fmt.Sprintf("column %q stands twice", w), "it once")
+		default:
 			columns = append(columns, w)
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"gongdan-bridge/internal/mapping/expr"
+	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/schemas"
 )
 
@@ -124,4 +126,15 @@ func (s *shape) label(name string) string {
 		return name
 	}
 	return name + " (" + s.title + ")"
+}
+
+// meant words which member was meant by a name that none has: it may be Kingdee's
+// Chinese one.
+func (s *shape) meant(name string) string {
+	for _, member := range slices.Concat(s.required, s.order) {
+		if s.members[member].title == name {
+			return strconv.Quote(member)
+		}
+	}
+	return fault.Choice(name, s.order)
 }

@@ -10,7 +10,6 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
 )
 
 // part is one place of a body: a literal, an expression, an object or a list.
@@ -114,7 +113,7 @@ func (t *treeReader) object(p *part, level int) *part {
 		name := e.key.Value
 		s := p.shape.members[name]
 		if s == nil {
-			t.fault(e.key, t.at(p.field), fmt.Sprintf("handle-order has no %q", name), fault.Choice(name, p.shape.order))
+			t.fault(e.key, t.at(p.field), fmt.Sprintf("handle-order has no %q", name), p.shape.meant(name))
 			continue
 		}
 		given[name] = true

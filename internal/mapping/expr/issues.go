@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -50,15 +51,22 @@ func syntax(errs []*common.Error) []Issue {
 	m, _, _ = strings.Cut(m, " expecting ")
 	m = strings.ReplaceAll(m, "<EOF>", "the end")
 	i := Issue{Line: x.Location.Line(), Column: x.Location.Column() + 1, Message: "not an expression: " + m}
-	if strings.HasPrefix(m, "token recognition error") {
-		i.Message = "not an expression: a character that does not belong there"
+	if at := unreadable.FindStringSubmatch(x.Message); at != nil {
+		r, _ := utf8.DecodeRuneInString(at[1])
+		i.Message = "not an expression: a character that does not belong there: " + quote(string(r))
 		i.Expected = `texts in "quotes", names of letters, digits and _`
-		if strings.Contains(x.Message, "'= '") || strings.Contains(x.Message, "'='") {
+		if mark := fault.HalfWidth(r); mark != "" && strings.Contains("()[]{}.,:?!=<>&|+-*/%\"'", mark) {
+			i.Expected = fault.InHalfWidth(mark)
+		}
+		if strings.HasPrefix(at[1], "=") {
 			i.Message, i.Expected = "not an expression: = does not compare", "=="
 		}
 	}
 	return []Issue{i}
 }
+
+// unreadable is how ANTLR says that a character begins no word.
+var unreadable = regexp.MustCompile(`token recognition error at: '(.+)'`)
 
 var (
 	noField    = regexp.MustCompile(`^undefined field '([^']*)'`)

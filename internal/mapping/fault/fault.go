@@ -50,7 +50,17 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// maxShown is how many characters of an expression a fault's line shows: line and
+// column say where to look.
+const maxShown = 200
+
+func oneLine(s string) string {
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) > maxShown {
+		return string(r[:maxShown]) + "…"
+	}
+	return string(r)
+}
 
 // Faults is every fault of one load. It is an error.
 type Faults []Fault

@@ -86,7 +86,7 @@ func (c *csvReader) header() bool {
 	c.width = len(c.record)
 	if c.width < 2 {
 		message := "the header has one column only"
-		if strings.ContainsAny(c.record[0], ";\t") {
+		if strings.ContainsAny(c.record[0], ";\t，") {
 			message = "the columns are not separated by commas"
 		}
 		c.faultAt(0, message, "the key's column and at least one more, separated by commas")
@@ -97,6 +97,8 @@ func (c *csvReader) header() bool {
 		switch {
 		case name == "":
 			c.faultAt(i, fmt.Sprintf("column %d has no name", i+1), "a name for every column")
+		case strings.Contains(name, "，"):
+			c.faultAt(i, fmt.Sprintf("column %q holds a full-width comma", name), fault.InHalfWidth(","))
 		case seen[name]:
 			c.faultAt(i, fmt.Sprintf("column %q stands twice", name), "")
 		}
