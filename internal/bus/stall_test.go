@@ -26,6 +26,11 @@ func TestStalledOnTheServer(t *testing.T) {
 			_, err := js.UpdateConsumer(ctx, bus.Callbacks, c)
 			return err
 		},
+		"smaller pulls than are asked for": func(ctx context.Context, js jetstream.JetStream, c jetstream.ConsumerConfig) error {
+			c.MaxRequestBatch = 1
+			_, err := js.UpdateConsumer(ctx, bus.Callbacks, c)
+			return err
+		},
 		"made anew by a stranger": func(ctx context.Context, js jetstream.JetStream, c jetstream.ConsumerConfig) error {
 			if err := js.DeleteConsumer(ctx, bus.Callbacks, c.Durable); err != nil {
 				return err
@@ -41,7 +46,7 @@ func TestStalledOnTheServer(t *testing.T) {
 			b := bustest.Connect(t, server, bus.Options{})
 			js := must(jetstreamOf(server.URL(), nats.Token(server.Token())))(t)
 			t.Cleanup(js.Conn().Close)
-			k, got := consume(t, b, bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich", Filters: []string{filter}, Look: 20 * time.Millisecond})
+			k, got := consume(t, b, bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich", Filters: []string{filter}, Batch: 4, Heartbeat: 500 * time.Millisecond, Look: 100 * time.Millisecond})
 			publish(t, b, callback(1))
 			if err := receive(t, got).DoubleAck(within(t)); err != nil {
 				t.Fatal(err)
@@ -54,6 +59,9 @@ func TestStalledOnTheServer(t *testing.T) {
 			is := must(js.Consumer(within(t), bus.Callbacks, "enrich"))(t).CachedInfo().Config
 			if err := harm(within(t), js, is); err != nil {
 				t.Fatal(err)
+			}
+			for i := range 8 {
+				publish(t, b, callback(2+i))
 			}
 			if err := receive(t, k.Err()); err == nil {
 				t.Error("the consumer ended without a reason")

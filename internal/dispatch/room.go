@@ -74,21 +74,27 @@ func (r *room) keep(ctx context.Context) {
 			if ctx.Err() != nil || !failed {
 				return
 			}
-			r.o.log.Warn("consumer rebuilt", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", err.Error()))
-			r.o.d.meters.rebuilt(ctx, r.o.t.Name, r.k)
+			r.rebuild(ctx, err)
 		}
-		r.rebuild(ctx)
 	}
 }
 
-func (r *room) rebuild(ctx context.Context) {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+// rebuild begins after a moment: a server that deletes a consumer tells of it
+// before it removes the directory, which the next one by that name will have.
+func (r *room) rebuild(ctx context.Context, cause error) {
+	log := r.o.log.With(slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", cause.Error()))
+	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		pause(ctx, wait)
 		err := r.reopen(ctx)
-		if err == nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return
 		}
-		r.o.log.Warn("consumer not rebuilt", slog.String("cause", err.Error()))
-		pause(ctx, wait)
+		if err == nil {
+			log.Warn("consumer rebuilt")
+			r.o.d.meters.rebuilt(ctx, r.o.t.Name, r.k)
+			return
+		}
+		log.Warn("consumer not rebuilt yet", slog.String("why", err.Error()))
 	}
 }
 
