@@ -145,7 +145,8 @@ func (b *books) open(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// settled waits until every accepted callback has its end.
+// settled waits until every accepted callback has its end, and no letter waits for a
+// person.
 func (b *books) settled(t *testing.T, patience time.Duration) {
 	t.Helper()
 	until(t, patience, 200*time.Millisecond, "every accepted callback has ended", func() (bool, string) {
@@ -157,6 +158,30 @@ func (b *books) settled(t *testing.T, patience time.Duration) {
 		}
 		return n == 0, fmt.Sprintf("%d have not: %v", n, b.unsettled())
 	})
+	until(t, patience, 200*time.Millisecond, "no letter waits", func() (bool, string) {
+		n := b.waiting(t)
+		return n == 0, fmt.Sprintf("%d wait", n)
+	})
+}
+
+// settledAfter waits until everything posted was answered and has ended.
+func (b *books) settledAfter(t *testing.T, c *customer) {
+	t.Helper()
+	if err := c.Weiban.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.settled(t, patience)
+}
+
+// waiting counts the letters that wait for a person.
+func (b *books) waiting(t *testing.T) (n int) {
+	t.Helper()
+	for _, l := range b.letters(t) {
+		if l.Waiting {
+			n++
+		}
+	}
+	return n
 }
 
 // unsettled names a few callbacks without an end.

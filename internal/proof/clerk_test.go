@@ -19,11 +19,34 @@ import (
 // Kingdee for the truth, says it, and closes the letter.
 type clerk struct {
 	in      *installation
+	leave   func() // no further letter is looked at; may be called twice
 	bus     *bus.Bus
 	settled atomic.Int64
 	sent    atomic.Int64 // told to send again
 	refused atomic.Int64
 	trouble atomic.Value // the last that went wrong, as text
+}
+
+// clerk sets one to work until the test ends.
+func (in *installation) clerk(b *books) *clerk {
+	ctx, cancel := context.WithCancel(in.t.Context())
+	k := &clerk{in: in, bus: b.bus}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.work(ctx)
+	}()
+	k.leave = func() {
+		cancel()
+		<-done
+	}
+	in.t.Cleanup(func() {
+		k.leave()
+		if in.t.Failed() {
+			in.t.Logf("the clerk's last trouble: %v", k.trouble.Load())
+		}
+	})
+	return k
 }
 
 // work looks through the letters until ctx ends.

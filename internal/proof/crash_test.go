@@ -2,9 +2,10 @@ package proof
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -37,7 +38,8 @@ func (c *crash) arm() []string {
 	if !c.armed || c.arms.IntN(3) == 0 {
 		return nil
 	}
-	return dieAt(points[c.arms.IntN(len(points))], 1+c.arms.IntN(60))
+	all := slices.Sorted(maps.Keys(points))
+	return dieAt(all[c.arms.IntN(len(all))], 1+c.arms.IntN(60))
 }
 
 // ended counts how the processes end, and at which points.
@@ -177,16 +179,11 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 	}
 	c.start()
 	books := in.books()
-	k := &clerk{in: in, bus: books.bus}
+	k := in.clerk(books)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var threads sync.WaitGroup
-	defer threads.Wait()
-	defer cancel()
-	threads.Go(func() { k.work(ctx) })
 	defer func() {
 		if t.Failed() {
-			t.Logf("the clerk's last trouble: %v", k.trouble.Load())
 			for _, d := range in.Dispatchers {
 				_ = d.Signal(syscall.SIGQUIT) // its log then says what it was at
 			}
@@ -225,18 +222,8 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 		}
 	}
 	books.settled(t, p.patience)
-	until(t, 20*time.Second, 200*time.Millisecond, "no letter waits", func() (bool, string) {
-		left := 0
-		for _, l := range books.letters(t) {
-			if l.Waiting {
-				left++
-			}
-		}
-		return left == 0, fmt.Sprintf("%d wait", left)
-	})
 	drained := time.Since(quiet)
-	cancel()
-	threads.Wait()
+	k.leave()
 	books.audited(t)
 	in.breaches()
 	if k := c.kills(); k < p.kills {

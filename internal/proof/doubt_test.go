@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -22,8 +21,7 @@ func roomy() set {
 	k.PerMinute, k.TokensPerMinute = 1e6, 1e3
 	return set{
 		weiban: fakeweiban.Options{Limits: w}, kingdee: fakekingdee.Options{Limits: k},
-		Options: harness.Options{Dispatcher: `  ownership: {renew: 500ms, expire: 2s}
-  calls: {timeout: 500ms, read_timeout: 400ms, max_wait: 500ms}
+		Options: harness.Options{Dispatcher: lasting + `  calls: {timeout: 500ms, read_timeout: 400ms, max_wait: 500ms}
   breaker: {failures: 1000, open_for: 300ms}
   retries: {quick_tries: 2, quick_first: 50ms, quick_max: 200ms, waits: [200ms, 400ms, 800ms, 1s], give_up: 10m}
   doubt: {looks: [150ms, 400ms]}
@@ -87,12 +85,12 @@ func TestDoubt(t *testing.T) {
 	if _, err := c.Weiban.Send(t.Context(), told[0]); err != nil {
 		t.Fatal(err)
 	}
-	books.settled(t, 20*time.Second)
+	books.settled(t, patience)
 	c.Weiban.Post(t.Context(), told[1:]...)
 	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	books.settled(t, 90*time.Second)
+	books.settled(t, patience)
 	books.audited(t)
 	if got := len(c.Kingdee.Records("")); got != n {
 		t.Errorf("%d calls left %d handling records", n, got)
@@ -121,7 +119,7 @@ func TestDoubtNotUnderstood(t *testing.T) {
 	if err := c.Weiban.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	books.settled(t, 30*time.Second)
+	books.settled(t, patience)
 
 	c.Kingdee.SetListShape(fakekingdee.ListOdd)
 	for i, l := range lives {
@@ -129,13 +127,8 @@ func TestDoubtNotUnderstood(t *testing.T) {
 		c.KingdeeFaults.Add(f)
 		c.Weiban.Post(t.Context(), c.end(t, l))
 	}
-	until(t, 30*time.Second, 200*time.Millisecond, "every order waits with a letter", func() (bool, string) {
-		waiting := 0
-		for _, l := range books.letters(t) {
-			if l.Waiting {
-				waiting++
-			}
-		}
+	until(t, patience, 200*time.Millisecond, "every order waits with a letter", func() (bool, string) {
+		waiting := books.waiting(t)
 		return waiting == n, fmt.Sprintf("%d letters", waiting)
 	})
 	if got, want := len(c.Kingdee.Records("")), n+(n+1)/2; got != want {
@@ -145,17 +138,13 @@ func TestDoubtNotUnderstood(t *testing.T) {
 		t.Errorf("%d faults were never met", len(left))
 	}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	k := &clerk{in: in, bus: books.bus}
-	go k.work(ctx)
-	defer func() { t.Logf("the clerk's last trouble: %v", k.trouble.Load()) }()
-	books.settled(t, 30*time.Second)
-	until(t, 10*time.Second, 200*time.Millisecond, "no letter is left", func() (bool, string) {
+	k := in.clerk(books)
+	books.settled(t, patience)
+	until(t, patience, 200*time.Millisecond, "no letter is left", func() (bool, string) {
 		left := books.letters(t)
 		return len(left) == 0, kinds(left)
 	})
-	cancel()
+	k.leave()
 	books.audited(t)
 	if got := len(c.Kingdee.Records("")); got != 2*n {
 		t.Errorf("%d handling records in the end, want %d", got, 2*n)

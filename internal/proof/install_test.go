@@ -48,8 +48,9 @@ type installation struct {
 // brisk are intervals scaled to about a twelfth. The deadline of a call covers its
 // time in the queue for the pace, which is not scaled: six orders at eight calls a
 // second fit into it, sixteen would not.
-const brisk = `  ownership: {renew: 250ms, expire: 1s}
-  calls: {timeout: 1500ms, read_timeout: 400ms, max_wait: 500ms}
+const (
+	brisk  = "  ownership: {renew: 250ms, expire: 1s}\n" + scaled
+	scaled = `  calls: {timeout: 1500ms, read_timeout: 400ms, max_wait: 500ms}
   concurrency: 6
   breaker: {failures: 8, open_for: 300ms, probe_denied: 1s}
   retries: {quick_tries: 2, quick_first: 50ms, quick_max: 200ms, waits: [200ms, 400ms, 800ms, 1s], give_up: 10m}
@@ -58,9 +59,12 @@ const brisk = `  ownership: {renew: 250ms, expire: 1s}
   ack_wait: 2s
   stop_within: 2s
 `
+	// lasting is for runs in which no owner dies: a loaded machine must not end a claim.
+	lasting = "  ownership: {renew: 1s, expire: 20s}\n"
+)
 
 // patience bounds what happens soon or never.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // install makes the vendors and writes the files; nothing of the bridge runs yet.
 func install(t *testing.T, seed uint64, s set) *installation {

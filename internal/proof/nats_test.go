@@ -39,11 +39,12 @@ func troubled(t *testing.T, servers int, prepare func(in *installation)) *troubl
 		in.ready(in.keep(p, dice, harness.Keeping{}))
 	}
 	x := &trouble{in: in, c: in.customers[0], books: in.books()}
+	in.clerk(x.books)
 	lives, births := x.c.orders(t, short(40, 15), 0)
 	notices := append(births, x.c.months(t, dice, lives, 5)...)
 	x.rest = notices[len(births):]
 	x.c.Weiban.Post(t.Context(), births...)
-	x.books.settledAfter(t, x.c, 60*time.Second)
+	x.books.settledAfter(t, x.c)
 	return x
 }
 
@@ -67,7 +68,7 @@ func (x *trouble) refused() (busy, none int) {
 // and holds the books.
 func (x *trouble) recovered(t *testing.T, again []fakeweiban.Notice) {
 	t.Helper()
-	until(t, 60*time.Second, 500*time.Millisecond, "everything is accepted again", func() (bool, string) {
+	until(t, patience, 500*time.Millisecond, "everything is accepted again", func() (bool, string) {
 		left := 0
 		for _, n := range again {
 			if d, _ := x.c.Weiban.Delivery(n.ID); !d.Accepted() {
@@ -80,7 +81,7 @@ func (x *trouble) recovered(t *testing.T, again []fakeweiban.Notice) {
 		}
 		return left == 0, fmt.Sprintf("%d are not", left)
 	})
-	x.books.settled(t, 90*time.Second)
+	x.books.settled(t, patience)
 	x.books.audited(t)
 	x.in.breaches()
 	busy, none := x.refused()

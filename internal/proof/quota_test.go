@@ -50,18 +50,18 @@ func TestQuota(t *testing.T) {
 		in.keep(p, dice, harness.Keeping{})
 	}
 	detail := func() int { return c.Weiban.Calls()[fakeweiban.APIOrder].OK }
-	until(t, 30*time.Second, 5*time.Millisecond, "the first detail is read", func() (bool, string) { return detail() > 0, "" })
+	until(t, patience, 5*time.Millisecond, "the first detail is read", func() (bool, string) { return detail() > 0, "" })
 	first := time.Now()
-	until(t, 2*time.Minute, 5*time.Millisecond, "half of it is done", func() (bool, string) { return detail() > n/2, fmt.Sprint(detail()) })
+	until(t, patience, 5*time.Millisecond, "half of it is done", func() (bool, string) { return detail() > n/2, fmt.Sprint(detail()) })
 	if err := in.owner(books.bus).Kill(); err != nil { // the other one takes the tenant
 		t.Fatal(err)
 	}
 	killed, before := time.Now(), detail()+4 // so many may have been on their way
-	until(t, 30*time.Second, 2*time.Millisecond, "the next owner calls", func() (bool, string) { return detail() > before, fmt.Sprint(detail()) })
+	until(t, patience, 2*time.Millisecond, "the next owner calls", func() (bool, string) { return detail() > before, fmt.Sprint(detail()) })
 	gap := time.Since(killed)
-	until(t, 3*time.Minute, 5*time.Millisecond, "every detail is read", func() (bool, string) { return detail() >= n, fmt.Sprint(detail()) })
+	until(t, patience, 5*time.Millisecond, "every detail is read", func() (bool, string) { return detail() >= n, fmt.Sprint(detail()) })
 	took := time.Since(first)
-	books.settled(t, 60*time.Second)
+	books.settled(t, patience)
 	books.audited(t)
 	in.breaches()
 	quota := 600 * float64(factor) / 60 // calls a second

@@ -3,13 +3,11 @@ package proof
 import (
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
 )
 
 // life is one work order in the simulated Weiban.
@@ -115,40 +113,4 @@ func (c *customer) step(t *testing.T, dice *rand.Rand, l *life, staff []fakeweib
 	default:
 		return c.end(t, l)
 	}
-}
-
-// tally keeps when each call came to Kingdee.
-type tally struct {
-	mu sync.Mutex
-	at []moment
-}
-
-type moment struct {
-	api string
-	at  time.Time
-}
-
-func (s *tally) see(e script.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at = append(s.at, moment{e.API, time.Now()})
-}
-
-// busiest is the most calls in any span since then, and how many there were in all.
-func (s *tally) busiest(since time.Time, span time.Duration) (most, all int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var in []time.Time
-	for _, m := range s.at {
-		if m.at.Before(since) {
-			continue
-		}
-		all++
-		in = append(in, m.at)
-		for len(in) > 0 && m.at.Sub(in[0]) > span {
-			in = in[1:]
-		}
-		most = max(most, len(in))
-	}
-	return most, all
 }

@@ -27,13 +27,13 @@ func TestTakeover(t *testing.T) {
 	}
 	books := in.books()
 	c.Weiban.Post(t.Context(), append(births, c.visit(t, lives[0], lives[0].handler))...)
-	books.settledAfter(t, c, 40*time.Second)
+	books.settledAfter(t, c)
 
 	// One call commits and is never answered; in the midst of it its owner dies.
 	doubted := lives[1]
 	c.KingdeeFaults.Add(script.Fault{Kind: script.Hang, API: fakekingdee.APIHandle, Key: doubted.bill, Commit: true})
 	c.Weiban.Post(t.Context(), c.end(t, doubted))
-	until(t, 20*time.Second, 10*time.Millisecond, "the call is on its way", func() (bool, string) {
+	until(t, patience, 10*time.Millisecond, "the call is on its way", func() (bool, string) {
 		return len(c.Kingdee.Records(doubted.bill)) == 1, ""
 	})
 	died := time.Now()
@@ -51,11 +51,11 @@ func TestTakeover(t *testing.T) {
 		}
 		return n
 	}
-	until(t, 60*time.Second, 20*time.Millisecond, "another order goes on", func() (bool, string) { return records(lives[2:]) > 0, "" })
+	until(t, patience, 20*time.Millisecond, "another order goes on", func() (bool, string) { return records(lives[2:]) > 0, "" })
 	first := time.Since(died)
-	until(t, 60*time.Second, 50*time.Millisecond, "every other order goes on", func() (bool, string) { return records(lives[2:]) == len(told), fmt.Sprint(records(lives[2:])) })
+	until(t, patience, 50*time.Millisecond, "every other order goes on", func() (bool, string) { return records(lives[2:]) == len(told), fmt.Sprint(records(lives[2:])) })
 	all := time.Since(died)
-	books.settled(t, 3*time.Minute)
+	books.settled(t, patience)
 	last := time.Since(died)
 	books.audited(t)
 	in.breaches()

@@ -57,7 +57,8 @@ jetstream { store_dir: %[5]q, sync_interval: always, max_file_store: 20GB }
 	return text
 }
 
-func (i *Installation) natsURL() string {
+// NATSURL is where the NATS servers are.
+func (i *Installation) NATSURL() string {
 	var all []string
 	for _, port := range i.ports.nats {
 		all = append(all, fmt.Sprintf("nats://127.0.0.1:%d", port))
@@ -72,7 +73,7 @@ func (i *Installation) bridge(n int) string {
 	var b strings.Builder
 	nats := fmt.Sprintf(`embedded: {dir: nats, port: %d, token_file: nats.token}`, i.ports.nats[0])
 	if i.o.Servers > 0 {
-		nats = fmt.Sprintf(`url: %q, token: "file:nats.token", replicas: %d`, i.natsURL(), i.o.Servers)
+		nats = fmt.Sprintf(`url: %q, token: "file:nats.token", replicas: %d`, i.NATSURL(), i.o.Servers)
 	}
 	if i.o.NATS != "" {
 		nats += ", " + i.o.NATS

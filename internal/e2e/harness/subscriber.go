@@ -37,7 +37,7 @@ type Subscriber struct {
 // Connect is a connection to the bus, which must be up; it outlives the server's
 // deaths, and leaves the making of streams to the programs.
 func (i *Installation) Connect(ctx context.Context) (*bus.Bus, error) {
-	return bus.Connect(ctx, bus.Options{URL: i.natsURL(), Name: "another service", TokenFile: i.Path("nats.token")})
+	return bus.Connect(ctx, bus.Options{URL: i.NATSURL(), Name: "another service", TokenFile: i.Path("nats.token")})
 }
 
 // Subscribe connects to the bus, which must be up and provisioned. ctx bounds
