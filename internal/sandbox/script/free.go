@@ -8,14 +8,14 @@ import (
 	"net"
 )
 
-// listen takes a port of 127.0.0.1 that nobody uses. It is one below those that
-// systems give to outgoing connections, so that who closes it finds it free
-// when he comes back.
+// listen takes a port of 127.0.0.1 that nobody uses, and reserves it until ctx
+// ends: who closes it finds it free when he comes back. It is one below those
+// that systems give to outgoing connections.
 func listen(ctx context.Context) (net.Listener, error) {
 	const first, number, tries = 10000, 20000, 100
 	var all error
 	for range tries {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(number)))
+		l, err := reserve(ctx, fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(number)))
 		if err == nil {
 			return l, nil
 		}
@@ -24,9 +24,25 @@ func listen(ctx context.Context) (net.Listener, error) {
 	return nil, fmt.Errorf("find a free port: %w", all)
 }
 
-// FreePorts finds n different ports of 127.0.0.1 that nobody uses now, for
-// programs that are told their ports, and that keep them when they are killed
-// and come back.
+// reserve listens on a TCP port, if nobody else has the UDP port of that number,
+// which is held until ctx ends. That is the reservation: it is seen by all
+// processes that look for ports in this way, and is in nobody's way.
+func reserve(ctx context.Context, addr string) (net.Listener, error) {
+	held, err := new(net.ListenConfig).ListenPacket(ctx, "udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	context.AfterFunc(ctx, func() { _ = held.Close() }) // nothing was written to it
+	return l, nil
+}
+
+// FreePorts finds n different ports of 127.0.0.1 that nobody uses, and reserves
+// them until ctx ends, for programs that are told their ports, and that keep
+// them when they are killed and come back.
 func FreePorts(ctx context.Context, n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {
@@ -34,8 +50,10 @@ func FreePorts(ctx context.Context, n int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // held until all are found, so that no two are the same
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
 	}
 	return ports, nil
 }
