@@ -63,6 +63,7 @@ type Consumer struct {
 	log          *slog.Logger
 	handle       func(*Delivery)
 	filters      []string
+	created      time.Time // by the server's clock
 	info         func(context.Context) (*jetstream.ConsumerInfo, error)
 	cc           jetstream.ConsumeContext
 
@@ -92,7 +93,8 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 		return nil, fmt.Errorf("consume %s as %s: %w", c.Stream, c.Name, classify(err))
 	}
 	k := &Consumer{
-		stream: c.Stream, name: c.Name, heartbeat: c.Heartbeat, filters: c.Filters, log: b.log, handle: handle,
+		stream: c.Stream, name: c.Name, heartbeat: c.Heartbeat, filters: c.Filters, created: durable.CachedInfo().Created,
+		log: b.log, handle: handle,
 		info: func(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 			return b.consumerInfo(ctx, c.Stream, c.Name)
 		},

@@ -112,6 +112,8 @@ func (k *Consumer) strange(i *jetstream.ConsumerInfo) string {
 		have = append(have, one)
 	}
 	switch {
+	case !i.Created.Equal(k.created):
+		return "another one was made by its name" // and may have passed messages over
 	case i.Paused:
 		return "it is paused on the server"
 	case i.Config.AckPolicy != jetstream.AckExplicitPolicy:
