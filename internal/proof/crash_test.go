@@ -141,7 +141,8 @@ type plan struct {
 // TestCrash: real programs die, stop and wake at random moments and between any
 // two effects, and nothing is lost, doubled or out of order.
 func TestCrash(t *testing.T) {
-	p := plan{kills: 30, tenants: 5, orders: 34, acts: 10, patience: 3 * time.Minute}
+	t.Parallel()
+	p := plan{kills: 30, tenants: 8, orders: 22, acts: 10, patience: 3 * time.Minute}
 	if testing.Short() {
 		p = plan{kills: 12, tenants: 3, orders: 20, acts: 8, patience: 3 * time.Minute}
 	}

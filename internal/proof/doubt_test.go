@@ -104,6 +104,7 @@ func TestDoubt(t *testing.T) {
 // TestDoubtNotUnderstood: a loadList that nobody can read leads to letters that a
 // person settles, and never to a second record.
 func TestDoubtNotUnderstood(t *testing.T) {
+	t.Parallel()
 	s := seed(t)
 	in := install(t, s, roomy())
 	c := in.customers[0]

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -22,7 +23,7 @@ var builder = harness.Builder{Flags: []string{"-tags=crashpoints"}}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(role) != "dispatcher" {
-		os.Exit(builder.Main(m))
+		os.Exit(sideBySide(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	err := dispatcherRole(ctx)
@@ -32,6 +33,21 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// sideBySide runs more parallel tests at once than there are cores, for they wait
+// more than they work. Those that measure are not parallel, and come first.
+func sideBySide(m *testing.M) int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return builder.Main(m)
 }
 
 // programs are the real ones.

@@ -90,6 +90,7 @@ func (x *trouble) recovered(t *testing.T, again []fakeweiban.Notice) {
 
 // TestNATSRestarted: the server dies and comes back, with callbacks arriving.
 func TestNATSRestarted(t *testing.T) {
+	t.Parallel()
 	x := troubled(t, 1, nil)
 	for i := range 4 {
 		if err := x.in.Servers[0].Kill(); err != nil {
@@ -104,6 +105,7 @@ func TestNATSRestarted(t *testing.T) {
 // TestNATSUnreachable: the server answers nothing for longer than a claim lives;
 // ingest says 503, and everything comes back by itself.
 func TestNATSUnreachable(t *testing.T) {
+	t.Parallel()
 	x := troubled(t, 1, nil)
 	nats := x.in.Servers[0]
 	if err := nats.Suspend(); err != nil {
@@ -125,6 +127,7 @@ func TestNATSUnreachable(t *testing.T) {
 // which fills up. Ingest says 503; when there is room again the server comes back
 // by itself.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	var disk string
 	x := troubled(t, 0, func(in *installation) {
 		disk = in.Path("nats")
@@ -148,6 +151,7 @@ func TestDiskFull(t *testing.T) {
 // TestStreamFull: CALLBACKS comes to its limit while nobody works. Ingest says 503;
 // once a dispatcher works again, what is done is trimmed and callbacks are taken.
 func TestStreamFull(t *testing.T) {
+	t.Parallel()
 	s := seed(t)
 	o := roomy()
 	o.NATS = "streams: {callbacks: {max_bytes: 1MiB}}"

@@ -20,6 +20,7 @@ const hour = 500 * time.Millisecond
 // arriving. There is no dead letter, then everything is done in order, and what
 // comes back comes at the pace and behind single probes.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	for name, hours := range map[string]int{"four hours": 4, "thirty hours": 30} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

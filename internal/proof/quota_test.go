@@ -17,7 +17,7 @@ import (
 // goes on so when its owner is killed in the middle. The minute is scaled, at the
 // vendor and in the pace alike; the counts are not.
 func TestQuota(t *testing.T) {
-	const factor = 15 // so are ownership and the quiet time: 12 s and 6 s of it
+	const factor = 15 // so are ownership and the quiet time: 6 s and 9 s of it
 	s := seed(t)
 	n := short(10_000, 2_000)
 	o := set{
@@ -26,7 +26,7 @@ func TestQuota(t *testing.T) {
 		Options: harness.Options{
 			Programs: harness.Programs{Dispatcher: os.Args[0]}, Dispatchers: 2, Env: []string{role + "=dispatcher", fmt.Sprintf("%s=%d", scale, factor)},
 			Dispatcher: `  ownership: {renew: 100ms, expire: 400ms}
-  calls: {timeout: 1s, read_timeout: 200ms}
+  calls: {timeout: 2s, read_timeout: 600ms}
   stop_within: 3s
   concurrency: 32
 `,

@@ -16,6 +16,7 @@ import (
 // death by kill -9, and the order whose call was in doubt within two minutes. No
 // interval is scaled but that of its own end.
 func TestTakeover(t *testing.T) {
+	t.Parallel()
 	const other, doubt = 20 * time.Second, 2 * time.Minute
 	s := seed(t)
 	in := install(t, s, set{Options: harness.Options{Programs: programs(t), Dispatchers: 2, Dispatcher: "  stop_within: 3s\n"}})

@@ -69,7 +69,8 @@ func (g *Gate) note(what, value string) {
 // read looks for credentials in an answer.
 func (g *Gate) read(answer []byte) {
 	var doc any
-	if json.Unmarshal(answer, &doc) == nil {
+	names := bytes.Contains(answer, []byte("token")) || bytes.Contains(answer, []byte("appSecret"))
+	if names && json.Unmarshal(answer, &doc) == nil {
 		g.walk(doc)
 	}
 }
