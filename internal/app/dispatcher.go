@@ -150,8 +150,15 @@ func (b *base) line(vendor string, t config.Tenant, g *dispatch.Guard, inFlight 
 func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*weiban.Client, *connectors.Line) {
 	w := t.Weiban
 	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute, Burst: 1})
-	o := weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l, Drift: d}
+	o := weiban.Options{
+		BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l, Drift: d, Known: b.known("weiban", t),
+	}
 	return weiban.New(o), l
+}
+
+// known teaches the redactor what a vendor gives out.
+func (b *base) known(vendor string, t config.Tenant) func(name, secret string) {
+	return func(name, secret string) { b.tel.Redactor.Rotate(vendor+" "+t.Name+" "+name, secret) }
 }
 
 func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*kingdee.Client, *connectors.Line) {
@@ -160,8 +167,8 @@ func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guar
 	rate.PerMinute, rate.Burst = k.PerMinute, 1
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
-		UploadPart: k.Photos.Part, UploadWithin: b.cfg.Dispatcher.Calls.Timeout,
-		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate), Drift: d,
+		UploadPart: k.Photos.Part, UploadWithin: b.cfg.Dispatcher.Calls.Timeout, Drift: d, Known: b.known("kingdee", t),
+		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate),
 	}
 	if k.Static != nil {
 		o.Static = &kingdee.Static{AccessToken: k.Static.AccessToken.Reveal(), GroupName: k.Static.GroupName, Domain: k.Static.Domain}

@@ -26,6 +26,10 @@ type SharedOptions[T any] struct {
 	// call. T must survive encoding/json.
 	Fetch func(ctx context.Context) (T, time.Time, error)
 
+	// Known is told of every credential, the vendor's and the vault's, before it comes
+	// into use, so that it can be kept out of logs; nil: nobody is.
+	Known func(T)
+
 	Early     time.Duration     // fetch a new one this long before the end, behind the callers' backs; default 5 min, at most half its life
 	PerMinute int               // fetches in any 60 s over all processes; default 2
 	Lease     time.Duration     // the longest that a fetch may take; default 30 s
@@ -91,6 +95,9 @@ func NewShared[T any](o SharedOptions[T]) *Shared[T] {
 	}
 	if o.Poll <= 0 {
 		o.Poll = 200 * time.Millisecond
+	}
+	if o.Known == nil {
+		o.Known = func(T) {}
 	}
 	if o.Equal == nil {
 		o.Equal = func(a, b T) bool { return reflect.DeepEqual(a, b) }
@@ -175,6 +182,7 @@ func (s *Shared[T]) refresh(ctx context.Context) {
 }
 
 func (s *Shared[T]) adopt(h *held[T]) {
+	s.o.Known(h.value)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = h

@@ -41,6 +41,10 @@ type Options struct {
 	UID                    string  // whose token to ask for; "" = the authorising administrator's
 	Static                 *Static // a token that the tenant brings; nothing is fetched or renewed then
 
+	// Known is told of every secret that Kingdee gives out before it is used, by the
+	// name of what it is, so that it can be kept out of logs; nil: nobody is.
+	Known func(name, secret string)
+
 	Line  *connectors.Line
 	Vault connectors.Vault // shares the session between processes; default: memory
 	Drift *drift.Counter   // counts what is not as expected in rows of loadList; may be nil
@@ -76,7 +80,7 @@ func DefaultRate(string) connectors.Rate {
 type Client struct {
 	o      Options
 	shared *connectors.Shared[snapshot]
-	known  map[string]*drift.Tree // rows by entity
+	rows   map[string]*drift.Tree // rows by entity
 }
 
 // New makes a client; it calls nobody. What is wrong with o shows with the first call.
@@ -114,10 +118,13 @@ func New(o Options) *Client {
 	if o.Vault == nil || o.Static != nil {
 		o.Vault = connectors.MemoryVault()
 	}
-	c := &Client{o: o, known: rowsKnown()}
+	if o.Known == nil {
+		o.Known = func(string, string) {}
+	}
+	c := &Client{o: o, rows: rowsKnown()}
 	c.shared = connectors.NewShared(connectors.SharedOptions[snapshot]{
 		Name: vendor + "." + events.Token(o.AccountID), API: vendor + " " + APIToken, Vault: o.Vault,
-		Fetch: c.fetch, Early: o.Early, PerMinute: o.PerMinute, Lease: o.Lease, Equal: same,
+		Fetch: c.fetch, Early: o.Early, PerMinute: o.PerMinute, Lease: o.Lease, Equal: same, Known: c.known,
 	})
 	return c
 }

@@ -78,7 +78,7 @@ func (c *Client) page(ctx context.Context, api string, q listing) (rows []row, t
 	}
 	for _, v := range list {
 		r, ok := v.(map[string]any)
-		if known := c.known[q.Entity]; known != nil && ok {
+		if known := c.rows[q.Entity]; known != nil && ok {
 			c.o.Drift.See(ctx, known, row(r).raw())
 		}
 		if !ok || row(r).key() == "" {

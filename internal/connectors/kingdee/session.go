@@ -119,8 +119,19 @@ func (c *Client) credentials(ctx context.Context) (snapshot, time.Time, error) {
 	}
 	s.GroupName, s.Domain = info.groupName, withScheme(info.domain)
 	var end time.Time
+	c.o.Known("app_secret", info.appSecret)
 	s.AccessToken, end, err = c.token(ctx, info)
+	c.known(s) // its user is asked for with it
 	return s, end, unspent(err, true)
+}
+
+// known tells of the snapshot's secrets.
+func (c *Client) known(s snapshot) {
+	for name, secret := range map[string]string{"access_token": s.AccessToken, "authority_info": s.AuthorityInfo} {
+		if secret != "" {
+			c.o.Known(name, secret)
+		}
+	}
 }
 
 // unspent is err, marked where nothing reached Kingdee and no token call did before.

@@ -30,6 +30,10 @@ type Options struct {
 	Vault   connectors.Vault // where all processes keep the one access token
 	Drift   *drift.Counter   // counts what the types do not know of a detail; may be nil
 
+	// Known is told of every access token before it is used, by the name of what it
+	// is, so that it can be kept out of logs; nil: nobody is.
+	Known func(name, secret string)
+
 	TokenEarly     time.Duration // a new token this long before the end; default 300 s
 	TokenPerMinute int           // token fetches a minute over all processes; default 6
 }
@@ -37,9 +41,9 @@ type Options struct {
 // Client reads from Weiban. Safe for concurrent use. Every error of its methods
 // is an [*events.Failure] and holds no secret, no token and no URL.
 type Client struct {
-	o     Options
-	token *connectors.Shared[string]
-	known Documents
+	o         Options
+	token     *connectors.Shared[string]
+	documents Documents
 }
 
 // New makes a client; nothing is called before it is asked.
@@ -53,11 +57,15 @@ func New(o Options) *Client {
 	if o.TokenPerMinute <= 0 {
 		o.TokenPerMinute = 6
 	}
-	c := &Client{o: o, known: NewDocuments()}
+	if o.Known == nil {
+		o.Known = func(string, string) {}
+	}
+	c := &Client{o: o, documents: NewDocuments()}
 	c.token = connectors.NewShared(connectors.SharedOptions[string]{
 		Name: TokenName(o.CorpID), API: "weiban " + apiToken, Vault: o.Vault, Fetch: c.fetchToken,
 		Early: o.TokenEarly, PerMinute: o.TokenPerMinute, Lease: tokenLease,
 		Equal: func(a, b string) bool { return a == b },
+		Known: func(token string) { o.Known("access_token", token) },
 	})
 	return c
 }
@@ -91,7 +99,7 @@ func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrde
 		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "no order number to ask for")
 	}
 	q := url.Values{"order_no": {orderNo}}
-	d, err := fetch[WorkOrder](ctx, c, APIWorkOrder, q, c.known.WorkOrder)
+	d, err := fetch[WorkOrder](ctx, c, APIWorkOrder, q, c.documents.WorkOrder)
 	if err != nil {
 		return d, err
 	}
@@ -122,7 +130,7 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 	default:
 		return Detail[Opportunity]{}, invalid(APIOpportunity, "neither id nor serial number to ask for")
 	}
-	d, err := fetch[Opportunity](ctx, c, APIOpportunity, q, c.known.Opportunity)
+	d, err := fetch[Opportunity](ctx, c, APIOpportunity, q, c.documents.Opportunity)
 	if err != nil {
 		return d, err
 	}
