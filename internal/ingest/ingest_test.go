@@ -143,12 +143,15 @@ func TestBadInput(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &reply); err != nil || reply.Code == nil || *reply.Code == 0 || reply.Message == nil {
 				t.Errorf("body %q is not an error reply", w.Body)
 			}
-			var line struct{ Result string }
+			var line struct{ Result, Receiver string }
 			if err := json.Unmarshal(log.Bytes(), &line); err != nil {
 				t.Fatalf("want one log line, got %q: %v", log.String(), err)
 			}
 			if w.Code != tt.status || line.Result != tt.result {
 				t.Errorf("got %d %q, want %d %q", w.Code, line.Result, tt.status, tt.result)
+			}
+			if want := map[string]string{"receiver": "1"}[tt.name]; line.Receiver != want {
+				t.Errorf("the log line names the receiver %q, want %q", line.Receiver, want)
 			}
 			if strings.Contains(log.String(), "secret-") || strings.Contains(log.String(), key.Token) {
 				t.Errorf("the log line holds what was sent: %s", log.String())

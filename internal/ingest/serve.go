@@ -242,5 +242,9 @@ func (e *Endpoint) record(ctx context.Context, span trace.Span, method string, a
 	if at.cause != nil {
 		attrs = append(attrs, slog.String("cause", at.cause.Error()))
 	}
+	if refused := (*weiban.CallbackError)(nil); errors.As(at.cause, &refused) && refused.Received != "" {
+		// Signed with the tenant's token, and for whom: weiban.receivers may lack it.
+		attrs = append(attrs, slog.String("receiver", refused.Received))
+	}
 	e.o.Logger.LogAttrs(ctx, level, "callback", attrs...)
 }
