@@ -57,7 +57,10 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	room := ingest.NewRoom(conn.Usage, b.log)
+	room, err := ingest.NewRoom(conn.Usage, b.log, b.tel.MeterProvider)
+	if err != nil {
+		return err
+	}
 	b.watch(ctx, "room", func(ctx context.Context) { room.Watch(ctx, roomBeat) })
 	end, err := endpoint(b, conn, room)
 	if err != nil {

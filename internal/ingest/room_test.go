@@ -11,6 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	mnoop "go.opentelemetry.io/otel/metric/noop"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/ingest"
 )
@@ -27,7 +31,8 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 			now.Bytes, failing = used, fails
 		}
 		var log bytes.Buffer
-		r := ingest.NewRoom(func(_ context.Context, stream string) (bus.Usage, error) {
+		reader := sdkmetric.NewManualReader()
+		r, err := ingest.NewRoom(func(_ context.Context, stream string) (bus.Usage, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if stream != bus.Callbacks {
@@ -37,7 +42,10 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 				return bus.Usage{}, errors.New("no answer")
 			}
 			return now, nil
-		}, slog.New(slog.NewTextHandler(&log, nil)))
+		}, slog.New(slog.NewTextHandler(&log, nil)), sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		go r.Watch(ctx, time.Second)
@@ -69,13 +77,24 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 				t.Errorf("at %d it says %q, not %q", tt.used, said, tt.says)
 			}
 		}
+		var all metricdata.ResourceMetrics
+		if err := reader.Collect(t.Context(), &all); err != nil {
+			t.Fatal(err)
+		}
+		sum, _ := all.ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64])
+		if len(sum.DataPoints) != 1 || sum.DataPoints[0].Value != 4 { // both edges, twice
+			t.Errorf("alerts counted: %+v", sum.DataPoints)
+		}
 	})
 }
 
 func TestStreamWithoutALimitIsNeverFull(t *testing.T) {
-	r := ingest.NewRoom(func(context.Context, string) (bus.Usage, error) {
+	r, err := ingest.NewRoom(func(context.Context, string) (bus.Usage, error) {
 		return bus.Usage{Bytes: 1 << 40, MaxBytes: -1}, nil
-	}, slog.New(slog.DiscardHandler))
+	}, slog.New(slog.DiscardHandler), mnoop.NewMeterProvider())
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	r.Watch(ctx, time.Second)
