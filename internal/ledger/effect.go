@@ -96,6 +96,9 @@ func (t *turn) conclude(st events.Stage, s State) {
 	}
 	e := t.draft()
 	e.State, e.Ended = s, t.m.At
+	if s == Ignored && t.s.DryRun && !k.plan.NoRule {
+		e.Body = k.plan.Body // that would have been sent: the outcome tells it
+	}
 	t.o.Record.Effects = append(t.o.Record.Effects, e)
 }
 

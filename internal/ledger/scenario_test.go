@@ -256,6 +256,9 @@ func (c *scene) tell(a ledger.Action) string {
 		if a.Verdict.DuplicateOf != "" {
 			out += " duplicate of " + a.Verdict.DuplicateOf
 		}
+		if a.Verdict.DryRun {
+			out += " with " + string(a.Body)
+		}
 		if a.Check {
 			out += ", unless it is out"
 		}
