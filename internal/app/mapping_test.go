@@ -105,7 +105,7 @@ func TestTableCommands(t *testing.T) {
 	if out, err := in.dispatcher("mapping", "table", "set", "staff", "LiMei", "empp=1"); app.ExitStatus(err) != 2 {
 		t.Errorf("a column that is not there: %v\n%s", err, out)
 	}
-	in.says("mapping preview --order "+number, number+" close mapped by rule close", `"handlemanid":"1697009251337127936"`, "1 events: 1 mapped")
+	in.says("mapping preview --order "+number, number+" close mapped by rule close", "handlemanid (处理人): 1697009251337127936", "1 events: 1 mapped")
 	in.says("mapping suggest staff", "the tables lack nothing")
 	in.says("mapping suggest staff --staff-list", "# table staff", `"LiMei"`)
 }

@@ -102,7 +102,7 @@ func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error
 			}
 		}
 		preview := mapping.NewPreview(m, inUse)
-		show := func(r mapping.Recorded) error { return c.show(p.Stdout, preview.Add(r), inUse != nil) }
+		show := func(r mapping.Recorded) error { return c.show(p.Stdout, preview.Add(r)) }
 		bar := newBar(p.Stderr)
 		skipped := 0
 		if c.Dead {
@@ -136,15 +136,11 @@ func eachLetter(ctx context.Context, w *workbench, order string, bounded bool, s
 	return skipped, err
 }
 
-func (c mappingPreviewCmd) show(w io.Writer, e mapping.Entry, compared bool) error {
+func (c mappingPreviewCmd) show(w io.Writer, e mapping.Entry) error {
 	if c.JSON {
 		return jsonLines(w, []mapping.Entry{e})
 	}
-	body := ""
-	if !compared && len(e.Body) > 0 {
-		body = "  " + string(e.Body) + "\n"
-	}
-	_, err := fmt.Fprintf(w, "%s\n%s", e, body)
+	_, err := fmt.Fprintln(w, e)
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 // is not there, which handle-order does not tell from an empty one.
 type FieldDiff struct {
 	Field string `json:"field"`
+	Title string `json:"title,omitempty"` // Kingdee's word for it, such as 处理人
 	Old   string `json:"old"`
 	New   string `json:"new"`
 }
@@ -21,7 +22,7 @@ type FieldDiff struct {
 // String is the field, and a line each with - and +.
 func (d FieldDiff) String() string {
 	var b strings.Builder
-	b.WriteString(d.Field)
+	b.WriteString(labelled(d.Field, d.Title))
 	if d.Old != "" {
 		b.WriteString("\n  - " + indent(d.Old))
 	}
@@ -33,8 +34,8 @@ func (d FieldDiff) String() string {
 
 func indent(s string) string { return strings.ReplaceAll(s, "\n", "\n    ") }
 
-// diff compares two bodies field by field, in the order of their names.
-func diff(was, is map[string]string) []FieldDiff {
+// diff compares two bodies of a shape field by field, in the order of their names.
+func diff(was, is map[string]string, s *shape) []FieldDiff {
 	names := slices.Sorted(maps.Keys(was))
 	for n := range is {
 		if _, ok := was[n]; !ok {
@@ -45,7 +46,7 @@ func diff(was, is map[string]string) []FieldDiff {
 	var out []FieldDiff
 	for _, n := range names {
 		if was[n] != is[n] {
-			out = append(out, FieldDiff{Field: n, Old: was[n], New: is[n]})
+			out = append(out, FieldDiff{Field: n, Title: s.titleOf(n), Old: was[n], New: is[n]})
 		}
 	}
 	return out
@@ -84,4 +85,31 @@ func leaves(path string, v any, out map[string]string) {
 			out[path] = s
 		}
 	}
+}
+
+// bodyText is a body for a reader: a line a field with Kingdee's word for it, in
+// the body's order, empty ones left out.
+func bodyText(body json.RawMessage, s *shape) string {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if _, err := dec.Token(); err != nil {
+		return ""
+	}
+	var b strings.Builder
+	for dec.More() {
+		name, err := dec.Token()
+		var raw json.RawMessage
+		if err == nil {
+			err = dec.Decode(&raw)
+		}
+		if err != nil {
+			return b.String()
+		}
+		text := string(raw)
+		_ = json.Unmarshal(raw, &text) // what is no text is shown as JSON
+		if text != "" && text != "[]" {
+			field := fmt.Sprint(name)
+			b.WriteString("\n  " + labelled(field, s.titleOf(field)) + ": " + indent(text))
+		}
+	}
+	return b.String()
 }

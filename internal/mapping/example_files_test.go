@@ -36,47 +36,47 @@ func TestExampleDiff(t *testing.T) {
 		{
 			"fields", `expect: {rule: close, body: {wxztid: H, combofield: F, diff: 7, lat: ""}}`,
 			`FAIL  x (../../deploy/mapping/examples/x.yaml)
-  attmentInforsafter[0].name
+  attmentInforsafter[0].name (处理后照片)
     + after-1.jpg
-  attmentInforsafter[0].url
+  attmentInforsafter[0].url (处理后照片)
     + https://wework.qpic.cn/wwpic/after-1.jpg
-  attmentInforsafter[1].name
+  attmentInforsafter[1].name (处理后照片)
     + after-2.png
-  attmentInforsafter[1].url
+  attmentInforsafter[1].url (处理后照片)
     + https://wework.qpic.cn/wwpic/after-2.png
-  attmentInforspre[0].name
+  attmentInforspre[0].name (处理前照片)
     + before-1.jpg
-  attmentInforspre[0].url
+  attmentInforspre[0].url (处理前照片)
     + https://wework.qpic.cn/wwpic/before-1.jpg
-  clfaid
+  clfaid (处理方案)
     + 1895123523051994117
-  cljgid
+  cljgid (处理结果)
     + 2028468841138471936
-  clsmid
+  clsmid (处理说明)
     + 更换密封圈，试机正常
-  combofield
+  combofield (维修状态)
     - F
     + H
-  diff
+  diff (工时(小时))
     - 7
     + 6.19
-  handleAddress
+  handleAddress (地址)
     + 苏州市工业园区星湖街1号
-  handledeptid
+  handledeptid (部门)
     + 1697221606960547840
-  handleedate
+  handleedate (处理结束日期)
     + 2025-07-17 18:11:41
-  handlemanid
+  handlemanid (处理人)
     + 1697009251337127937
-  handlesdate
+  handlesdate (处理开始日期)
     + 2025-07-17 12:00:00
-  labs[0].id
+  labs[0].id (其他处理人)
     + 1697009251337127936
-  orderNo
+  orderNo (服务工单单据编码)
     + fwgs-20250717-00000001
-  processid
+  processid (完成进度)
     + 100
-  wtyyid
+  wtyyid (问题原因)
     + 1895123256688528389`,
 		},
 		{"verdict", `expect: {ignored: true, rule: other}`, `(rule)
@@ -101,6 +101,25 @@ func TestExampleDiff(t *testing.T) {
 		if got := e.Run(m).String(); !strings.Contains(got, tt.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestExampleSaysWhy: what cannot be filled is named, and not as a difference of
+// every field.
+func TestExampleSaysWhy(t *testing.T) {
+	m := changed(t, `lookup("staff", callback.staff_id)`, `lookup("staff", "ZhaoLiu")`)
+	e, err := parseExample("../../deploy/mapping/examples/x.yaml", []byte("event: {file: ../events/close.json}\nexpect: {body: {wxztid: H}}"), os.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `FAIL  x (../../deploy/mapping/examples/x.yaml)
+  (verdict)
+    - mapped
+    + failed
+  rule "close" cannot work out handlemanid (处理人): table staff has no row "ZhaoLiu"
+    ${lookup("staff", "ZhaoLiu")}`
+	if got := e.Run(m).String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

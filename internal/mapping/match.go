@@ -38,7 +38,7 @@ type Match struct {
 type BillRef struct {
 	OrderNo string        `json:"orderNo,omitempty"` // 服务工单单据编码
 	ID      string        `json:"id,omitempty"`      // 服务工单单据id
-	Wait    time.Duration `json:"wait,omitempty"`    // how long to wait for a bill that Kingdee does not have yet
+	Wait    time.Duration `json:"-"`                 // how long to wait for a bill that Kingdee does not have yet
 }
 
 // Match finds the first rule that wants the event: nil if none does and the

@@ -27,21 +27,28 @@ type Entry struct {
 	Time   time.Time   `json:"time"`
 	Trial
 	Diff []FieldDiff `json:"diff,omitempty"` // against the mapping in use; empty where they agree
+
+	compared bool
+	shape    *shape
 }
 
-// String is the entry for a terminal: one line, then a line a failure and three
-// a difference.
+// String is the entry for a terminal: one line, then what could not be filled,
+// and the body; beside a mapping in use three lines a difference in its place.
 func (e Entry) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s %s  %s", e.ID, e.Key, e.Status, e.Verdict)
-	if e.Rule != "" {
-		b.WriteString(" by rule " + e.Rule)
+	if !e.Time.IsZero() {
+		b.WriteString(e.Time.Local().Format(time.DateTime) + "  ")
 	}
-	for _, f := range e.Failures {
-		b.WriteString("\n  " + f.Reason)
-		if f.Expr != "" {
-			b.WriteString("\n    ${" + f.Expr + "}")
-		}
+	fmt.Fprintf(&b, "%s %s  %s", e.Key, cmp.Or(e.Status, "-"), e.Verdict)
+	switch {
+	case e.Rule != "":
+		b.WriteString(" by rule " + e.Rule)
+	case e.Verdict == Ignored:
+		b.WriteString(": no rule wants it")
+	}
+	b.WriteString("  " + e.ID + e.reasons())
+	if !e.compared {
+		b.WriteString(bodyText(e.Body, e.shape))
 	}
 	for _, d := range e.Diff {
 		b.WriteString("\n  " + strings.ReplaceAll(d.String(), "\n", "\n  "))
@@ -74,8 +81,9 @@ func NewPreview(m, inUse *Mapping) *Preview {
 func (p *Preview) Add(r Recorded) Entry {
 	e := Entry{
 		ID: r.Meta.ID, Key: r.Key, Noun: r.Meta.Noun, Status: r.Meta.Status, Time: r.Meta.Time,
-		Trial: p.m.Try(r.Meta, r.Data, r.Bill),
+		Trial: p.m.Try(r.Meta, r.Data, r.Bill), compared: p.inUse != nil, shape: p.m.checker.shape,
 	}
+	e.Status = cmp.Or(e.Status, e.status)
 	p.sum.Events++
 	switch e.Verdict {
 	case Mapped:
@@ -93,7 +101,7 @@ func (p *Preview) Add(r Recorded) Entry {
 	}
 	if p.inUse != nil {
 		was := p.inUse.Try(r.Meta, r.Data, r.Bill)
-		e.Diff = e.against(was)
+		e.Diff = e.against(was, e.shape)
 		p.compare(was, e)
 	}
 	return e

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,16 +49,16 @@ func TestPreview(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want := `create  7 create  ignored
-switch  7 switch  mapped by rule switch
-close  7 close  mapped by rule close
-  combofield
+	want := `7 create  ignored: no rule wants it  create
+7 switch  mapped by rule switch  switch
+7 close  mapped by rule close  close
+  combofield (维修状态)
     - H
     + G
-  wxztid
+  wxztid (维修状态)
     - H
     + G
-unknown  8 close  failed by rule close
+8 close  failed by rule close  unknown
   rule "close" cannot work out handlesdate (处理开始日期): no row of the order's history hands it to this staff member: "ZhaoLiu"
     ${kingdeeTime(flowStart(callback.staff_id))}
   rule "close" cannot work out handleedate (处理结束日期): no row of the order's history hands it to this staff member: "ZhaoLiu"
@@ -68,7 +69,7 @@ unknown  8 close  failed by rule close
     ${lookup("staff", callback.staff_id, "dept")}
   rule "close" cannot work out diff (工时(小时)): no row of the order's history hands it to this staff member: "ZhaoLiu"
     ${round(hours(flowStart(callback.staff_id), flowEnd(callback.staff_id)), 2)}
-cut  9   failed
+9 -  failed  cut
   callback of the enriched event cannot be read`
 	sorted := func(s string) map[string]bool {
 		out := map[string]bool{}
@@ -100,13 +101,56 @@ func TestPreviewRepair(t *testing.T) {
 	}
 	o.set("staff", "Nobody", table.TextRow("99"))
 	p := NewPreview(m, inUse)
-	if e := p.Add(r); e.Verdict != Mapped || !strings.Contains(e.String(), "handlemanid\n    - cannot be filled: ") {
+	if e := p.Add(r); e.Verdict != Mapped || !strings.Contains(e.String(), "handlemanid (处理人)\n    - cannot be filled: ") {
 		t.Errorf("after: %s", e)
 	}
 	q := NewPreview(inUse, m)
 	q.Add(r)
 	if s, s2 := p.Summary(), q.Summary(); s.Repaired != 1 || s2.Broken != 1 || s2.Missing[0].Word != "Nobody" || s2.Missing[0].First != "close" {
 		t.Errorf("summaries %+v, %+v", s, s2)
+	}
+}
+
+// TestPreviewBody: alone, a preview shows what would be sent, field by field, and
+// Weiban's status also where the subject lacks it, as a letter's does.
+func TestPreviewBody(t *testing.T) {
+	r := records(t)[1]
+	r.Meta.Status, r.Meta.Time = "", time.Date(2025, 7, 17, 4, 0, 0, 0, time.UTC)
+	e := NewPreview(load(t, example, Options{}), nil).Add(r)
+	want := r.Meta.Time.Local().Format(time.DateTime) + `  7 switch  mapped by rule switch  switch
+  orderNo (服务工单单据编码): fwgs-20250717-00000001
+  handlesdate (处理开始日期): 2025-07-17 08:11:41
+  handleedate (处理结束日期): 2025-07-17 12:00:00
+  handlemanid (处理人): 1697009251337127936
+  handledeptid (部门): 1697221606960547840
+  wxztid (维修状态): F
+  combofield (维修状态): F
+  diff (工时(小时)): 3.81
+  processid (完成进度): 50
+  wtyyid (问题原因): 1895123256688528389
+  clfaid (处理方案): 1895123523051994117
+  cljgid (处理结果): 2028468841138471936
+  clsmid (处理说明): 需要密封圈，转李华
+  handleAddress (地址): 苏州市工业园区星湖街1号
+  attmentInforspre (处理前照片): [{"url":"https://wework.qpic.cn/wwpic/before-1.jpg","name":"before-1.jpg"}]`
+	if diff := cmp.Diff(want, e.String()); diff != "" {
+		t.Errorf("entry (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(string(e.Body), `"labs":[]`) {
+		t.Errorf("a list that is not given is sent empty: %s", e.Body)
+	}
+}
+
+// TestPreviewBroken: where nothing is sent any more, no field is listed as gone.
+func TestPreviewBroken(t *testing.T) {
+	m := changed(t, `lookup("staff", callback.staff_id)`, `lookup("staff", "ZhaoLiu")`)
+	e := NewPreview(m, load(t, example, Options{})).Add(records(t)[2])
+	var fields []string
+	for _, d := range e.Diff {
+		fields = append(fields, d.Field)
+	}
+	if diff := cmp.Diff([]string{"(verdict)", "handlemanid"}, fields); diff != "" {
+		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 }
 

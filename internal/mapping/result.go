@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -17,7 +18,8 @@ type Result struct {
 	Got  Trial       `json:"got"`
 }
 
-// String is one line, and where the example failed a difference a field.
+// String is one line, and where the example failed a difference a field and what
+// could not be filled.
 func (r Result) String() string {
 	if r.Pass {
 		return "ok    " + r.Name
@@ -27,6 +29,7 @@ func (r Result) String() string {
 	for _, d := range r.Diff {
 		b.WriteString("\n  " + strings.ReplaceAll(d.String(), "\n", "\n  "))
 	}
+	b.WriteString(r.Got.reasons())
 	return b.String()
 }
 
@@ -38,7 +41,7 @@ func (e Example) Run(m *Mapping) Result {
 		r.Diff = []FieldDiff{{Field: "(expect)", New: err.Error()}}
 		return r
 	}
-	r.Diff = diff(want, got)
+	r.Diff = diff(want, got, m.checker.shape)
 	r.Pass = len(r.Diff) == 0
 	return r
 }
@@ -76,11 +79,15 @@ func (e Example) sides(t Trial) (want, got map[string]string, err error) {
 		want["(bill)"] = x.Bill.OrderNo + x.Bill.ID
 	}
 	got = map[string]string{}
+	fields := want["(verdict)"] == string(t.Verdict) // else they all differ, and say nothing
 	for name, v := range all {
 		_, asked := want[name]
-		if asked || !strings.HasPrefix(name, "(") {
+		if meta := strings.HasPrefix(name, "("); meta && asked || !meta && fields {
 			got[name] = v
 		}
+	}
+	if !fields {
+		maps.DeleteFunc(want, func(name, _ string) bool { return !strings.HasPrefix(name, "(") })
 	}
 	return want, got, nil
 }

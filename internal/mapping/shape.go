@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gongdan-bridge/internal/mapping/expr"
 	"gongdan-bridge/internal/mapping/fault"
@@ -122,10 +123,29 @@ func shapeOf(n *schemaNode) (*shape, error) {
 // label names a field to a person: the name, with the vendor's word if it has
 // one.
 func (s *shape) label(name string) string {
-	if s == nil || s.title == "" {
+	if s == nil {
 		return name
 	}
-	return name + " (" + s.title + ")"
+	return labelled(name, s.title)
+}
+
+func labelled(name, title string) string {
+	if title == "" {
+		return name
+	}
+	return name + " (" + title + ")"
+}
+
+// titleOf is the vendor's word for the member that a path such as labs[0].id
+// begins with, "" if it has none.
+func (s *shape) titleOf(path string) string {
+	if i := strings.IndexAny(path, ".["); i >= 0 {
+		path = path[:i]
+	}
+	if m := s.members[path]; m != nil {
+		return m.title
+	}
+	return ""
 }
 
 // meant words which member was meant by a name that none has: it may be Kingdee's

@@ -3,7 +3,9 @@ package mapping
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 
+	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
 )
 
@@ -34,6 +36,7 @@ type Trial struct {
 	Failures []TrialFailure  `json:"failures,omitempty"`
 
 	fields map[string]string
+	status string // Weiban's word, as rules see it
 }
 
 // TrialFailure is one thing that cannot be filled.
@@ -52,14 +55,16 @@ func (m *Mapping) Try(meta Meta, data events.Enriched, known BillRef) Trial {
 	if err != nil {
 		return failedTrial(Trial{}, err)
 	}
+	t := Trial{status: in.Event.Status}
 	x, err := m.Match(in)
 	switch {
 	case err != nil:
-		return failedTrial(Trial{}, err)
+		return failedTrial(t, err)
 	case x == nil:
-		return Trial{Verdict: Ignored}
+		t.Verdict = Ignored
+		return t
 	}
-	t := Trial{Rule: x.Rule(), Late: x.Late()}
+	t.Rule, t.Late = x.Rule(), x.Late()
 	ref, err := x.Bill()
 	if err != nil {
 		return failedTrial(t, err)
@@ -69,7 +74,7 @@ func (m *Mapping) Try(meta Meta, data events.Enriched, known BillRef) Trial {
 	if err != nil {
 		return failedTrial(t, err)
 	}
-	if t.Body, err = json.Marshal(order.Body); err == nil {
+	if t.Body, err = sent(order); err == nil {
 		t.fields, err = flatten(order.Body)
 	}
 	if err != nil {
@@ -77,6 +82,19 @@ func (m *Mapping) Try(meta Meta, data events.Enriched, known BillRef) Trial {
 	}
 	t.Verdict = Mapped
 	return t
+}
+
+// sent is body_ as the connector sends it.
+func sent(order kingdee.HandleOrder) (json.RawMessage, error) {
+	raw, err := order.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	var w struct {
+		Body json.RawMessage `json:"body_"`
+	}
+	err = json.Unmarshal(raw, &w)
+	return w.Body, err
 }
 
 func failedTrial(t Trial, err error) Trial {
@@ -89,9 +107,25 @@ func failedTrial(t Trial, err error) Trial {
 }
 
 // against lists how this trial differs from another one of the same event: the
-// body's fields, and verdict, rule, late and bill under their names.
-func (t Trial) against(was Trial) []FieldDiff {
-	return diff(was.flat(), t.flat())
+// body's fields, and verdict, rule, late and bill under their names. Where nothing
+// would be sent any more, that is said once and not of every field.
+func (t Trial) against(was Trial, s *shape) []FieldDiff {
+	if t.Verdict != Mapped {
+		was.fields = nil
+	}
+	return diff(was.flat(), t.flat(), s)
+}
+
+// reasons is what cannot be filled, two lines each.
+func (t Trial) reasons() string {
+	var b strings.Builder
+	for _, f := range t.Failures {
+		b.WriteString("\n  " + f.Reason)
+		if f.Expr != "" {
+			b.WriteString("\n    ${" + f.Expr + "}")
+		}
+	}
+	return b.String()
 }
 
 func (t Trial) flat() map[string]string {
