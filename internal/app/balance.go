@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -27,7 +26,7 @@ type balanceCmd struct {
 var errUnexplained = errors.New("callbacks are unexplained")
 
 func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
-	since, err := moment(c.Since, time.Now())
+	since, err := moment("--since", c.Since, time.Now())
 	if err != nil {
 		return err
 	}
@@ -59,18 +58,6 @@ func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
 		}
 		return nil
 	})
-}
-
-// moment reads a span before now, or a time.
-func moment(s string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%w: --since %s: give a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00", errUsage, strconv.Quote(s))
-	}
-	return t, nil
 }
 
 func showBalance(w io.Writer, b dispatch.Balance) error {

@@ -64,7 +64,7 @@ type driftSummary struct {
 }
 
 func (c driftCmd) Run(ctx context.Context, p Program, g *globals) error {
-	since, err := moment(c.Since, time.Now())
+	since, err := moment("--since", c.Since, time.Now())
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, te
 	if err != nil {
 		return nil, 0, err
 	}
-	details, err := dispatch.EachRecorded(ctx, b, tenant, "", since, tell, func(x mapping.Recorded) error {
+	details, err := dispatch.EachRecorded(ctx, b, tenant, "", dispatch.Period{Since: since}, tell, func(x mapping.Recorded) error {
 		for _, d := range []struct {
 			tree *drift.Tree
 			json []byte

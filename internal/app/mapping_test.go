@@ -106,8 +106,28 @@ func TestTableCommands(t *testing.T) {
 		t.Errorf("a column that is not there: %v\n%s", err, out)
 	}
 	in.says("mapping preview --order "+number, number+" close mapped by rule close", "handlemanid (处理人): 1697009251337127936", "1 events: 1 mapped")
+	in.says("mapping preview --until 2026-01-01 --since 2025-01-01", "nothing is recorded since 2025-01-01 00:00:00 and before 2026-01-01 00:00:00", "0 events")
 	in.says("mapping suggest staff", "the tables lack nothing")
 	in.says("mapping suggest staff --staff-list", "# table staff", `"LiMei"`)
+}
+
+// TestPreviewOfTheRemedy: where the mapping in use has faults, the one that mends
+// them can be tried all the same.
+func TestPreviewOfTheRemedy(t *testing.T) {
+	in := install(t)
+	file := in.cfg.Tenants[0].Mapping
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remedy := filepath.Join(t.TempDir(), "new.yaml")
+	for path, text := range map[string]string{remedy: string(good), file: "version: 1\nrule: []\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.refuses("mapping preview", `unknown key "rule"`)
+	in.says("mapping preview --file "+remedy, "has faults, there is nothing to show differences from", "nothing was sent")
 }
 
 // TestUnsetRepairs: a row that an operator got wrong hides the mapping's own; taking

@@ -8,7 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
@@ -67,63 +66,70 @@ func showResults(w io.Writer, results []mapping.Result, failed int) error {
 	return err
 }
 
-// span is which recorded events a command reads.
-type span struct {
-	Since  string `placeholder:"SPAN|TIME" help:"Events since then: a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00 (default: 24h, or everything with --order)."`
-	Order  string `help:"Only this order number or opportunity id."`
-	Tenant string `help:"The tenant; needed where several are configured."`
-}
-
-func (s span) from(def string) (time.Time, error) {
-	if s.Since == "" && s.Order != "" {
-		return time.Time{}, nil
-	}
-	return moment(cmp.Or(s.Since, def), time.Now())
-}
-
 type mappingPreviewCmd struct {
 	File string `help:"A changed mapping; shown against the one that the configuration names."`
-	Dead bool   `help:"Over the open dead letters instead of the recorded events."`
+	Dead bool   `help:"Over the open dead letters instead of the recorded events; --since and --until are then when they died."`
 	JSON bool   `name:"json" help:"One JSON object an event, and the summary as the last: {\"summary\": …}."`
-	span
+	span `embed:"" set:"since=24h"`
 }
 
 func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error {
-	since, err := c.from("24h")
+	in, err := c.period("24h")
 	if err != nil {
 		return err
 	}
-	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
-		m, inUse := w.mapping, (*mapping.Mapping)(nil)
-		if c.File != "" {
-			inUse = w.mapping
-			if m, err = mapping.Load(c.File, mapping.Options{Tables: w.rows}); err != nil {
-				return err
-			}
+	return withWorkbench(ctx, p, g, c.Tenant, func(w *workbench) error {
+		m, inUse, err := c.mappings(ctx, w)
+		if err != nil {
+			return err
 		}
-		preview := mapping.NewPreview(m, inUse)
-		show := func(r mapping.Recorded) error { return c.show(p.Stdout, preview.Add(r)) }
-		bar := newBar(p.Stderr)
+		preview, bar := mapping.NewPreview(m, inUse), newBar(p.Stderr)
+		out := bar.over(p.Stdout)
+		show := func(r mapping.Recorded) error { return c.show(out, preview.Add(r)) }
 		skipped := 0
 		if c.Dead {
-			skipped, err = eachLetter(ctx, w, c.Order, c.Since != "", since, bar.at, show)
+			skipped, err = eachLetter(ctx, w, c.span, in, bar.at, show)
 		} else {
-			skipped, err = dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, since, bar.at, show)
+			skipped, err = dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, show)
 		}
 		bar.end()
 		if err != nil {
 			return err
 		}
-		return c.end(p.Stdout, preview.Summary(), skipped)
+		sum := preview.Summary()
+		switch {
+		case sum.Events > 0:
+		case c.Dead:
+			_, err = fmt.Fprintln(p.Stderr, "no such dead letter is open")
+		default:
+			_, err = fmt.Fprintln(p.Stderr, c.nothing(in))
+		}
+		return errors.Join(err, c.end(p.Stdout, sum, skipped))
 	})
+}
+
+// mappings are what is previewed, and what it is shown against: nothing, where the
+// file in use is the one that is at fault.
+func (c mappingPreviewCmd) mappings(ctx context.Context, w *workbench) (m, inUse *mapping.Mapping, err error) {
+	err = w.load(ctx)
+	if c.File == "" || err != nil && mapping.FaultsOf(err) == nil {
+		return w.mapping, nil, err
+	}
+	inUse = w.mapping
+	if err != nil {
+		_, _ = fmt.Fprintf(w.program.Stderr, "%s has faults, there is nothing to show differences from; see dispatcher mapping check\n", w.tenant.Mapping)
+		inUse = nil
+	}
+	m, err = mapping.Load(c.File, mapping.Options{Tables: w.rows})
+	return m, inUse, err
 }
 
 // eachLetter is [dispatch.EachRecorded] over the open letters that a mapping can
 // be tried on.
-func eachLetter(ctx context.Context, w *workbench, order string, bounded bool, since time.Time, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
-	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Key: order}
+func eachLetter(ctx context.Context, w *workbench, s span, in dispatch.Period, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
+	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Key: s.Order}
 	err = w.letters(ctx, f, tell, func(l deadletter.Open) error {
-		if bounded && l.DiedAt.Before(since) {
+		if s.bounded() && !in.Holds(l.DiedAt) {
 			return nil
 		}
 		r, err := dispatch.RecordedOf(l)
@@ -168,7 +174,7 @@ type suggestCmd struct {
 type suggestStaffCmd struct {
 	StaffList bool `help:"Read Weiban's staff list, too (one call for 100 members, out of the tenant's quota)."`
 	JSON      bool `name:"json" help:"One JSON object a word."`
-	span
+	span      `embed:"" set:"since=30d"`
 }
 
 func (c suggestStaffCmd) Run(ctx context.Context, p Program, g *globals) error {
@@ -177,7 +183,7 @@ func (c suggestStaffCmd) Run(ctx context.Context, p Program, g *globals) error {
 
 type suggestOptionsCmd struct {
 	JSON bool `name:"json" help:"One JSON object a word."`
-	span
+	span `embed:"" set:"since=30d"`
 }
 
 func (c suggestOptionsCmd) Run(ctx context.Context, p Program, g *globals) error {
@@ -187,14 +193,14 @@ func (c suggestOptionsCmd) Run(ctx context.Context, p Program, g *globals) error
 // suggest collects the words of the recorded events and prints those that are
 // wanted as lines ready to be filled in.
 func suggest(ctx context.Context, p Program, g *globals, c span, staffList, asJSON bool, wanted func(mapping.Suggestion) bool) error {
-	since, err := c.from("720h")
+	in, err := c.period("30d")
 	if err != nil {
 		return err
 	}
 	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
 		s := mapping.NewSuggestions(w.mapping)
 		bar := newBar(p.Stderr)
-		_, err := dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, since, bar.at, func(r mapping.Recorded) error {
+		_, err := dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, func(r mapping.Recorded) error {
 			if in, err := mapping.NewInput(r.Meta, r.Data); err == nil {
 				s.Add(in)
 			}

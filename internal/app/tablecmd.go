@@ -44,12 +44,7 @@ type workbench struct {
 
 // withMapping gives a subcommand one tenant's mapping and tables as they are.
 func withMapping(ctx context.Context, p Program, g *globals, tenant string, use func(*workbench) error) error {
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		t, err := oneTenant(cfg, tenant)
-		if err != nil {
-			return err
-		}
-		w := newWorkbench(p, g, cfg, t, b)
+	return withWorkbench(ctx, p, g, tenant, func(w *workbench) error {
 		if err := w.load(ctx); err != nil {
 			return err
 		}
@@ -57,8 +52,15 @@ func withMapping(ctx context.Context, p Program, g *globals, tenant string, use 
 	})
 }
 
-func newWorkbench(p Program, g *globals, cfg *config.Config, t config.Tenant, b *bus.Bus) *workbench {
-	return &workbench{program: p, globals: g, cfg: cfg, tenant: t, bus: b, store: tables.NewStore(b, time.Now)}
+// withWorkbench gives it a workbench on which the mapping is not yet loaded.
+func withWorkbench(ctx context.Context, p Program, g *globals, tenant string, use func(*workbench) error) error {
+	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
+		t, err := oneTenant(cfg, tenant)
+		if err != nil {
+			return err
+		}
+		return use(&workbench{program: p, globals: g, cfg: cfg, tenant: t, bus: b, store: tables.NewStore(b, time.Now)})
+	})
 }
 
 // load reads rows and mapping anew.
@@ -223,13 +225,8 @@ type tableUnsetCmd struct {
 
 // Run needs no sound mapping to take the row away, only to say what that repairs.
 func (c tableUnsetCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		t, err := oneTenant(cfg, c.Tenant)
-		if err != nil {
-			return err
-		}
-		w := newWorkbench(p, g, cfg, t, b)
-		done, err := w.store.Unset(ctx, t.Name, c.Table, c.Word, c.act())
+	return withWorkbench(ctx, p, g, c.Tenant, func(w *workbench) error {
+		done, err := w.store.Unset(ctx, w.tenant.Name, c.Table, c.Word, c.act())
 		if err != nil {
 			return err
 		}

@@ -52,18 +52,27 @@ func recorded(data []byte, route events.Route) (mapping.Recorded, error) {
 	return mapping.Recorded{Meta: metaOf(ev, route, route.Tenant, route.Noun), Key: route.Key, Data: e}, nil
 }
 
+// Period is when something was recorded: at Since or later, and before Until; the
+// zero Until is no end.
+type Period struct{ Since, Until time.Time }
+
+// Holds reports whether t lies in the period.
+func (p Period) Holds(t time.Time) bool {
+	return !t.Before(p.Since) && (p.Until.IsZero() || t.Before(p.Until))
+}
+
 // EachRecorded calls visit for every enriched event of a tenant that stream
-// EVENTS holds since a moment, or of one order alone, oldest first; replays are
+// EVENTS holds of a period, or of one order alone, oldest first; replays are
 // the same events again and are left out. What cannot be read is counted as
 // skipped: the dispatcher has made a letter of it.
-func EachRecorded(ctx context.Context, b *bus.Bus, tenant, key string, since time.Time, tell Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
+func EachRecorded(ctx context.Context, b *bus.Bus, tenant, key string, in Period, tell Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
 	subject := "gongdan." + events.Token(tenant) + ".event.enriched.*.*."
 	if key == "" {
 		subject += "*"
 	} else {
 		subject += events.Token(key)
 	}
-	err = eachSince(ctx, b, bus.Events, subject, since, "events", tell, func(m bus.Stored) error {
+	err = eachIn(ctx, b, bus.Events, subject, in, "events", tell, func(m bus.Stored) error {
 		route, err := events.ParseRoute(m.Subject)
 		if err != nil {
 			skipped++
@@ -97,7 +106,7 @@ type RecordedCallback struct {
 // skipped.
 func EachCallback(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell Progress, visit func(RecordedCallback) error) (skipped int, err error) {
 	subject := "gongdan." + events.Token(tenant) + ".event.weiban.*.*.*"
-	err = eachSince(ctx, b, bus.Callbacks, subject, since, "callbacks", tell, func(m bus.Stored) error {
+	err = eachIn(ctx, b, bus.Callbacks, subject, Period{Since: since}, "callbacks", tell, func(m bus.Stored) error {
 		event, status, key, err := events.ParseCallback(m.Subject)
 		ev := decoded(m)
 		if err != nil || ev.Context == nil {
@@ -112,22 +121,30 @@ func EachCallback(ctx context.Context, b *bus.Bus, tenant string, since time.Tim
 	return skipped, nil
 }
 
-// eachSince visits the messages of a subject that were stored since a moment, and
-// tells how far it has come.
-func eachSince(ctx context.Context, b *bus.Bus, stream, subject string, since time.Time, what string, tell Progress, visit func(bus.Stored) error) error {
+// eachIn visits the messages of a subject that were stored in a period, and tells
+// how far it has come.
+func eachIn(ctx context.Context, b *bus.Bus, stream, subject string, in Period, what string, tell Progress, visit func(bus.Stored) error) error {
 	u, err := b.Usage(ctx, stream)
 	if err != nil || u.Last == 0 {
 		return err
 	}
-	from, err := b.SequenceAt(ctx, stream, since)
+	from, err := b.SequenceAt(ctx, stream, in.Since)
 	if err != nil {
 		return err
 	}
-	of := uint64(0)
-	if from = max(from, u.First, 1); u.Last >= from {
-		of = u.Last + 1 - from
+	last := u.Last
+	if !in.Until.IsZero() {
+		past, err := b.SequenceAt(ctx, stream, in.Until)
+		if err != nil {
+			return err
+		}
+		last = min(last, past-1)
 	}
-	err = pages(ctx, b, stream, subject, from, u.Last, func(m bus.Stored) error {
+	if from = max(from, u.First, 1); last < from {
+		return nil
+	}
+	of := last + 1 - from
+	err = pages(ctx, b, stream, subject, from, last, func(m bus.Stored) error {
 		tell(what, m.Sequence-from, of)
 		return visit(m)
 	})

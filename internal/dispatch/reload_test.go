@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
@@ -173,10 +174,10 @@ func TestRowAndReplay(t *testing.T) {
 // recorded reads the enriched events back: all of them, of one order, and since.
 func (b *bridge) recorded(t *testing.T) {
 	t.Helper()
-	read := func(key string, since time.Time) (keys []string) {
+	read := func(key string, in dispatch.Period) (keys []string) {
 		t.Helper()
 		last := uint64(0)
-		skipped, err := dispatch.EachRecorded(t.Context(), b.bus, "acme", key, since, func(_ string, done, of uint64) {
+		skipped, err := dispatch.EachRecorded(t.Context(), b.bus, "acme", key, in, func(_ string, done, of uint64) {
 			if done < last || done > of {
 				t.Errorf("progress %d of %d after %d", done, of, last)
 			}
@@ -190,14 +191,26 @@ func (b *bridge) recorded(t *testing.T) {
 		}
 		return keys
 	}
-	all := read("", time.Time{})
+	all := read("", dispatch.Period{})
 	if len(all) != 12 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 12 {
 		t.Errorf("%d recorded events, want one of each of 12 orders: %v", len(all), all)
 	}
-	if one := read(all[3], time.Time{}); len(one) != 1 || one[0] != all[3] {
+	if one := read(all[3], dispatch.Period{}); len(one) != 1 || one[0] != all[3] {
 		t.Errorf("of one order: %v", one)
 	}
-	if late := read("", time.Now().Add(time.Hour)); len(late) != 0 {
+	if late := read("", dispatch.Period{Since: time.Now().Add(time.Hour)}); len(late) != 0 {
 		t.Errorf("since an hour from now: %v", late)
+	}
+	u, err := b.bus.Usage(t.Context(), bus.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle, err := b.bus.Next(t.Context(), bus.Events, ">", u.Last/2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := read("", dispatch.Period{Until: middle.Time}), read("", dispatch.Period{Since: middle.Time, Until: time.Now().Add(time.Hour)})
+	if len(before) == 0 || len(after) == 0 || !slices.Equal(slices.Concat(before, after), all) {
+		t.Errorf("until and since %s: %v and %v", middle.Time, before, after)
 	}
 }

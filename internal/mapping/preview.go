@@ -118,6 +118,10 @@ func (p *Preview) compare(was Trial, e Entry) {
 		p.sum.Repaired++
 	case was.Verdict != Failed && e.Verdict == Failed:
 		p.sum.Broken++
+	case was.Verdict == Mapped && e.Verdict == Ignored:
+		p.sum.Dropped++
+	case was.Verdict == Ignored && e.Verdict == Mapped:
+		p.sum.Added++
 	}
 }
 
@@ -147,6 +151,8 @@ type Summary struct {
 	Changed  int            `json:"changed"`
 	Repaired int            `json:"repaired"` // failed under the mapping in use
 	Broken   int            `json:"broken"`   // did not fail under the mapping in use
+	Dropped  int            `json:"dropped"`  // were mapped under the mapping in use, and are ignored
+	Added    int            `json:"added"`    // the other way round
 }
 
 // MissingWord is one cause of failures.
@@ -182,7 +188,8 @@ func (s Summary) String() string {
 		fmt.Fprintf(&b, "\n  rule %s: %d", name, s.Rules[name])
 	}
 	if s.Same+s.Changed > 0 {
-		fmt.Fprintf(&b, "\nagainst the mapping in use: %d the same, %d changed (%d repaired, %d broken)", s.Same, s.Changed, s.Repaired, s.Broken)
+		fmt.Fprintf(&b, "\nagainst the mapping in use: %d the same, %d changed (%d repaired, %d broken, %d no longer sent, %d newly sent)",
+			s.Same, s.Changed, s.Repaired, s.Broken, s.Dropped, s.Added)
 	}
 	for _, w := range s.Missing {
 		fmt.Fprintf(&b, "\n%d× %s (first: %s)", w.Events, w.Reason, w.First)

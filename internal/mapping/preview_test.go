@@ -85,7 +85,7 @@ func TestPreview(t *testing.T) {
 	if s.Events != 5 || s.Mapped != 2 || s.Ignored != 1 || s.Failed != 2 || s.Same != 4 || s.Changed != 1 || s.Broken != 0 || len(s.Missing) != 6 {
 		t.Errorf("summary %+v", s)
 	}
-	if text := s.String(); !strings.HasPrefix(text, "5 events: 2 mapped, 1 ignored, 2 failed\n  rule close: 2\n  rule switch: 1\nagainst the mapping in use: 4 the same, 1 changed (0 repaired, 0 broken)\n1× ") {
+	if text := s.String(); !strings.HasPrefix(text, "5 events: 2 mapped, 1 ignored, 2 failed\n  rule close: 2\n  rule switch: 1\nagainst the mapping in use: 4 the same, 1 changed (0 repaired, 0 broken, 0 no longer sent, 0 newly sent)\n1× ") {
 		t.Errorf("summary\n%s", text)
 	}
 }
@@ -141,16 +141,28 @@ func TestPreviewBody(t *testing.T) {
 	}
 }
 
-// TestPreviewBroken: where nothing is sent any more, no field is listed as gone.
-func TestPreviewBroken(t *testing.T) {
-	m := changed(t, `lookup("staff", callback.staff_id)`, `lookup("staff", "ZhaoLiu")`)
-	e := NewPreview(m, load(t, example, Options{})).Add(records(t)[2])
-	var fields []string
-	for _, d := range e.Diff {
-		fields = append(fields, d.Field)
+// TestPreviewStops: where nothing is sent any more, no field is listed as gone, and
+// the summary tells broken ones from those that no rule wants.
+func TestPreviewStops(t *testing.T) {
+	inUse, r := load(t, example, Options{}), records(t)[2]
+	fields := func(e Entry) (names []string) {
+		for _, d := range e.Diff {
+			names = append(names, d.Field)
+		}
+		return names
 	}
-	if diff := cmp.Diff([]string{"(verdict)", "handlemanid"}, fields); diff != "" {
-		t.Errorf("differences (-want +got):\n%s", diff)
+	broken := NewPreview(changed(t, `lookup("staff", callback.staff_id)`, `lookup("staff", "ZhaoLiu")`), inUse)
+	if diff := cmp.Diff([]string{"(verdict)", "handlemanid"}, fields(broken.Add(r))); diff != "" {
+		t.Errorf("broken (-want +got):\n%s", diff)
+	}
+	narrow := changed(t, `["close", "closed"]`, `["closed"]`)
+	dropped, added := NewPreview(narrow, inUse), NewPreview(inUse, narrow)
+	if diff := cmp.Diff([]string{"(rule)", "(verdict)"}, fields(dropped.Add(r))); diff != "" {
+		t.Errorf("dropped (-want +got):\n%s", diff)
+	}
+	added.Add(r)
+	if b, d, a := broken.Summary(), dropped.Summary(), added.Summary(); b.Broken != 1 || d.Broken+a.Broken != 0 || d.Dropped != 1 || a.Added != 1 {
+		t.Errorf("summaries\n%s\n%s\n%s", b, d, a)
 	}
 }
 

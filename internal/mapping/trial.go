@@ -110,7 +110,10 @@ func failedTrial(t Trial, err error) Trial {
 // body's fields, and verdict, rule, late and bill under their names. Where nothing
 // would be sent any more, that is said once and not of every field.
 func (t Trial) against(was Trial, s *shape) []FieldDiff {
-	if t.Verdict != Mapped {
+	switch t.Verdict {
+	case Ignored:
+		was.fields, was.Bill, was.Late = nil, nil, ""
+	case Failed:
 		was.fields = nil
 	}
 	return diff(was.flat(), t.flat(), s)
