@@ -160,8 +160,14 @@ func (in *installation) says(command string, words ...string) string {
 // refuses fails unless the command fails with status 1 and says every word.
 func (in *installation) refuses(command string, words ...string) string {
 	in.t.Helper()
+	return in.ends(1, command, words...)
+}
+
+// ends is a command that fails with that exit status.
+func (in *installation) ends(status int, command string, words ...string) string {
+	in.t.Helper()
 	out, err := in.dispatcher(strings.Fields(command)...)
-	if app.ExitStatus(err) != 1 {
+	if app.ExitStatus(err) != status {
 		in.t.Fatalf("%s: status %d: %v\n%s", command, app.ExitStatus(err), err, out)
 	}
 	return in.holds(command, out+err.Error(), words)

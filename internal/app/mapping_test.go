@@ -111,6 +111,51 @@ func TestTableCommands(t *testing.T) {
 	in.says("mapping suggest staff --staff-list", "# table staff", `"LiMei"`)
 }
 
+// TestTableSlips: what an operator mistypes is refused and named, and nothing of it
+// is kept.
+func TestTableSlips(t *testing.T) {
+	in := install(t)
+	in.withStaffTable()
+	in.says("mapping table set staff LiMei emp=0123", "nothing → emp=0123 note=")
+	for command, want := range map[string]string{
+		"mapping table set staff LiMei emp=1 emp=2":      "column emp is given twice",
+		"mapping table set staff LiMei emp=1.69701E+18":  "a spreadsheet has rounded; expected all digits",
+		"mapping table set staff LiMei emp＝1":            `expects "=" in half width (半角)`,
+		"mapping preview --since 2026-11-22 --until 90d": "is not after --since",
+	} {
+		in.ends(2, command, want)
+	}
+	for command, want := range map[string]string{
+		"mapping table list stafff":             `no mapping declares a table "stafff"; expected "staff"`,
+		"mapping table list staff --tenant acm": `tenant acm is not configured; expected "acme"`,
+		"mapping table unset staff LiMie":       `no such row; expected "LiMei"`,
+		"mapping table unset stafff LiMei":      `declares no table "stafff"; expected "staff"`,
+	} {
+		in.refuses(command, want)
+	}
+	in.says("mapping table list staff", "emp=0123 note=")
+}
+
+// TestImportOfWords: a file of words and texts fills a table's only column.
+func TestImportOfWords(t *testing.T) {
+	in := install(t)
+	in.withStaffTable()
+	file := in.cfg.Tenants[0].Mapping
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := filepath.Join(t.TempDir(), "words.yaml")
+	for path, text := range map[string]string{file: strings.Replace(string(text), "[emp, note]", "[emp]", 1), words: "LiMei: 0123\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.says("mapping table import staff "+words, "row LiMei: nothing → emp=0123")
+	in.ends(2, "mapping table set staff LiMei emq=1", "give column=value")
+	in.says("mapping table set staff LiMei 0124", "emp=0123 → emp=0124")
+}
+
 // TestPreviewOfTheRemedy: where the mapping in use has faults, the one that mends
 // them can be tried all the same.
 func TestPreviewOfTheRemedy(t *testing.T) {
@@ -149,10 +194,14 @@ func TestUnsetRepairs(t *testing.T) {
 	in.start(app.Run.Dispatcher)
 	number := in.closed("fwgs-1")
 	in.until("a letter", func() bool { return len(in.letters()) == 1 })
+	in.says("mapping table set staff LiYang note=gone", "emp=nobody note= → emp=nobody note=gone",
+		"dead letter 1, order "+number+", cannot be done yet: ", `handlemanid (处理人) cannot be "nobody"`, "no open dead letter is repaired")
 	in.says("mapping table unset staff LiYang", "emp=nobody", "→ nothing", "the mapping's own table answers now: emp=1697009251337127936",
 		"1 open dead letter(s) can be done now", "dispatcher dead replay 1", number)
 	in.says("dead replay 1")
 	in.ended(number, events.Applied)
+	in.says("mapping table set staff LiYang note=back", "nothing → emp= note=back",
+		"with the mapping's own row look-ups find: emp=1697009251337127936 note=back")
 }
 
 // TestBrokenRows: an entry that cannot be read is named, and hides nothing else.

@@ -68,14 +68,13 @@ func (c orderShowCmd) Run(ctx context.Context, p Program, g *globals) error {
 
 // tenantsOf are the configured tenants, or the one that was asked for.
 func tenantsOf(cfg *config.Config, only string) ([]string, error) {
+	if only != "" {
+		t, err := oneTenant(cfg, only)
+		return []string{t.Name}, err
+	}
 	var out []string
 	for _, t := range cfg.Tenants {
-		if only == "" || t.Name == only {
-			out = append(out, t.Name)
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("tenant %s is not configured", only)
+		out = append(out, t.Name)
 	}
 	return out, nil
 }

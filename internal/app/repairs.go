@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/tables"
 )
 
 // repair is an open dead letter that the mapping can do now.
@@ -25,19 +27,31 @@ type repair struct {
 	Command string      `json:"command"`        // that runs it again
 }
 
+// remaining is an open dead letter about a word that was changed, and that the
+// mapping cannot do yet.
+type remaining struct {
+	Letter uint64 `json:"letter"`
+	Order  string `json:"order"`
+	Reason string `json:"reason"`
+}
+
 // repairs tries every open letter that the mapping could not do when it died.
-func (w *workbench) repairs(ctx context.Context) ([]repair, error) {
-	out := []repair{}
+func (w *workbench) repairs(ctx context.Context, done []tables.Change) (out []repair, still []remaining, err error) {
+	out = []repair{}
+	about := aboutChanged(done)
 	bar := newBar(w.program.Stderr)
 	defer bar.end()
 	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Kind: events.Unmapped}
-	err := w.letters(ctx, f, bar.at, func(l deadletter.Open) error {
+	err = w.letters(ctx, f, bar.at, func(l deadletter.Open) error {
 		r, err := dispatch.RecordedOf(l)
 		if err != nil {
 			return nil //nolint:nilerr // what cannot be read cannot be repaired by a row
 		}
 		t := w.mapping.Try(r.Meta, r.Data, r.Bill)
 		if t.Verdict == mapping.Failed {
+			if len(t.Failures) > 0 && about(l) {
+				still = append(still, remaining{l.Number, l.Key, t.Failures[0].Reason})
+			}
 			return nil
 		}
 		waits, err := dispatch.Waits(ctx, w.bus, l)
@@ -50,9 +64,24 @@ func (w *workbench) repairs(ctx context.Context) ([]repair, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("which letters are repaired: %w", err)
+		return nil, nil, fmt.Errorf("which letters are repaired: %w", err)
 	}
-	return out, nil
+	return out, still, nil
+}
+
+// aboutChanged tells letters that a change was to repair: they died for want of the
+// word, or, where one row was changed, their event says it.
+func aboutChanged(done []tables.Change) func(deadletter.Open) bool {
+	words, said := map[string]bool{}, []byte(nil)
+	for _, c := range done {
+		words[c.Word] = true
+	}
+	if len(done) == 1 {
+		said = []byte(strconv.Quote(done[0].Word))
+	}
+	return func(l deadletter.Open) bool {
+		return l.Word != "" && words[l.Word] || said != nil && bytes.Contains(l.Event, said)
+	}
 }
 
 // letters visits open letters and tells how far it has come, all tenants' letters
@@ -95,7 +124,17 @@ func quoted(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-func listRepairs(w io.Writer, list []repair) error {
+func listRepairs(w io.Writer, list []repair, still []remaining) error {
+	const most = 10
+	for i, r := range still {
+		if i == most {
+			_, _ = fmt.Fprintf(w, "and %d more that cannot be done yet\n", len(still)-most)
+			break
+		}
+		if _, err := fmt.Fprintf(w, "dead letter %d, order %s, cannot be done yet: %s\n", r.Letter, r.Order, r.Reason); err != nil {
+			return err
+		}
+	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "no open dead letter is repaired by this")
 		return err

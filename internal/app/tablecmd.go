@@ -141,12 +141,37 @@ func (c tableListCmd) Run(ctx context.Context, p Program, g *globals) error {
 				list = append(list, listedRow{t, e})
 			}
 		}
+		if len(list) == 0 && broken == nil {
+			if err := declaredSomewhere(cfg, tenants, c.Table); err != nil {
+				return err
+			}
+		}
 		show := listRows
 		if c.JSON {
 			show = jsonLines[listedRow]
 		}
 		return errors.Join(show(p.Stdout, list), broken)
 	})
+}
+
+// declaredSomewhere tells a table without added rows from one that was misspelt.
+// Mappings with faults are not asked.
+func declaredSomewhere(cfg *config.Config, tenants []string, name string) error {
+	var known []string
+	for _, t := range cfg.Tenants {
+		if name == "" || !slices.Contains(tenants, t.Name) {
+			continue
+		}
+		m, err := mapping.Load(t.Mapping, mapping.Options{})
+		if err != nil || m.Table(name) != nil {
+			return nil //nolint:nilerr // its faults are another command's to tell
+		}
+		known = append(known, m.Tables()...)
+	}
+	if name == "" {
+		return nil
+	}
+	return fmt.Errorf("no mapping declares a table %q; expected %s", name, fault.Choice(name, known))
 }
 
 func listRows(w io.Writer, list []listedRow) error {
@@ -200,19 +225,37 @@ func readCells(name string, columns []string, was tables.Cells, args []string) (
 	for i, column := range columns {
 		c.Values[i] = was.Column(column)
 	}
+	given := map[int]bool{}
 	for _, arg := range args {
-		column, value, named := strings.Cut(arg, "=")
-		i := slices.Index(columns, column)
+		i, value, err := readCell(name, columns, arg)
 		switch {
-		case named && i >= 0:
-		case len(columns) == 1 && len(args) == 1:
-			i, value = 0, arg
-		default:
-			return c, fmt.Errorf("%w: %s: give column=value; table %s has %s", errUsage, strconv.Quote(arg), name, fault.OneOf(columns))
+		case err != nil:
+			return c, err
+		case given[i]:
+			return c, fmt.Errorf("%w: %s: column %s is given twice", errUsage, strconv.Quote(arg), columns[i])
+		case table.Rounded(value):
+			return c, fmt.Errorf("%w: %s: a number that a spreadsheet has rounded; expected all digits", errUsage, strconv.Quote(arg))
 		}
-		c.Values[i] = strings.TrimSpace(value)
+		given[i], c.Values[i] = true, value
 	}
 	return c, nil
+}
+
+// readCell is which column an argument names, and what that is to say. The value
+// of an only column may stand alone, unless it looks like the column's name misspelt.
+func readCell(name string, columns []string, arg string) (int, string, error) {
+	column, value, named := strings.Cut(arg, "=")
+	if i := slices.Index(columns, strings.TrimSpace(column)); named && i >= 0 {
+		return i, strings.TrimSpace(value), nil
+	}
+	if len(columns) == 1 && (!named || fault.Nearest(column, columns) == "") {
+		return 0, strings.TrimSpace(arg), nil
+	}
+	expected := fault.OneOf(columns)
+	if !named && strings.Contains(arg, "＝") {
+		expected = fault.InHalfWidth("=")
+	}
+	return 0, "", fmt.Errorf("%w: %s: give column=value; table %s expects %s", errUsage, strconv.Quote(arg), name, expected)
 }
 
 type tableUnsetCmd struct {
@@ -227,9 +270,38 @@ type tableUnsetCmd struct {
 func (c tableUnsetCmd) Run(ctx context.Context, p Program, g *globals) error {
 	return withWorkbench(ctx, p, g, c.Tenant, func(w *workbench) error {
 		done, err := w.store.Unset(ctx, w.tenant.Name, c.Table, c.Word, c.act())
+		if errors.Is(err, tables.ErrNoRow) {
+			return w.noRow(ctx, c.Table, c.Word, err)
+		}
 		if err != nil {
 			return err
 		}
 		return w.changed(ctx, c.Table, []tables.Change{done}, c.JSON)
 	})
+}
+
+// noRow says what was meant by a row that operators have not added.
+func (w *workbench) noRow(ctx context.Context, name, word string, cause error) error {
+	if w.load(ctx) != nil {
+		return cause // the mapping cannot be asked
+	}
+	t, err := w.declared(name)
+	if err != nil {
+		return err
+	}
+	if _, own := t.Lookup(word); own {
+		return fmt.Errorf("%w among those that operators have added; the mapping's own is changed in its file", cause)
+	}
+	list, err := w.store.List(ctx, w.tenant.Name, name)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = e.Word
+	}
+	if near := fault.Choice(word, words); near != "" {
+		return fmt.Errorf("%w; expected %s", cause, near)
+	}
+	return cause
 }

@@ -35,15 +35,9 @@ func (c tableImportCmd) Run(ctx context.Context, p Program, g *globals) error {
 		if err != nil {
 			return err
 		}
-		for _, column := range t.Columns() {
-			if !slices.Contains(own.Columns(), column) {
-				return fmt.Errorf("%s: table %s has no column %q; expected %s", c.File, c.Table, column, fault.Choice(column, own.Columns()))
-			}
-		}
-		var list []tables.Write
-		for _, word := range t.Keys() {
-			row, _ := t.Lookup(word)
-			list = append(list, tables.Write{Word: word, Cells: tables.Of(row)})
+		list, err := writesOf(c, t, own)
+		if err != nil {
+			return err
 		}
 		bar := newBar(p.Stderr)
 		done, err := w.store.SetAll(ctx, w.tenant.Name, c.Table, list, c.act(), func(n, of int) { bar.at("rows", uint64(n), uint64(of)) })
@@ -53,6 +47,28 @@ func (c tableImportCmd) Run(ctx context.Context, p Program, g *globals) error {
 		}
 		return w.changed(ctx, c.Table, done, c.JSON)
 	})
+}
+
+// writesOf is a file's rows for a table: under its columns' names, or, of a file of
+// words and texts, under the table's only column.
+func writesOf(c tableImportCmd, t, own *table.Table) ([]tables.Write, error) {
+	columns := t.Columns()
+	if only := own.Columns(); len(only) == 1 && slices.Equal(columns, []string{table.TextColumn}) {
+		columns = only
+	}
+	for _, column := range columns {
+		if !slices.Contains(own.Columns(), column) {
+			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", c.File, c.Table, column, fault.Choice(column, own.Columns()))
+		}
+	}
+	var list []tables.Write
+	for _, word := range t.Keys() {
+		row, _ := t.Lookup(word)
+		cells := tables.Of(row)
+		cells.Columns = columns
+		list = append(list, tables.Write{Word: word, Cells: cells})
+	}
+	return list, nil
 }
 
 func readTable(file string) (*table.Table, error) {

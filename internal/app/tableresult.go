@@ -15,6 +15,7 @@ type tableResult struct {
 	Changes []tables.Change `json:"changes"`
 	Own     *tables.Cells   `json:"own,omitempty"` // what the mapping's own table says of a row that was taken away
 	Repairs []repair        `json:"repairs"`
+	Still   []remaining     `json:"remaining,omitempty"`
 }
 
 // changed says what was changed and which letters that repairs.
@@ -22,13 +23,13 @@ func (w *workbench) changed(ctx context.Context, name string, done []tables.Chan
 	if err := w.load(ctx); err != nil {
 		return fmt.Errorf("%d rows were changed; which letters that repairs is not known: %w", len(done), err)
 	}
-	fixed, err := w.repairs(ctx)
+	fixed, still, err := w.repairs(ctx, done)
 	if err != nil {
 		return err
 	}
 	own, gone := w.own(name, done)
 	if asJSON {
-		return jsonLines(w.program.Stdout, []tableResult{{w.tenant.Name, name, done, own, fixed}})
+		return jsonLines(w.program.Stdout, []tableResult{{w.tenant.Name, name, done, own, fixed, still}})
 	}
 	out := w.program.Stdout
 	switch len(done) {
@@ -39,13 +40,18 @@ func (w *workbench) changed(ctx context.Context, name string, done []tables.Chan
 	default:
 		_, err = fmt.Fprintf(out, "%s: table %s: %d rows changed\n", w.tenant.Name, name, len(done))
 	}
-	if err == nil && gone {
+	switch {
+	case err != nil:
+		return err
+	case gone:
 		err = listOwn(out, own)
+	case len(done) == 1:
+		err = w.listSeen(out, name, done[0])
 	}
 	if err != nil {
 		return err
 	}
-	return listRepairs(out, fixed)
+	return listRepairs(out, fixed, still)
 }
 
 // own is what the mapping's own table says of a row that was taken away.
@@ -60,6 +66,20 @@ func (w *workbench) own(name string, done []tables.Change) (own *tables.Cells, g
 		}
 	}
 	return own, true
+}
+
+// listSeen says what look-ups find now, where the mapping's own row fills cells
+// that the added one leaves empty.
+func (w *workbench) listSeen(out io.Writer, name string, c tables.Change) error {
+	t := w.mapping.Table(name)
+	if t == nil || c.After == nil {
+		return nil
+	}
+	if seen := merged(t, c.Word, *c.After, false); seen.String() != c.After.String() {
+		_, err := fmt.Fprintln(out, "with the mapping's own row look-ups find: "+seen.String())
+		return err
+	}
+	return nil
 }
 
 func listOwn(w io.Writer, own *tables.Cells) error {

@@ -130,12 +130,16 @@ func (c *csvReader) next() bool {
 // digits behind are lost.
 var rounded = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+?[0-9]{2}$`)
 
+// Rounded reports whether a cell is a long number as a spreadsheet has spoilt it,
+// such as 1.69701E+18.
+func Rounded(cell string) bool { return rounded.MatchString(cell) }
+
 func (c *csvReader) row() {
 	blank := true
 	for i, cell := range c.record {
 		c.record[i] = trim(cell)
 		blank = blank && c.record[i] == ""
-		if rounded.MatchString(c.record[i]) {
+		if Rounded(c.record[i]) {
 			c.faultAt(i, fmt.Sprintf("%s is a number that a spreadsheet has rounded", c.record[i]), "all digits: format the column as text")
 		}
 	}
