@@ -16,7 +16,7 @@ func main() {
 	err := app.DispatcherMain(ctx, app.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "dispatcher:", err)
+		fmt.Fprintln(os.Stderr, app.Complaint("dispatcher", err))
 	}
 	os.Exit(app.ExitStatus(err))
 }

@@ -16,7 +16,7 @@ func main() {
 	err := app.IngestMain(ctx, app.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "ingest:", err)
+		fmt.Fprintln(os.Stderr, app.Complaint("ingest", err))
 	}
 	os.Exit(app.ExitStatus(err))
 }

@@ -115,6 +115,7 @@ func TestTableCommands(t *testing.T) {
 // is kept.
 func TestTableSlips(t *testing.T) {
 	in := install(t)
+	in.ends(2, "mapping table set", "(see dispatcher mapping table set --help)")
 	in.withStaffTable()
 	in.says("mapping table set staff LiMei emp=0123", "nothing → emp=0123 note=")
 	for command, want := range map[string]string{
@@ -240,6 +241,15 @@ func TestCheckOneFile(t *testing.T) {
 		})
 		if got := out.String() + fmt.Sprint(err); !strings.Contains(got, want) || (err != nil) != (file == bad) {
 			t.Errorf("%s: %s", file, got)
+		}
+		if err == nil {
+			continue
+		}
+		if got := app.Complaint("dispatcher", err); !strings.HasPrefix(got, bad+":") || !strings.HasSuffix(got, "\ndispatcher: 2 fault(s)") {
+			t.Errorf("not as editors read it:\n%s", got)
+		}
+		if got := app.Complaint("dispatcher", fmt.Errorf("1 row was changed: %w", err)); !strings.HasPrefix(got, "dispatcher: 1 row was changed: ") {
+			t.Errorf("more than faults:\n%s", got)
 		}
 	}
 }

@@ -14,8 +14,12 @@ import (
 	"io"
 	"os/user"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/mapping"
 )
 
 // Program is the surroundings of one run of a command.
@@ -55,9 +59,20 @@ func (p Program) run(ctx context.Context, name, help string, cli any, g *globals
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, name)
+		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, asked(name, err))
 	}
 	return c.Run()
+}
+
+// asked is the command that a wrong command line was about, as far as it names one.
+func asked(name string, err error) string {
+	var bad *kong.ParseError
+	if errors.As(err, &bad) && bad.Context != nil {
+		if c := bad.Context.Command(); c != "" && c != "run" {
+			name += " " + strings.TrimSpace(strings.Split(c, "<")[0])
+		}
+	}
+	return name
 }
 
 // ExitStatus is what a program ends with: 0, 2 for a wrong command line, else 1.
@@ -70,6 +85,22 @@ func ExitStatus(err error) int {
 	default:
 		return 1
 	}
+}
+
+// Complaint is what a program says of its error, without the line's end. Faults of a
+// file begin their lines, as editors and CI read them, and are counted at the end.
+func Complaint(name string, err error) string {
+	text, first := err.Error(), ""
+	var settings config.Faults
+	if list := mapping.FaultsOf(err); list != nil {
+		first = list[0].String()
+	} else if errors.As(err, &settings) {
+		first = settings[0].Error()
+	}
+	if first == "" || !strings.HasPrefix(text, first) {
+		return name + ": " + text
+	}
+	return fmt.Sprintf("%s\n%s: %d fault(s)", text, name, strings.Count(text, "\n")+1)
 }
 
 // Version is the module's version, or the revision that it was built from.

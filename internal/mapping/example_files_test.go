@@ -151,11 +151,11 @@ func TestExampleFaults(t *testing.T) {
 	for src, want := range map[string]string{
 		"":                                  "the file is empty",
 		"a: [":                              "x.yaml:2:1: not YAML",
-		"event: {}\nexpct: {}":              `unknown key "expct"`,
+		"event: {}\nexpct: {}":              `unknown key "expct"; expected "expect"`,
 		"expect: {ignored: true}":           `lacks "event"`,
 		"event: {}":                         `lacks "expect"`,
 		"event: {}\nexpect: {}":             "expect holds 0 of body, ignored and failure",
-		"event: {}\nexpect: {bdy: {}}":      `unknown key "bdy"`,
+		"event: {}\nexpect: {bdy: {}}":      `unknown key "bdy"; expected "body"`,
 		"event: 3\nexpect: {ignored: true}": "event: json",
 		"event: {file: no.json}\nexpect: {ignored: true}":  "event file no.json cannot be read: file does not exist",
 		"event: {file: bad.json}\nexpect: {ignored: true}": "bad.json:2:1: not YAML",

@@ -3,9 +3,17 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+
+	"gongdan-bridge/internal/mapping/fault"
 )
+
+// exampleKeys are what an example's file may hold, wherever in it.
+func exampleKeys() []string {
+	return []string{"name", "event", "bill", "expect", "rule", "late", "body", "ignored", "failure", "field", "word", "orderNo", "id"}
+}
 
 var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 
@@ -15,7 +23,11 @@ func strict(raw []byte, v any) error {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
-			return fmt.Errorf("unknown key %q", m[1])
+			text := fmt.Sprintf("unknown key %q", m[1])
+			if near := fault.Nearest(m[1], exampleKeys()); near != "" {
+				text += fmt.Sprintf("; expected %q", near)
+			}
+			return errors.New(text)
 		}
 		return fmt.Errorf("not an example: %w", err)
 	}
