@@ -33,7 +33,7 @@ func (r Run) Dispatcher(ctx context.Context) error {
 
 func (r Run) dispatcher(ctx context.Context, b *base) error {
 	cfg := b.cfg.Dispatcher
-	conn, err := b.connect(ctx, cfg.Name())
+	conn, err := b.connect(ctx, cfg.Name(), false)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 			return err
 		}
 	}
-	conn, err := b.connect(ctx, "gongdan-ingest")
+	conn, err := b.connect(ctx, "gongdan-ingest", true)
 	if err != nil {
 		return err
 	}

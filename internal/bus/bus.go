@@ -43,6 +43,9 @@ type Options struct {
 
 	Replicas int    // of every stream and bucket; 0 means 1
 	Limits   Limits // of streams and buckets, where the defaults do not fit
+	// KeepLimits leaves the limits of what is there as they are: they belong to
+	// another program, and two that differ must not take turns.
+	KeepLimits bool
 
 	Logger         *slog.Logger         // nil: nothing is logged
 	TracerProvider trace.TracerProvider // nil: the global one
@@ -56,6 +59,7 @@ type Bus struct {
 	tracer   trace.Tracer
 	replicas int
 	limits   Limits
+	keep     bool // the limits of what is there
 	routes   routes
 	faults   *faults
 	life     *life
@@ -78,6 +82,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		tracer:   o.TracerProvider.Tracer(tracerName),
 		replicas: max(o.Replicas, 1),
 		limits:   o.Limits,
+		keep:     o.KeepLimits,
 		routes:   newRoutes(Streams()),
 		faults:   newFaults(faultMemory),
 		life:     newLife(),

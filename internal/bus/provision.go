@@ -11,7 +11,8 @@ import (
 )
 
 // Provision makes the streams and buckets, or brings those that are there to the
-// wanted limits. It may be called again, and by several processes at once. What
+// wanted limits; with [Options].KeepLimits it says where they differ and leaves
+// them. It may be called again, and by several processes at once. What
 // cannot be changed, or would throw away what is stored, is an error that names
 // the stream, the field, what it is and what it should be.
 func (b *Bus) Provision(ctx context.Context) error {
@@ -71,6 +72,9 @@ func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInf
 // align brings a stream that exists to what is wanted.
 func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	drift, err := compare(have.Config, want)
+	if err == nil && b.keep {
+		drift, err = b.left(have.Config, want, drift)
+	}
 	if err != nil || len(drift) == 0 {
 		return err
 	}
@@ -86,39 +90,77 @@ func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstr
 	if _, err := b.js.UpdateStream(ctx, merged); err != nil {
 		return explain(classify(err))
 	}
-	names := make([]string, 0, len(drift))
-	for _, f := range drift {
-		names = append(names, fmt.Sprintf("%s %v → %v", f.name, f.get(have.Config), f.get(want)))
-	}
-	b.log.Info("stream changed", "stream", want.Name, "fields", strings.Join(names, ", "))
+	b.log.Info("stream changed", "stream", want.Name, "fields", told(drift, have.Config, want, " → "))
 	return nil
+}
+
+// left takes out of the fields to change those that belong to another program. Of
+// how many copies there are one cannot think differently: what must be read from
+// a leader would be read from a copy.
+func (b *Bus) left(have, want config, drift []field) (rest []field, err error) {
+	var kept, copies []field
+	for _, f := range drift {
+		switch f.owner {
+		case limit:
+			kept = append(kept, f)
+		case replication:
+			copies = append(copies, f)
+		default:
+			rest = append(rest, f)
+		}
+	}
+	if len(copies) > 0 {
+		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", told(copies, have, want, ", here "))
+	}
+	if len(kept) > 0 {
+		b.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", told(kept, have, want, ", here "))
+	}
+	return rest, nil
+}
+
+func told(fields []field, have, want config, between string) string {
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
+		names = append(names, fmt.Sprintf("%s %v%s%v", f.name, f.get(have), between, f.get(want)))
+	}
+	return strings.Join(names, "; ")
 }
 
 // field is one setting of a stream that the bridge cares for.
 type field struct {
 	name  string
 	fixed bool // cannot be changed, or not without losing messages
+	owner owner
 	get   func(jetstream.StreamConfig) any
 	set   func(to *jetstream.StreamConfig, from jetstream.StreamConfig)
 }
+
+// owner is who changes a field of a stream that is there.
+type owner int
+
+const (
+	everybody   owner = iota // all programs of one version want the same
+	limit                    // the program that keeps the limits; others may differ
+	replication              // likewise, but others must agree
+)
 
 type config = jetstream.StreamConfig
 
 func fields() []field {
 	return []field{
-		{"storage", true, func(c config) any { return c.Storage }, nil},
-		{"retention", true, func(c config) any { return c.Retention }, nil},
-		{"max messages per subject", true, func(c config) any { return c.MaxMsgsPerSubject }, nil},
-		{"deny delete", true, func(c config) any { return c.DenyDelete }, nil},
-		{"subjects", false, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
-		{"discard", false, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
-		{"max age", false, func(c config) any { return c.MaxAge }, func(to *config, c config) { to.MaxAge = c.MaxAge }},
-		{"max bytes", false, func(c config) any { return c.MaxBytes }, func(to *config, c config) { to.MaxBytes = c.MaxBytes }},
-		{"duplicate window", false, func(c config) any { return c.Duplicates }, func(to *config, c config) { to.Duplicates = c.Duplicates }},
-		{"replicas", false, func(c config) any { return c.Replicas }, func(to *config, c config) { to.Replicas = c.Replicas }},
-		{"allow direct", false, func(c config) any { return c.AllowDirect }, func(to *config, c config) { to.AllowDirect = c.AllowDirect }},
-		{"allow rollup", false, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
-		{"allow message TTL", false, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
+		{"storage", true, everybody, func(c config) any { return c.Storage }, nil},
+		{"retention", true, everybody, func(c config) any { return c.Retention }, nil},
+		{"max messages per subject", true, everybody, func(c config) any { return c.MaxMsgsPerSubject }, nil},
+		{"deny delete", true, everybody, func(c config) any { return c.DenyDelete }, nil},
+		{"subjects", false, everybody, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
+		{"discard", false, everybody, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
+		{"max age", false, limit, func(c config) any { return c.MaxAge }, func(to *config, c config) { to.MaxAge = c.MaxAge }},
+		{"max bytes", false, limit, func(c config) any { return c.MaxBytes }, func(to *config, c config) { to.MaxBytes = c.MaxBytes }},
+		{"duplicate window", false, limit, func(c config) any { return c.Duplicates }, func(to *config, c config) { to.Duplicates = c.Duplicates }},
+		{"replicas", false, replication, func(c config) any { return c.Replicas }, func(to *config, c config) { to.Replicas = c.Replicas }},
+		{"allow direct", false, replication, func(c config) any { return c.AllowDirect }, func(to *config, c config) { to.AllowDirect = c.AllowDirect }},
+		{"allow rollup", false, everybody, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
+		{"allow message TTL", false, everybody, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
 	}
 }
 

@@ -1,6 +1,8 @@
 package bus_test
 
 import (
+	"bytes"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -137,5 +139,41 @@ func TestProvisionRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A program that does not keep the limits makes what is missing, says where it
+// differs, and changes nothing; of how many copies there are it must not differ.
+func TestLimitsAreKeptByOneProgram(t *testing.T) {
+	s := bustest.Server(t)
+	theirs := bus.Limits{DuplicateWindow: 2 * time.Hour, Of: map[string]bus.Limit{bus.Callbacks: {MaxBytes: 1 << 30, MaxAge: 48 * time.Hour}}}
+	bustest.Connect(t, s, bus.Options{Limits: theirs})
+	js := raw(t, s)
+	if err := js.DeleteStream(within(t), bus.Dead); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	ours := bus.Options{
+		URL: s.URL(), Token: s.Token(), KeepLimits: true, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Limits: bus.Limits{Of: map[string]bus.Limit{bus.Callbacks: {MaxBytes: 1 << 20}, bus.Dead: {MaxBytes: 1 << 21}}},
+	}
+	if err := open(t, ours).Provision(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	have := must(js.Stream(within(t), bus.Callbacks))(t).CachedInfo().Config
+	if have.MaxBytes != 1<<30 || have.MaxAge != 48*time.Hour || have.Duplicates != 2*time.Hour {
+		t.Errorf("CALLBACKS is %+v", have)
+	}
+	if dead := must(js.Stream(within(t), bus.Dead))(t).CachedInfo().Config; dead.MaxBytes != 1<<21 {
+		t.Errorf("what was missing is made as %+v", dead)
+	}
+	for _, want := range []string{"they are left", "stream=CALLBACKS", "max bytes 1073741824, here 1048576", "max age 48h0m0s, here 720h0m0s"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q: %s", want, log.String())
+		}
+	}
+	ours.Replicas = 3
+	if err := open(t, ours).Provision(within(t)); err == nil || !strings.Contains(err.Error(), "replicas 1, here 3") {
+		t.Errorf("another number of copies: %v", err)
 	}
 }
