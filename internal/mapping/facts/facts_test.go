@@ -87,6 +87,16 @@ func TestSteps(t *testing.T) {
 			[]row{{id: 1, typ: 2, at: 0, creator: "Wang", to: "Li"}, {id: 2, typ: 3, at: 500, creator: "Li", to: "Li"}},
 			0, 500,
 		},
+		{
+			"closed in the second in which it was made", "close", "Wang", "Wang", 0.9,
+			[]row{{id: 1, typ: 1, at: 0, creator: "Wang"}, {id: 2, typ: 2, at: 0, creator: "Wang", to: "Wang"}, {id: 3, typ: 4, at: 0, creator: "Wang"}},
+			0, 0,
+		},
+		{
+			"the same, and two rows could be meant", "close", "Wang", "Wang", 0.9,
+			[]row{{id: 2, typ: 2, at: 0, creator: "Wang", to: "Wang"}, {id: 3, typ: 5, at: 0, creator: "Wang"}, {id: 4, typ: 4, at: 0, creator: "Wang"}},
+			-1, -1,
+		},
 		{"no row is tied: the callback's time counts", "close", "Hua", "Hua", 7000, life(), 3600, 7000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,6 +111,16 @@ func TestSteps(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A step that cannot be told because nothing is tied says so, for the letter.
+func TestStepInTheEventsOwnSecond(t *testing.T) {
+	f := decodeOrder(t, "close", "Wang", 0.9, order([]row{
+		{id: 2, typ: 2, at: 0, creator: "Wang", to: "Wang"}, {id: 3, typ: 5, at: 0, creator: "Wang"}, {id: 4, typ: 4, at: 0, creator: "Wang"},
+	}, ""))
+	if _, err := f.Began("Wang"); err == nil || !strings.Contains(err.Error(), "written in the event's own second") {
+		t.Errorf("%v", err)
 	}
 }
 

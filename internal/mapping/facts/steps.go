@@ -72,15 +72,19 @@ func (f *Facts) Ended(staff string) (time.Time, error) {
 
 // step finds where the step of that staff member began, and the rows after it.
 func (f *Facts) step(staff string) (time.Time, []weiban.ProcessingFlow, error) {
-	rows, last, handed := f.past, -1, false
+	rows, last, handed, unclear := f.past, -1, false, false
 	for i := range rows {
 		r := &rows[i]
 		if r.ToID == "" {
 			continue
 		}
 		handed = true
-		if string(r.ToID) == staff && (!f.acts(staff) || !f.own(r)) {
+		switch {
+		case string(r.ToID) != staff:
+		case !f.acts(staff) || !f.own(i):
 			last = i
+		case f.Flow == nil:
+			unclear = true
 		}
 	}
 	switch {
@@ -89,6 +93,9 @@ func (f *Facts) step(staff string) (time.Time, []weiban.ProcessingFlow, error) {
 	case f.WorkOrder != nil && !handed && f.WorkOrder.CreatedAt != 0:
 		return f.WorkOrder.CreatedAt.Time(), rows, nil
 	}
+	if unclear {
+		return time.Time{}, nil, &Missing{Word: Shorten(staff), Reason: "the row that hands it to this staff member was written in the event's own second, and no row can be tied to the event"}
+	}
 	return time.Time{}, nil, &Missing{Word: Shorten(staff), Reason: "no row of the order's history hands it to this staff member"}
 }
 
@@ -96,10 +103,12 @@ func (f *Facts) acts(staff string) bool {
 	return staff != "" && (string(f.Callback.StaffID) == staff || string(f.Callback.StaffExtID) == staff)
 }
 
-// own says whether the event itself wrote the row.
-func (f *Facts) own(r *weiban.ProcessingFlow) bool {
+// own says whether the event itself wrote the i-th row up to it. What was written
+// in the same second and stands before the event's row was there before, as where
+// an order is closed as soon as it is made.
+func (f *Facts) own(i int) bool {
 	if f.Flow == nil {
-		return !f.Callback.CreateTime.IsZero() && int64(r.CreatedAt) == f.Callback.CreateTime.Unix()
+		return !f.Callback.CreateTime.IsZero() && int64(f.past[i].CreatedAt) == f.Callback.CreateTime.Unix()
 	}
-	return r.ID == f.Flow.ID || r.Type == weiban.FlowWaiting && r.CreatedAt == f.Flow.CreatedAt
+	return i >= slices.IndexFunc(f.past, func(r weiban.ProcessingFlow) bool { return r.ID == f.Flow.ID })
 }
