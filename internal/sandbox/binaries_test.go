@@ -4,157 +4,88 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 )
 
-// child is one of the two programs as a process of its own.
-type child struct {
-	cmd   *exec.Cmd
-	log   safeBuffer
-	ended chan error
-}
+var builder harness.Builder
 
-func startChild(t *testing.T, bin, cfg string) *child {
-	t.Helper()
-	c := &child{cmd: exec.CommandContext(context.Background(), bin, "-c", cfg), ended: make(chan error, 1)}
-	c.cmd.Stderr, c.cmd.Stdout = &c.log, &c.log
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { c.ended <- c.cmd.Wait() }()
-	t.Cleanup(func() {
-		if c.cmd.ProcessState == nil {
-			_ = c.cmd.Process.Kill()
-			t.Logf("killed: %v", <-c.ended)
-		}
-		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(bin), c.log.b.String())
-		}
-	})
-	return c
-}
+func TestMain(m *testing.M) { os.Exit(builder.Main(m)) }
 
-// stop asks the process to end and wants status 0.
-func (c *child) stop(t *testing.T) {
+func programs(t *testing.T) harness.Programs {
 	t.Helper()
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-c.ended:
-		if err != nil {
-			t.Errorf("%s ended with %v after SIGTERM", c.cmd.Path, err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Errorf("%s did not end within 20 s of SIGTERM", c.cmd.Path)
-	}
-}
-
-// resident is the process's resident memory in MB.
-func (c *child) resident(t *testing.T) int {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	p, err := builder.Programs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb / 1024
-		}
-	}
-	t.Fatal("no VmRSS")
-	return 0
+	return p
 }
 
-func ready(t *testing.T, port int) {
+func within(t *testing.T) context.Context {
 	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/readyz", port), http.NoBody)
-		if err != nil {
-			t.Fatal(err)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// start starts one of the two programs, until the test ends.
+func start(t *testing.T, name, program string, admin int, config string) *harness.Process {
+	t.Helper()
+	p := harness.NewProcess(t.TempDir(), name, program, fmt.Sprintf("http://127.0.0.1:%d", admin), "-c", config)
+	t.Cleanup(func() {
+		if err := p.Discard(); err != nil {
+			t.Error(err)
 		}
-		resp, err := http.DefaultClient.Do(req)
-		if err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+		if log, err := p.Log(); t.Failed() {
+			t.Logf("%s (%v):\n%s", name, err, log)
 		}
-		select {
-		case <-deadline:
-			t.Fatalf("port %d is not ready after 20 s: %v", port, err)
-		case <-tick.C:
-		}
+	})
+	if err := p.Start(within(t)); err != nil {
+		t.Fatal(err)
 	}
+	return p
 }
 
 // subcommand runs one and returns what it prints and its exit status.
-func subcommand(t *testing.T, bin string, args ...string) (string, int) {
+func subcommand(t *testing.T, program string, args ...string) (string, int) {
 	t.Helper()
-	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), bin, args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	r, err := harness.Run(within(t), "", os.Environ(), program, args...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return out.String(), cmd.ProcessState.ExitCode()
+	return r.Stdout + r.Stderr, r.Status
 }
 
 // TestTheProgramsThemselves tells the story to the two real programs, as child
 // processes, and then works as an operator with their subcommands.
 func TestTheProgramsThemselves(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "gongdan-bridge/cmd/ingest", "gongdan-bridge/cmd/dispatcher")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	var story safeBuffer
+	var story bytes.Buffer
 	w := &world{apart: true, o: Options{Stdout: &story, Log: io.Discard}, say: newTeller(&story), failed: make(chan error, 2)}
 	if err := w.simulators(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	ingest := startChild(t, filepath.Join(bin, "ingest"), w.cfgPath)
-	ready(t, w.ports.ingestAdmin)
-	dispatcher := startChild(t, filepath.Join(bin, "dispatcher"), w.cfgPath)
-	ready(t, w.ports.dispatcherAdmin)
+	ingest := start(t, "ingest", programs(t).Ingest, w.ports.ingestAdmin, w.cfgPath)
+	dispatcher := start(t, "dispatcher", programs(t).Dispatcher, w.ports.dispatcherAdmin, w.cfgPath)
 	if err := w.tell(t.Context()); err != nil {
-		t.Fatalf("%v\n%s", err, story.b.String())
+		t.Fatalf("%v\n%s", err, story.String())
 	}
-	for _, c := range []*child{ingest, dispatcher} {
-		mb := c.resident(t)
-		t.Logf("%s: %d MB resident", filepath.Base(c.cmd.Path), mb)
-		if mb >= 60 {
-			t.Errorf("%s has %d MB resident, want under 60", filepath.Base(c.cmd.Path), mb)
-		}
-	}
-	w.operate(t, filepath.Join(bin, "dispatcher"), dispatcher)
-	second, status := subcommand(t, filepath.Join(bin, "ingest"), "-c", w.cfgPath)
+	w.operate(t, programs(t).Dispatcher, dispatcher)
+	second, status := subcommand(t, programs(t).Ingest, "-c", w.cfgPath)
 	if status != 1 || strings.Contains(second, "goroutine") {
 		t.Errorf("a second ingest on one store: status %d\n%s", status, second)
 	}
-	ingest.stop(t)
+	if err := ingest.Stop(within(t)); err != nil {
+		t.Error(err)
+	}
 }
 
 // operator works with the subcommands of the real program.
@@ -162,7 +93,7 @@ type operatorAt struct {
 	*world
 	t          *testing.T
 	bin        string
-	dispatcher *child
+	dispatcher *harness.Process
 }
 
 // run wants a subcommand to end with status 0 and to say every word of says.
@@ -187,12 +118,12 @@ func (o operatorAt) ends(want int, says []string, args ...string) string {
 
 func (o operatorAt) until(what string, ok func() bool) {
 	o.t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(50*time.Millisecond)
+	deadline, tick := time.After(patience), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-deadline:
-			o.t.Fatalf("not within 20 s: %s", what)
+			o.t.Fatalf("not within %v: %s", patience, what)
 		case <-tick.C:
 		}
 	}
@@ -200,7 +131,7 @@ func (o operatorAt) until(what string, ok func() bool) {
 
 // operate mends a letter with the commands alone, tries changed mappings, and
 // changes the one in force; the dispatcher runs on.
-func (w *world) operate(t *testing.T, bin string, dispatcher *child) {
+func (w *world) operate(t *testing.T, bin string, dispatcher *harness.Process) {
 	t.Helper()
 	o := operatorAt{w, t, bin, dispatcher}
 	number, bill := o.letter()
@@ -210,7 +141,9 @@ func (w *world) operate(t *testing.T, bin string, dispatcher *child) {
 	o.mend(number, bill)
 	o.moveTable()
 	o.change()
-	dispatcher.stop(t)
+	if err := dispatcher.Stop(within(t)); err != nil {
+		t.Error(err)
+	}
 	if n := len(w.kingdee.Records(bill)); n != 1 {
 		t.Errorf("%d records after one replay", n)
 	}
@@ -314,56 +247,15 @@ func (o operatorAt) change() {
 		if err := os.WriteFile(file, step.text, 0o600); err != nil {
 			o.t.Fatal(err)
 		}
-		o.until("the log says "+step.says, func() bool { return strings.Contains(o.dispatcher.log.text(), step.says) })
+		o.until("the log says "+step.says, func() bool { return logged(o.t, o.dispatcher, step.says) })
 	}
 }
 
-func TestCommandLine(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "gongdan-bridge/cmd/ingest", "gongdan-bridge/cmd/dispatcher")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	events, err := filepath.Abs("../../deploy/mapping/events/close.json")
+func logged(t *testing.T, p *harness.Process, words string) bool {
+	t.Helper()
+	text, err := p.Log()
 	if err != nil {
 		t.Fatal(err)
 	}
-	example := filepath.Join(t.TempDir(), "wrong.yaml")
-	if err := os.WriteFile(example, []byte("event: {file: "+events+"}\nexpect: {body: {wxztid: X}}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	bad := filepath.Join(t.TempDir(), "bridge.yaml")
-	if err := os.WriteFile(bad, []byte("nats: {portt: 1}\ntenants:\n  - name: Acme\n    weiban: {secret: plain-secret}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		program string
-		args    []string
-		status  int
-		says    []string
-	}{
-		{"ingest", []string{"--help"}, 0, []string{"callbacks", "config check"}},
-		{"dispatcher", []string{"--help"}, 0, []string{"handle-order", "dead replay"}},
-		{"dispatcher", []string{"dead", "replay", "--help"}, 0, []string{"--force", "--reason"}},
-		{"dispatcher", []string{"mapping", "test", "../../deploy/mapping/example.mapping.yaml"}, 0, []string{"4 example(s), 0 failed"}},
-		{"dispatcher", []string{"mapping", "test", "../../deploy/mapping/example.mapping.yaml", example}, 1, []string{"FAIL  wrong", "wxztid", "- X", "+ H", "1 of 1 examples differ"}},
-		{"dispatcher", []string{"--no-such-flag"}, 2, []string{"--no-such-flag"}},
-		{"dispatcher", []string{"dead", "show", "x"}, 2, []string{"number"}},
-		{"ingest", []string{"config", "check", "-c", bad}, 1, []string{"bridge.yaml:1:8", "portt", "bridge.yaml:3:11"}},
-		{"ingest", []string{"-c", "/nowhere/bridge.yaml"}, 1, []string{"/nowhere/bridge.yaml"}},
-		{"dispatcher", []string{"version"}, 0, nil},
-	} {
-		out, status := subcommand(t, filepath.Join(bin, tt.program), tt.args...)
-		if status != tt.status {
-			t.Errorf("%s %v: status %d, want %d\n%s", tt.program, tt.args, status, tt.status, out)
-		}
-		for _, want := range tt.says {
-			if !strings.Contains(out, want) {
-				t.Errorf("%s %v does not say %q:\n%s", tt.program, tt.args, want, out)
-			}
-		}
-		if strings.Contains(out, "plain-secret") {
-			t.Errorf("%s %v repeats a secret:\n%s", tt.program, tt.args, out)
-		}
-	}
+	return bytes.Contains(text, []byte(words))
 }

@@ -24,7 +24,7 @@ type ends struct {
 }
 
 // patience is how long the story waits for a callback's end.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 func listen(ctx context.Context, cfg *config.Config) (*ends, error) {
 	e := cfg.NATS.Embedded

@@ -42,13 +42,6 @@ func (s *safeBuffer) Write(p []byte) (int, error) {
 	return s.b.Write(p)
 }
 
-// text is everything so far.
-func (s *safeBuffer) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 // tellStory runs the story once and collects what it leaves.
 func tellStory(t *testing.T) told {
 	t.Helper()

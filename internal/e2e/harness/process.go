@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,23 @@ type Process struct {
 	cmd    *exec.Cmd     // of the run now or the last one; nil before the first
 	done   chan struct{} // closed when that run has ended
 	killed bool          // that run, by us
+}
+
+// NewProcess is a program outside of any installation, with the caller's environment.
+// admin is the URL of its admin listener; its log is the file <name>.log in dir.
+// [Process.Discard] ends it.
+func NewProcess(dir, name, program, admin string, args ...string) *Process {
+	return &Process{
+		Name: name, program: program, args: args, dir: dir, env: os.Environ(), nest: newNest(),
+		admin: admin, ready: "/readyz", log: filepath.Join(dir, name+".log"),
+	}
+}
+
+// Discard kills a process of [NewProcess], if it runs; it cannot be started again.
+func (p *Process) Discard() error {
+	err := p.Kill()
+	p.nest.close()
+	return err
 }
 
 // look is the time between two looks at a process that comes up.
