@@ -164,3 +164,19 @@ func TestUncertainNeedsForceAndReason(t *testing.T) {
 		t.Fatalf("forced replay: %v, %v", m.Header, err)
 	}
 }
+
+func TestALetterWithoutItsEventIsNotReplayed(t *testing.T) {
+	log := bustest.New(t)
+	b := deadletter.NewBox(log, time.Now)
+	l := letter(1, events.Invalid)
+	l.Event = nil
+	if err := b.Put(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Replay(t.Context(), 1, deadletter.Act{Who: "wang"}); err == nil {
+		t.Error("nothing was sent again, and nobody was told")
+	}
+	if _, err := log.Next(t.Context(), bus.Events, ">", 1); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("what was sent again: %v", err)
+	}
+}

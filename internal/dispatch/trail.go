@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"strings"
 
 	"gongdan-bridge/internal/bus"
 )
@@ -16,8 +14,8 @@ import (
 const fewEpochs = 16
 
 // succeed finds how far the consumers of earlier epochs have come, and deletes
-// them. Which of them there are is on record, since a takeover may have died
-// half-way.
+// them. Which of them may have read on is on record, since a takeover may have
+// died half-way; what else that left, owner.tidy finds.
 func (r *room) succeed(ctx context.Context) error {
 	first, known, err := r.recall(ctx)
 	if err != nil {
@@ -90,10 +88,8 @@ func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := strings.TrimSuffix(r.name(0), "0")
 	for _, f := range followers {
-		number, ours := strings.CutPrefix(f.Name, of)
-		if epoch, err := strconv.ParseUint(number, 10, 64); ours && err == nil && epoch < r.o.tenure.Epoch {
+		if epoch := epochOf(f.Name, r.k, r.o.t.Name); epoch > 0 && epoch < r.o.tenure.Epoch {
 			out = append(out, epoch)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -38,6 +39,7 @@ type Consumer struct {
 	handle func(*bus.Delivery)
 	buffer []*bus.Delivery // came and not handled; under the server's lock
 
+	floor   atomic.Uint64
 	more    chan struct{}
 	turn    chan struct{} // held while handle runs
 	stopped chan struct{}
@@ -55,8 +57,10 @@ func (s *Server) Consume(_ context.Context, c bus.ConsumerConfig, handle func(*b
 	}
 	set(&c.MaxAckPending, 256)
 	set(&c.Batch, 16)
-	if c.AckWait <= 0 {
-		c.AckWait = 30 * time.Second
+	for _, d := range []*time.Duration{&c.AckWait, &c.Look} {
+		if *d <= 0 {
+			*d = 30 * time.Second
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,8 +82,28 @@ func (s *Server) Consume(_ context.Context, c bus.ConsumerConfig, handle func(*b
 	d.client = k
 	d.push()
 	go k.run()
+	go k.watch(c.Look)
 	return k, nil
 }
+
+// watch keeps [Consumer.Floor].
+func (k *Consumer) watch(every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-k.stopped:
+			return
+		case <-tick.C:
+			k.d.server.mu.Lock()
+			k.floor.Store(k.d.floor())
+			k.d.server.mu.Unlock()
+		}
+	}
+}
+
+// Floor is that of [bus.Consumer].
+func (k *Consumer) Floor() uint64 { return k.floor.Load() }
 
 // Err is that of [bus.Consumer].
 func (k *Consumer) Err() <-chan error { return k.errs }

@@ -25,7 +25,8 @@ func TestConsume(t *testing.T) {
 			bus.Message{Subject: "gongdan.other.event.enriched.work_order.close.7"}, enriched("7", "5"))
 		c := handle("1")
 		c.StartSequence = 2
-		_, got := f.open(t, c)
+		c.Look = 50 * time.Millisecond
+		k, got := f.open(t, c)
 		a, b := receive(t, got), receive(t, got)
 		if a.Sequence != 3 || a.Turn != 1 || a.Delivered != 1 || a.Pending != 1 || a.ID() != "3" || b.Sequence != 5 || b.Turn != 2 || b.Pending != 0 {
 			t.Errorf("delivered %+v and %+v", a, b)
@@ -45,6 +46,11 @@ func TestConsume(t *testing.T) {
 		f.publish(t, enriched("7", "6"))
 		settle(t, receive(t, got))
 		floor(bus.ConsumerInfo{AckFloor: 6, Delivered: 6})
+		until(t, "the consumer sees its floor", func() bool { return k.Floor() == 6 })
+		want := []bus.Follower{{Name: c.Name, Filters: c.Filters, AckFloor: 6}}
+		if d := cmp.Diff(want, must(f.Followers(t.Context(), bus.Events))(t)); d != "" {
+			t.Errorf("followers (-want +got):\n%s", d)
+		}
 		_, err := f.ConsumerInfo(t.Context(), bus.Events, "another")
 		is(t, err, bus.ErrNotFound)
 	})

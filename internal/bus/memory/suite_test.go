@@ -23,6 +23,7 @@ type log interface {
 	MaxPayload() int64
 	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
 	DeleteConsumer(ctx context.Context, stream, name string) error
+	Followers(ctx context.Context, stream string) ([]bus.Follower, error)
 	Serve(subject string, answer func(context.Context, []byte) []byte) (func(), error)
 	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
 }
@@ -41,6 +42,7 @@ type bucket interface {
 
 type consumer interface {
 	Err() <-chan error
+	Floor() uint64
 	Stop(ctx context.Context) error
 }
 

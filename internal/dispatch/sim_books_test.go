@@ -1,0 +1,262 @@
+package dispatch_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// books hold every promise to account while the world goes on, from what the
+// streams, the bucket and the vendors hold.
+type books struct {
+	w *world
+
+	mu      sync.Mutex
+	orders  map[string]string // text of a callback → number of its order
+	letters map[string]uint64 // by id: the number under which it lies, or lay
+	held    time.Time         // an operator's pause counts from here; zero: none does
+
+	from     map[string]uint64 // stream → first sequence that was not read yet
+	texts    map[string]string // root of an event → its callback's text
+	inputs   []input           // of both stages
+	enriched map[string]input  // by event id
+	ends     map[string][]ending
+}
+
+// input is a message of a stage.
+type input struct {
+	stage    events.Stage
+	seq      uint64
+	id, key  string
+	replay   int
+	position string
+}
+
+// what names an input's end: its event and the replay.
+func (i input) what() string { return i.id + "~" + strconv.Itoa(i.replay) }
+
+type ending struct {
+	events.HandleOutcome
+
+	id string
+}
+
+func newBooks(w *world) books {
+	return books{
+		w: w, orders: map[string]string{}, letters: map[string]uint64{}, from: map[string]uint64{},
+		texts: map[string]string{}, enriched: map[string]input{}, ends: map[string][]ending{},
+	}
+}
+
+// owner is who has the tenant at this moment; "" if nobody.
+func (b *books) owner() string {
+	e, err := b.w.state.Get(context.Background(), "owner.acme")
+	if err != nil {
+		return ""
+	}
+	var c struct {
+		Instance string
+		Released bool
+	}
+	if err := json.Unmarshal(e.Value, &c); err != nil || c.Released {
+		return ""
+	}
+	return c.Instance
+}
+
+// owners is how often the tenant changed hands.
+func (b *books) owners() int {
+	e, err := b.w.state.Get(context.Background(), "owner.acme")
+	var c struct{ Epoch int }
+	if err != nil || json.Unmarshal(e.Value, &c) != nil {
+		return 0
+	}
+	return c.Epoch
+}
+
+// handlePath is that of handle-order.
+const handlePath = "/weigusoft/wg_crm/wg_handleBillBusinessApi"
+
+// called: only by the owner, and not while an operator holds the stage.
+func (b *books) called(p *process, path string) {
+	if who := b.owner(); who != p.name {
+		b.w.fail("%s calls %s, and %q owns the tenant", p.name, path, who)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if path == handlePath && !b.held.IsZero() && time.Since(b.held) > 30*time.Second {
+		b.w.fail("%s calls %s, which an operator holds", p.name, path)
+	}
+}
+
+// hold notes that an operator's pause was taken, or that its end was asked for.
+func (b *books) hold(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held = time.Time{}
+	if on {
+		b.held = time.Now()
+	}
+}
+
+func (b *books) text(text, order string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.orders[text] = order
+}
+
+// letter: of one id there is one.
+func (b *books) letter(l deadletter.Open) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := b.letters[l.ID]; n != 0 && n != l.Number {
+		b.w.fail("letter %s lies under %d and %d", l.ID, n, l.Number)
+	}
+	b.letters[l.ID] = l.Number
+}
+
+// textOf is the text of the callback that an event came from.
+func (b *books) textOf(id string) string {
+	b.read()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.texts[rootOf(id)]
+}
+
+// read takes in what has come since the last time.
+func (b *books) read() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, stream := range []string{bus.Callbacks, bus.Events} {
+		page, err := b.w.server.Page(context.Background(), stream, "", max(b.from[stream], 1), 10_000)
+		if err != nil {
+			b.w.fail("%v", err)
+		}
+		for _, m := range page {
+			b.from[stream] = m.Sequence + 1
+			if err := b.take(m); err != nil {
+				b.w.fail("message %d of %s: %v", m.Sequence, stream, err)
+			}
+		}
+	}
+}
+
+func (b *books) take(m bus.Stored) error {
+	var ev struct {
+		ID, Subject, Position string
+		Cause                 string `json:"causationid"`
+		Data                  json.RawMessage
+	}
+	if err := json.Unmarshal(m.Data, &ev); err != nil {
+		return err
+	}
+	if strings.Contains(m.Subject, ".event.kingdee.") {
+		return b.end(ev.ID, ev.Cause, ev.Data)
+	}
+	i := input{stage: events.Handle, seq: m.Sequence, id: ev.ID, key: ev.Subject, position: ev.Position}
+	if n := m.Header.Get(deadletter.HeaderReplay); n != "" {
+		var err error
+		if i.replay, err = strconv.Atoi(n); err != nil {
+			return err
+		}
+	}
+	switch {
+	case m.Stream == bus.Callbacks:
+		i.stage = events.Enrich
+		b.texts[i.id] = textIn(ev.Data)
+	case i.replay == 0:
+		if first, twice := b.enriched[i.id]; twice {
+			return fmt.Errorf("event %s is there already, as %d", i.id, first.seq)
+		}
+		b.enriched[i.id] = i
+	}
+	b.inputs = append(b.inputs, i)
+	return nil
+}
+
+// textIn is what somebody wrote.
+func textIn(callback []byte) string {
+	var c struct {
+		Data struct {
+			Content struct{ Text string }
+		} `json:"msg_data"`
+	}
+	_ = json.Unmarshal(callback, &c) // a creation has none
+	return c.Data.Content.Text
+}
+
+func (b *books) end(id, cause string, data []byte) error {
+	e := ending{id: id}
+	if err := json.Unmarshal(data, &e.HandleOutcome); err != nil {
+		return err
+	}
+	what := cause + id[strings.LastIndex(id, "~"):]
+	b.ends[what] = append(b.ends[what], e)
+	return nil
+}
+
+// restless says what is not at rest yet, "" if all is.
+func (w *world) restless() string {
+	for slot := range w.slots {
+		if p := w.in(slot); p.isDead() {
+			return p.name + " is dead"
+		}
+	}
+	b := &w.books
+	b.read()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, i := range b.inputs {
+		if len(b.ends[i.what()]) == 0 && b.next(i) == "" {
+			return fmt.Sprintf("%s %d, event %s of %s, has no end", i.stage, i.seq, i.what(), i.key)
+		}
+	}
+	if list, _, err := w.box.Page(context.Background(), deadletter.Filter{}, 0, 1); err != nil || len(list) > 0 {
+		return fmt.Sprintf("letter open: %v", list)
+	}
+	for _, stream := range []string{bus.Callbacks, bus.Events} {
+		if list, err := w.server.Followers(context.Background(), stream); err != nil || len(list) != 2 {
+			return fmt.Sprintf("consumers of %s: %v %v", stream, list, err)
+		}
+	}
+	return w.waiting()
+}
+
+// waiting names an order that is listed and has something to be done; "" for none.
+// A key that outlived its wait is harmless.
+func (w *world) waiting() (who string) {
+	_ = w.state.Load(context.Background(), "wait", func(e bus.Entry) error { // none of its own
+		x, err := w.state.Get(context.Background(), "order"+strings.TrimPrefix(e.Key, "wait"))
+		var r ledger.Record
+		if err == nil {
+			r, err = ledger.Decode(x.Value)
+		}
+		open := slices.ContainsFunc(r.Effects, func(x ledger.Effect) bool {
+			return x.State == ledger.Intent || x.State == ledger.InDoubt || !x.Sweep.IsZero()
+		})
+		if err != nil || open || r.Enrich.Head != nil || r.Handle.Head != nil {
+			who = fmt.Sprintf("%s: %v %s", e.Key, err, x.Value)
+		}
+		return nil
+	})
+	return who
+}
+
+// next is the enriched event that came of an input; "" for none.
+func (b *books) next(i input) string {
+	id := i.id + "~enrich~" + strconv.Itoa(i.replay)
+	if _, ok := b.enriched[id]; ok && i.stage == events.Enrich {
+		return id
+	}
+	return ""
+}
