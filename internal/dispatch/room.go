@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -150,14 +151,23 @@ func (r *room) take(m *bus.Delivery) {
 // judge tells whether a delivery is vouched for, being the first of its message and
 // the next of the consumer's, and whether its message may have been begun before.
 func (r *room) judge(m *bus.Delivery) (inOrder, again bool) {
-	if r.turn++; m.Turn != r.turn {
-		// What was lost had come before, or lies below.
-		r.miss(max(r.seen, m.Sequence-1))
+	r.turn++
+	if m.Turn != r.turn {
 		r.turn = m.Turn
+		r.miss(beyond)
+	}
+	if m.Delivered == 1 && r.missed.Load() == beyond {
+		// What was lost had come before, or lies below this one. Of one that comes
+		// again that is not so: there may be new ones between.
+		r.missed.Store(max(r.seen, m.Sequence-1))
 	}
 	r.seen = max(r.seen, m.Sequence)
 	return r.missed.Load() == 0 && m.Delivered == 1, m.Delivered > 1 || m.Sequence <= r.old
 }
+
+// beyond is up to where a delivery may have been lost while nobody knows it: above
+// all that has come.
+const beyond = math.MaxUint64
 
 // miss notes that a delivery up to there may have come to nobody.
 func (r *room) miss(upTo uint64) {

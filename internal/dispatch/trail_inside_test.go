@@ -38,6 +38,29 @@ func TestAGapEndsOnceAllIsSettled(t *testing.T) {
 	}
 }
 
+// A new message may be lost right before one that comes again: that one says
+// nothing of where the new one lies, the next new one does.
+func TestAGapBeforeARedeliveryEndsNotBeforeTheNextMessage(t *testing.T) {
+	r := &room{}
+	come := func(turn, seq, times uint64) bool {
+		inOrder, _ := r.judge(&bus.Delivery{Turn: turn, Delivered: times, Stored: bus.Stored{Sequence: seq}})
+		return inOrder
+	}
+	settled := func(upTo uint64) bool { return r.heal(r.missed.Load(), upTo) }
+	come(1, 10, 1)
+	come(2, 12, 1)
+	come(4, 12, 2) // turn 3 was lost: message 14, which nobody here knows of
+	if settled(12) || settled(13) {
+		t.Fatal("vouched for although a new message may have been lost")
+	}
+	if come(5, 16, 1) || settled(14) {
+		t.Fatal("vouched for before the lost one can have come")
+	}
+	if come(6, 14, 2) || !settled(15) || !come(7, 17, 1) {
+		t.Fatal("not vouched for although the lost one is settled")
+	}
+}
+
 // consumer makes that of an epoch, as an owner before left it.
 func consumer(t *testing.T, b *bus.Bus, r *room, epoch uint64) {
 	t.Helper()
