@@ -165,7 +165,6 @@ func (p *people) resume(until time.Time) {
 			}
 			return
 		}
-		time.Sleep(20 * time.Second)
+		wait(context.Background(), 20*time.Second)
 	}
 }
-

@@ -147,7 +147,7 @@ func (t *wire) again(r *http.Request) (*http.Response, error) {
 // The properties can fail: each mistake is noticed within a few worlds.
 func TestSimulationNoticesMistakes(t *testing.T) {
 	tools := newTools(t)
-	defer quickly()()
+	quickly(t)
 	for name, m := range mistakes() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

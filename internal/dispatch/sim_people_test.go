@@ -54,7 +54,7 @@ func (p *people) plan() {
 		} else {
 			add()
 		}
-		i, word := i, "LiYang"
+		word := "LiYang"
 		if w.one(4) {
 			word = "WangQiang" // the table lacks it at first
 		}
@@ -69,7 +69,7 @@ func (p *people) plan() {
 		})
 	}
 	crowd := w.one(2)
-	for range 2 + w.rng.IntN(4) {
+	for range 2 + w.rng.IntN(3) {
 		at := w.between(20*time.Second, calmAfter-30*time.Second)
 		if crowd {
 			at = w.between(20*time.Second, 40*time.Second)

@@ -198,8 +198,7 @@ func (i portInbox) Serve(subject string, answer func(context.Context, []byte) []
 type sieve struct {
 	p    *process
 	name string
-	kept *bus.Delivery // of the mistake that changes their order
-	turn uint64
+	turn uint64 // of the mistake that vouches for all
 }
 
 func (s *sieve) pass(d *bus.Delivery, handle func(*bus.Delivery)) {
@@ -227,4 +226,3 @@ func (s *sieve) pass(d *bus.Delivery, handle func(*bus.Delivery)) {
 	}
 	handle(x)
 }
-

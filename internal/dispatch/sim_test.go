@@ -74,9 +74,10 @@ func simRules(t *testing.T, set *schemas.Set) (out [2]*mapping.Mapping) {
 }
 
 // quickly lets garbage lie a little: a history leaves little behind.
-func quickly() (undo func()) {
+func quickly(t *testing.T) {
+	t.Helper()
 	was := debug.SetGCPercent(800)
-	return func() { debug.SetGCPercent(was) }
+	t.Cleanup(func() { debug.SetGCPercent(was) })
 }
 
 // play runs one history in a bubble of its own.
@@ -131,7 +132,7 @@ func sweep(t *testing.T, tools *tools, first uint64, n int, all *tally) (bad *wo
 // alone, as it goes.
 func TestSimulation(t *testing.T) {
 	tools := newTools(t)
-	defer quickly()()
+	quickly(t)
 	if text := os.Getenv("GONGDAN_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {

@@ -89,7 +89,7 @@ func newWorld(seed uint64, tools *tools, m mistake, verbose bool) (*world, error
 		server: memory.New(), faultsW: script.New(seed), faultsK: script.New(seed + 1), nth: map[string]uint64{}, olds: map[string]stale{},
 	}
 	// Not in the bubble's first year: the vendors' numbers are made of the time.
-	time.Sleep(time.Until(time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)))
+	wait(context.Background(), time.Until(time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)))
 	w.begin = time.Now()
 	w.calm = w.begin.Add(calmAfter)
 	w.state = w.server.Bucket(bus.State)
@@ -116,10 +116,10 @@ func (w *world) run() {
 	}
 	slices.SortStableFunc(w.agenda, func(a, b act) int { return a.at.Compare(b.at) })
 	for _, a := range w.agenda {
-		time.Sleep(time.Until(a.at))
+		wait(context.Background(), time.Until(a.at))
 		a.do()
 	}
-	time.Sleep(time.Until(w.calm))
+	wait(context.Background(), time.Until(w.calm))
 	w.heal()
 	limit := w.calm.Add(3 * time.Hour)
 	for why := w.restless(); why != ""; why = w.restless() {
@@ -128,7 +128,7 @@ func (w *world) run() {
 			break
 		}
 		w.people.round()
-		time.Sleep(20 * time.Second)
+		wait(context.Background(), 20*time.Second)
 	}
 	for _, p := range w.slots {
 		p.stop()
