@@ -225,8 +225,14 @@ func (w *world) restless() string {
 		return fmt.Sprintf("letter open: %v", list)
 	}
 	for _, stream := range []string{bus.Callbacks, bus.Events} {
-		if list, err := w.server.Followers(context.Background(), stream); err != nil || len(list) != 2 {
+		list, err := w.server.Followers(context.Background(), stream)
+		if err != nil || len(list) != 2 {
 			return fmt.Sprintf("consumers of %s: %v %v", stream, list, err)
+		}
+		for _, f := range list {
+			if i, err := w.server.ConsumerInfo(context.Background(), stream, f.Name); err != nil || i.NumPending+uint64(i.NumAckPending) > 0 {
+				return fmt.Sprintf("%s has not settled everything: %+v %v", f.Name, i, err)
+			}
 		}
 	}
 	return w.waiting()
