@@ -193,9 +193,11 @@ func TestSuggestions(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := `# table cause (../../deploy/mapping/causes.csv)
+# option,id
 # answer to 故障原因 · seen 2×
 断电,
 # table staff (../../deploy/mapping/staff.csv)
+# staff_id,emp,dept,name
 # 赵六 · 工程部 二组 · seen 2×
 ZhaoLiu,,,赵六
 # 孙七 · 工程部

@@ -187,7 +187,7 @@ func (m *Mapping) WriteLines(w io.Writer, list []Suggestion) error {
 	for _, s := range list {
 		if s.Table != last {
 			last = s.Table
-			if _, err := fmt.Fprintf(w, "# table %s%s\n", s.Table, m.fileNote(s.Table)); err != nil {
+			if _, err := fmt.Fprintf(w, "# table %s%s\n%s", s.Table, m.fileNote(s.Table), m.headerNote(s.Table)); err != nil {
 				return fmt.Errorf("write suggestions: %w", err)
 			}
 		}
@@ -203,6 +203,23 @@ func (m *Mapping) fileNote(name string) string {
 		return " (" + f + ")"
 	}
 	return ""
+}
+
+// headerNote is the header of a table in CSV, so that its cells can be told apart.
+func (m *Mapping) headerNote(name string) string {
+	t := m.tables[name]
+	if t == nil || t.KeyColumn() == "" {
+		return ""
+	}
+	return "# " + csvLine(append([]string{t.KeyColumn()}, t.Columns()...))
+}
+
+func csvLine(cells []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write(cells) // a strings.Builder takes everything
+	w.Flush()
+	return b.String()
 }
 
 func (s Suggestion) note() string {
@@ -226,14 +243,11 @@ func (m *Mapping) line(s Suggestion) string {
 	for _, c := range t.Columns() {
 		cells = append(cells, s.cell(c))
 	}
-	var b strings.Builder
+	line := csvLine(cells)
 	if note := s.note(); note != "" {
-		b.WriteString("# " + note + "\n")
+		line = "# " + note + "\n" + line
 	}
-	w := csv.NewWriter(&b)
-	_ = w.Write(cells) // a strings.Builder takes everything
-	w.Flush()
-	return b.String()
+	return line
 }
 
 // cell fills a column that is plainly for the reader.

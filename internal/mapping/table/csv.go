@@ -127,8 +127,8 @@ func (c *csvReader) next() bool {
 }
 
 // rounded is how a spreadsheet shows a long number, and then saves it: the
-// digits behind are lost.
-var rounded = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+?[0-9]{2}$`)
+// digits behind are lost. Spreadsheets write the +; a code such as 5E01 has none.
+var rounded = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}$`)
 
 // Rounded reports whether a cell is a long number as a spreadsheet has spoilt it,
 // such as 1.69701E+18.

@@ -12,7 +12,7 @@ import (
 )
 
 func TestReadCSV(t *testing.T) {
-	src := "\ufeff# a comment\nstaff_id , emp,dept\r\n LiYang,0123, 1697009251337127936 \n\n , , \n李华,\"a, \"\"b\"\"\n c\",\n089,1e5x,\u30002\u3000\n"
+	src := "\ufeff# a comment\nstaff_id , emp,dept\r\n LiYang,0123, 1697009251337127936 \n\n , , \n李华,\"a, \"\"b\"\"\n c\",\n089,5E01,\u30002\u3000\n"
 	got, err := ReadCSV("staff.csv", []byte(src))
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestReadCSV(t *testing.T) {
 	for _, tt := range []struct{ key, text, dept string }{
 		{"LiYang", "0123", "1697009251337127936"},
 		{"李华", "a, \"b\"\n c", ""},
-		{"089", "1e5x", "2"},
+		{"089", "5E01", "2"},
 	} {
 		row, ok := got.Lookup(tt.key)
 		dept, known := row.Column("dept")
@@ -40,7 +40,7 @@ func TestReadCSV(t *testing.T) {
 }
 
 func TestReadYAML(t *testing.T) {
-	got, err := ReadYAML("cause.yaml", []byte("漏水: 0123\n停机: 089\n\"yes\": 2026-01-01\nno: ~\n"))
+	got, err := ReadYAML("cause.yaml", []byte("漏水: 0123\n\"停机 \": 089\n\"yes\": 2026-01-01\nno: ~\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +73,14 @@ func TestFaultsOfFiles(t *testing.T) {
 		"GBK": {
 			func() error { _, err := ReadCSV("x.csv", []byte("id,emp\nLiYang,\xc0\xee\n")); return err },
 			`x.csv:2: the file is not UTF-8; expected "CSV UTF-8" when a spreadsheet saves it`,
+		},
+		"rounded by another spreadsheet": {
+			func() error { _, err := ReadCSV("x.csv", []byte("id,emp\nLiYang,1.69700925133713E+018\n")); return err },
+			"x.csv:2:8: 1.69700925133713E+018 is a number that a spreadsheet has rounded; expected all digits: format the column as text",
+		},
+		"rounded in YAML": {
+			func() error { _, err := ReadYAML("x.yaml", []byte("a: {emp: 1.69701E+18}\n")); return err },
+			"x.yaml:1:10: 1.69701E+18 is a number that a spreadsheet has rounded; expected all digits",
 		},
 		"large": {
 			func() error { _, err := ReadCSV("x.csv", make([]byte, MaxFile+1)); return err },

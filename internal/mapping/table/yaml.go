@@ -59,21 +59,22 @@ func (y *yamlReader) fault(n *yaml.Node, message, expected string) {
 }
 
 func (y *yamlReader) row(k, v *yaml.Node) {
-	if k.Kind != yaml.ScalarNode || k.Value == "" {
+	key := trim(k.Value)
+	if k.Kind != yaml.ScalarNode || key == "" {
 		y.fault(k, "a row's key is a text", "")
 		return
 	}
-	if first, twice := y.lines[k.Value]; twice {
-		y.fault(k, fmt.Sprintf("key %q stands twice", k.Value), fmt.Sprintf("one row a key; the other is on line %d", first))
+	if first, twice := y.lines[key]; twice {
+		y.fault(k, fmt.Sprintf("key %q stands twice", key), fmt.Sprintf("one row a key; the other is on line %d", first))
 		return
 	}
-	y.lines[k.Value] = k.Line
-	values, ok := y.values(k.Value, v)
+	y.lines[key] = k.Line
+	values, ok := y.values(key, v)
 	if !ok {
 		return
 	}
-	y.t.rows[k.Value] = values
-	y.t.order = append(y.t.order, k.Value)
+	y.t.rows[key] = values
+	y.t.order = append(y.t.order, key)
 }
 
 // values is one row's values under the table's columns, which the first row
@@ -126,7 +127,12 @@ func (y *yamlReader) text(key string, n *yaml.Node) (string, bool) {
 	case n.ShortTag() == "!!null":
 		return "", true
 	}
-	return trim(n.Value), true
+	text := trim(n.Value)
+	if Rounded(text) {
+		y.fault(n, fmt.Sprintf("%s is a number that a spreadsheet has rounded", text), "all digits")
+		return "", false
+	}
+	return text, true
 }
 
 // resolve follows an alias; YAML does not let one alias name another.
