@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
@@ -172,7 +173,7 @@ type suggestCmd struct {
 }
 
 type suggestStaffCmd struct {
-	StaffList bool `help:"Read Weiban's staff list, too (one call for 100 members, out of the tenant's quota)."`
+	StaffList bool `help:"Read Weiban's staff list, too, through the tenant's owner (one call for 100 members, out of its quota)."`
 	JSON      bool `name:"json" help:"One JSON object a word."`
 	span      `embed:"" set:"since=30d"`
 }
@@ -232,11 +233,24 @@ func suggest(ctx context.Context, p Program, g *globals, c span, staffList, asJS
 	})
 }
 
-// staff reads Weiban's staff list with the token that the dispatcher keeps.
+// staff reads Weiban's staff list, by the tenant's owner, which alone can keep the
+// quota. Where there is none, nobody else calls Weiban.
 func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
+	list, err := dispatch.StaffOf(ctx, w.bus, w.tenant.Name)
+	if errors.Is(err, bus.ErrNoResponders) {
+		list, err = w.readStaff(ctx)
+	}
+	for _, x := range list {
+		s.AddStaff(mapping.Staff{ID: x.ID, Name: x.Name, Department: strings.Join(x.Department, " ")})
+	}
+	return err
+}
+
+// readStaff reads it here, with the token that dispatchers keep.
+func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
 	vault, err := vaultOf(w.cfg, w.bus)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c, t := w.cfg.Dispatcher, w.tenant.Weiban
 	line := connectors.NewLine(connectors.LineOptions{
@@ -246,10 +260,11 @@ func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
 	defer line.Close()
 	list, err := weiban.New(weiban.Options{BaseURL: t.BaseURL, CorpID: t.CorpID, Secret: t.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, x := range list {
-		s.AddStaff(mapping.Staff{ID: string(x.ID), Name: string(x.Name), Department: strings.Join(x.Department, " ")})
+	out := make([]dispatch.Staff, len(list))
+	for i, x := range list {
+		out[i] = dispatch.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department}
 	}
-	return nil
+	return out, nil
 }

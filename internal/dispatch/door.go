@@ -18,6 +18,7 @@ const (
 	VerbSettle = "settle" // a word on an order that waits with a letter
 	VerbPause  = "pause"
 	VerbResume = "resume"
+	VerbStaff  = "staff" // Weiban's staff list, read within the tenant's quota
 )
 
 // Request is what an operator asks of a tenant's owner.
@@ -48,6 +49,18 @@ func Ask(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	var a reply
+	if err := exchange(ctx, b, tenant, verb, data, &a); err != nil {
+		return err
+	}
+	if a.Refused != "" {
+		return fmt.Errorf("%w: %s", ErrRefused, a.Refused)
+	}
+	return nil
+}
+
+// exchange puts a request to the owner and reads its answer.
+func exchange(ctx context.Context, b *bus.Bus, tenant, verb string, data []byte, into any) error {
 	raw, err := b.Request(ctx, events.ControlSubject(tenant, verb), data)
 	if errors.Is(err, bus.ErrNoResponders) {
 		return fmt.Errorf("ask the owner of %s: no dispatcher owns the tenant now: %w", tenant, err)
@@ -55,12 +68,8 @@ func Ask(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) error 
 	if err != nil {
 		return fmt.Errorf("ask the owner of %s: %w", tenant, err)
 	}
-	var a reply
-	if err := json.Unmarshal(raw, &a); err != nil {
+	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("ask the owner of %s: answer not understood: %w", tenant, err)
-	}
-	if a.Refused != "" {
-		return fmt.Errorf("%w: %s", ErrRefused, a.Refused)
 	}
 	return nil
 }
@@ -72,24 +81,32 @@ func (o *owner) serve() error {
 		VerbPause:  func(ctx context.Context, r Request) string { return o.pause(ctx, r, true) },
 		VerbResume: func(ctx context.Context, r Request) string { return o.pause(ctx, r, false) },
 	} {
-		end, err := o.d.o.Ports.Inbox.Serve(events.ControlSubject(o.t.Name, verb), func(ctx context.Context, data []byte) []byte {
+		err := o.answer(verb, func(ctx context.Context, data []byte) any {
 			var r Request
-			a := reply{Refused: "the request cannot be read"}
-			if json.Unmarshal(data, &r) == nil {
-				a.Refused = do(ctx, r)
+			if json.Unmarshal(data, &r) != nil {
+				return reply{Refused: "the request cannot be read"}
 			}
-			out, err := json.Marshal(a)
-			if err != nil {
-				return nil // one text always encodes
-			}
-			return out
+			return reply{Refused: do(ctx, r)}
 		})
 		if err != nil {
 			return err
 		}
+	}
+	return o.answer(VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
+}
+
+func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) any) error {
+	end, err := o.d.o.Ports.Inbox.Serve(events.ControlSubject(o.t.Name, verb), func(ctx context.Context, data []byte) []byte {
+		out, err := json.Marshal(do(ctx, data))
+		if err != nil {
+			return nil // texts always encode
+		}
+		return out
+	})
+	if err == nil {
 		o.serving = append(o.serving, end)
 	}
-	return nil
+	return err
 }
 
 // settle brings a person's word to the order's record.
