@@ -166,6 +166,10 @@ func (b *Box) Replay(ctx context.Context, number uint64, act Act) (Open, error) 
 		HeaderSequence: {strconv.FormatUint(o.Callback, 10)},
 		HeaderLetter:   {o.ID},
 	}
+	if o.Forced != "" { // the wish is not granted yet
+		h[HeaderForced] = []string{oneLine(o.Forced)}
+		h[HeaderGeneration] = []string{strconv.Itoa(o.Again)}
+	}
 	if act.Force {
 		h[HeaderForced] = []string{oneLine(act.Reason)}
 	}

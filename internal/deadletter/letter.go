@@ -50,6 +50,8 @@ type Letter struct {
 	Mapping  string       `json:"mapping,omitempty"`
 	Tries    int          `json:"tries"`
 	Replay   int          `json:"replay"`            // how often it had been replayed before
+	Forced   string       `json:"forced,omitempty"`  // why it was to run again though it was applied
+	Again    int          `json:"again,omitempty"`   // the generation that it was to make then
 	Waiting  bool         `json:"waiting,omitempty"` // the order itself waits for a person's word
 	DiedAt   time.Time    `json:"died_at"`
 	Stream   string       `json:"stream"`   // where the message lay

@@ -71,6 +71,34 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 	}
 }
 
+// A forced replay that dies keeps its force: the replay of its letter makes the
+// record that was asked for.
+func TestAForcedReplayOutlivesItsLetter(t *testing.T) {
+	b := newBridge(t)
+	b.run("one", nil)
+	number, bill := b.order()
+	id := b.visit(number, "上门")
+	b.ended(id, "applied")
+	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中", Times: 1})
+	act := deadletter.Act{Who: "wang", Reason: "记录被误删", Force: true}
+	if _, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id, act); err != nil {
+		t.Fatal(err)
+	}
+	b.until("it dies", func() bool { return len(b.letters()) == 1 })
+	letter := b.letters()[0]
+	if letter.Forced != act.Reason || letter.Again != 1 {
+		t.Fatalf("letter %+v", letter)
+	}
+	if _, err := b.box.Replay(t.Context(), letter.Number, actOf("li")); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the second record is there", func() bool { return len(b.kingdee.Records(bill)) == 2 })
+	b.ended(b.end(number, "修好"), "applied")
+	if n := len(b.kingdee.Records(bill)); n != 3 {
+		t.Errorf("%d records", n)
+	}
+}
+
 // What was ignored needs no force; what has a letter is replayed by that.
 func TestAnEventWithoutALetterIsHandledAgain(t *testing.T) {
 	b := newBridge(t)

@@ -195,6 +195,9 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	l.ID, l.Tenant, l.Stage, l.Noun, l.Key = p.LetterID, a.o.t.Name, p.Stage, a.key.noun, a.key.key
 	l.Waiting, l.Advice = p.What == ledger.PublishLetter, advice(f, p.What == ledger.PublishLetter)
 	l.Tries, l.Replay, l.DiedAt, l.Mapping, l.Marker, l.Body = v.Tries+1, p.Replay, v.At.UTC(), v.Mapping, v.Marker, p.Body
+	if m.Generation > 0 {
+		l.Forced, l.Again = m.Forced, m.Generation
+	}
 	if l.Rule == "" {
 		l.Rule = v.Rule
 	}
