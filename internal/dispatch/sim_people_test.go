@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -22,14 +21,14 @@ type people struct {
 	closed []bool
 	n      int // texts so far
 
-	mu      sync.Mutex      // one round at a time
+	turn    chan struct{}   // one round at a time
 	replays map[string]int  // by root of the event
 	forced  map[string]int  // by text
 	spoken  map[string]bool // texts that were sent at a person's word, late or not
 }
 
 func newPeople(w *world) people {
-	return people{w: w, replays: map[string]int{}, forced: map[string]int{}, spoken: map[string]bool{}}
+	return people{w: w, turn: make(chan struct{}, 1), replays: map[string]int{}, forced: map[string]int{}, spoken: map[string]bool{}}
 }
 
 func (p *people) plan() {
