@@ -74,13 +74,13 @@ func (t *turn) looked(in Looked) {
 
 // tellable reports whether the effect's record can be told from the order's
 // others: by its marker, or because of all that look like it is known whether
-// they have one.
+// they have one. A generation is forced because that is not known of the one before.
 func (t *turn) tellable(e Effect) bool {
 	if e.Marker != "" {
 		return true
 	}
 	for _, x := range t.o.Record.Effects {
-		if x.Unsure && x.State == Dead && x.Like == e.Like {
+		if x.Like == e.Like && (x.Unsure && x.State == Dead || x.Generation > 0) {
 			return false
 		}
 	}
@@ -107,7 +107,9 @@ func (t *turn) absent(in Looked) {
 		t.resend()
 	case !in.Understood:
 		t.askPerson("the list of handling records was not understood")
-	case !in.Control || !t.tellable(*e):
+	case !t.tellable(*e):
+		t.askPerson("without a marker its handling record cannot be told from others like it")
+	case !in.Control:
 		t.askPerson("no handling record was found, but this query has not yet found one of ours either")
 	case !more:
 		t.askPerson("sent again for as long as a call is, and never answered readably")

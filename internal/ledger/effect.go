@@ -1,15 +1,16 @@
 package ledger
 
 import (
+	"slices"
 	"strings"
 
 	"gongdan-bridge/internal/events"
 )
 
 // duplicate reports the event whose effect makes this one superfluous: applied
-// in any generation, unless a person forces a new one; or dead, unless a person
-// asks for it to run again or it died by this very message, which was held
-// since. All names of the effect are kept.
+// in any generation, unless a person forces a new one, or replays one that was
+// forced and died; or dead, unless a person asks for it to run again or it died by
+// this very message, which was held since. All names of the effect are kept.
 func (t *turn) duplicate(k *task) (string, bool) {
 	best := -1
 	for i, e := range t.o.Record.Effects {
@@ -20,6 +21,9 @@ func (t *turn) duplicate(k *task) (string, bool) {
 	if best >= 0 {
 		e := &t.o.Record.Effects[best]
 		e.IDs = union(e.IDs, k.plan.IDs)
+		if t.reborn(k, e.Generation) {
+			return "", false
+		}
 		return e.EventID, k.Forced == "" || k.Generation <= e.Generation
 	}
 	for i := range t.o.Record.Effects {
@@ -30,6 +34,14 @@ func (t *turn) duplicate(k *task) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// reborn reports whether the message is the replay of a generation that was forced
+// after the applied one, and died.
+func (t *turn) reborn(k *task, applied int) bool {
+	return k.Asked && slices.ContainsFunc(t.o.Record.Effects, func(e Effect) bool {
+		return e.State == Dead && e.Generation > applied && e.EventID == k.EventID && e.Replay < k.Replay && e.known(k.plan.IDs)
+	})
 }
 
 // unsure is the index of a dead effect that may have run and that a replay

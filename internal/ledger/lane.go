@@ -87,7 +87,7 @@ func (t *turn) release(d Delivered) {
 	l.Spent = remember(l.Spent, id)
 	h.Asked = true
 	if d.Forced != "" {
-		h.Forced, h.Generation = d.Forced, d.Generation
+		h.Forced, h.Generation = d.Forced, max(h.Generation, d.Generation)
 	}
 	if i := t.open(); d.Stage == events.Handle && i >= 0 {
 		t.o.Record.Effects[i].Word = d.Forced != ""
