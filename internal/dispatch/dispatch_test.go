@@ -150,7 +150,7 @@ func TestPauseIsDurable(t *testing.T) {
 }
 
 func TestRefusedCredentialsPauseTheStage(t *testing.T) {
-	log := &lines{}
+	log := &testLog{}
 	b := newBridge(t)
 	secret := b.weiban.Secret()
 	b.log = log

@@ -175,7 +175,7 @@ func TestAnOwnerEndsBetweenUploadAndCall(t *testing.T) {
 // letter tells what is wrong; where it may be missing the call goes without it,
 // and that is told.
 func TestAPictureThatCannotBeHad(t *testing.T) {
-	log := &lines{}
+	log := &testLog{}
 	b := newBridge(t)
 	b.log = log
 	b.withPhotos(nil)

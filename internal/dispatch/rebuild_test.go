@@ -13,7 +13,7 @@ import (
 // A consumer that is gone from the server is made anew behind what was settled, and
 // not where its owner began.
 func TestARebuiltConsumerReadsNothingTwice(t *testing.T) {
-	log := &syncLog{}
+	log := &testLog{}
 	b := newBridge(t)
 	b.log = log
 	b.change = func(o *dispatch.Options) { o.AckWait, o.Stalls = 500*time.Millisecond, 300*time.Millisecond }
@@ -42,7 +42,7 @@ func TestARebuiltConsumerReadsNothingTwice(t *testing.T) {
 	if err := b.bus.DeleteConsumer(t.Context(), "CALLBACKS", consumer); err != nil {
 		t.Fatal(err)
 	}
-	b.until("it is rebuilt", func() bool { return log.count("consumer rebuilt") > 0 })
+	b.until("it is rebuilt", func() bool { return log.has("consumer rebuilt") })
 	b.ended(b.end(number, "修好"), "applied")
 	if n := len(b.kingdee.Records(bill)); n != 9 {
 		t.Errorf("%d records, want 9", n)

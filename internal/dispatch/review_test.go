@@ -1,11 +1,9 @@
 package dispatch_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,29 +20,11 @@ import (
 	"gongdan-bridge/internal/sandbox/script"
 )
 
-// syncLog is a log that a test reads while it is written.
-type syncLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *syncLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *syncLog) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Count(l.b.Bytes(), []byte(text))
-}
-
 // A message that was let go comes again only after AckWait. Until then the
 // consumer's unbroken sequence vouches for nothing: what comes next of that order
 // must not be run before it.
 func TestWhatWasLetGoIsNotOvertaken(t *testing.T) {
-	log := &syncLog{}
+	log := &testLog{}
 	b := newBridge(t)
 	b.log = log
 	b.change = func(o *dispatch.Options) { o.AckWait = 3 * time.Second }
@@ -55,7 +35,7 @@ func TestWhatWasLetGoIsNotOvertaken(t *testing.T) {
 	}
 	b.run("one", nil)
 	b.visit(number, "第一次")
-	b.until("it is let go", func() bool { return log.count("order let go") > 0 })
+	b.until("it is let go", func() bool { return log.has("order let go") })
 	if err := state.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +133,7 @@ func TestFollowersAreLettersBeforeTheyExpire(t *testing.T) {
 // Whatever stands in a stream ends as a letter, and holds up nothing.
 func TestWhatCannotBeReadBecomesALetter(t *testing.T) {
 	b := newBridge(t)
-	log := &syncLog{}
+	log := &testLog{}
 	b.log = log
 	b.run("one", nil)
 	n := 0
@@ -183,7 +163,7 @@ func TestWhatCannotBeReadBecomesALetter(t *testing.T) {
 
 // An order that cannot be loaded is tried less and less often, and holds up no stop.
 func TestAnUnreadableRecordIsNoHotLoop(t *testing.T) {
-	log := &syncLog{}
+	log := &testLog{}
 	b := newBridge(t)
 	b.log = log
 	b.change = func(o *dispatch.Options) { o.Beat = 50 * time.Millisecond }

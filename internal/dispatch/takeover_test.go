@@ -13,7 +13,7 @@ import (
 // However many orders are due when a tenant is taken over, no more of them run at
 // once than there are places.
 func TestATakeoverKeepsToItsPlaces(t *testing.T) {
-	log := &syncLog{}
+	log := &testLog{}
 	b := newBridge(t)
 	stop := b.run("one", func(s *ledger.Settings) { s.Waits = []time.Duration{time.Millisecond} })
 	if err := b.kingdee.Stop(t.Context()); err != nil {

@@ -3,8 +3,6 @@ package dispatch_test
 import (
 	"bytes"
 	"fmt"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,45 +19,16 @@ import (
 )
 
 // small gives the bridge streams of a mebibyte, and a log that can be read.
-func (b *bridge) small() *lines {
+func (b *bridge) small() *testLog {
 	b.t.Helper()
 	b.bus = bustest.Connect(b.t, bustest.Server(b.t), bus.Options{Limits: bus.Limits{Of: map[string]bus.Limit{
 		bus.Callbacks: {MaxBytes: 1 << 20}, bus.Events: {MaxBytes: 1 << 20},
 	}}})
 	b.box = deadletter.NewBox(b.bus, time.Now)
 	b.change = func(o *dispatch.Options) { o.Trim = 20 * time.Millisecond }
-	log := &lines{}
+	log := &testLog{}
 	b.log = log
 	return log
-}
-
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) has(words ...string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.buf.String()) {
-		n := 0
-		for _, w := range words {
-			if strings.Contains(line, w) {
-				n++
-			}
-		}
-		if n == len(words) {
-			return true
-		}
-	}
-	return false
 }
 
 // fill publishes what no stage reads until that share of the stream is taken.
