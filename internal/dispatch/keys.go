@@ -17,8 +17,6 @@ func pauseKey(tenant string, s events.Stage) string {
 	return "pause." + tenant + "." + string(s)
 }
 
-func (r *room) trailKey() string { return trailKey(r.o.t.Name, r.k) }
-
 func trailKey(tenant string, k desk) string {
 	return "trail." + tenant + "." + string(k.stage) + "." + string(k.noun)
 }
@@ -34,9 +32,9 @@ func consumerPrefix(k desk, tenant string) string {
 
 // epochOf reads the epoch out of a consumer's name; 0 if it is no desk's.
 func epochOf(name string, k desk, tenant string) uint64 {
-	n, _ := strings.CutPrefix(name, consumerPrefix(k, tenant))
+	n, ours := strings.CutPrefix(name, consumerPrefix(k, tenant))
 	epoch, err := strconv.ParseUint(n, 10, 64)
-	if err != nil {
+	if !ours || err != nil {
 		return 0
 	}
 	return epoch

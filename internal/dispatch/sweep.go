@@ -51,8 +51,12 @@ func (o *owner) tidy(ctx context.Context) (all error) {
 		}
 		for _, f := range list {
 			for _, k := range desks {
-				if epoch := epochOf(f.Name, k, o.t.Name); epoch > 0 && epoch < o.tenure.Epoch {
-					all = errors.Join(all, o.d.o.Ports.Inbox.DeleteConsumer(ctx, streamOf(s), f.Name))
+				epoch := epochOf(f.Name, k, o.t.Name)
+				if epoch == 0 || epoch >= o.tenure.Epoch {
+					continue
+				}
+				if err := o.d.o.Ports.Inbox.DeleteConsumer(ctx, streamOf(s), f.Name); !errors.Is(err, bus.ErrNotFound) {
+					all = errors.Join(all, err)
 				}
 			}
 		}

@@ -57,19 +57,12 @@ func (r *room) succeed(ctx context.Context) error {
 	return nil
 }
 
-// recall reads the trail of the owners before: the first epoch of which a consumer
+// recall takes up the trail of the owners before: the first epoch of which a consumer
 // may be left. A tenant without one is new.
 func (r *room) recall(ctx context.Context) (first uint64, known bool, err error) {
-	e, err := r.o.d.state.Get(ctx, r.trailKey())
-	if errors.Is(err, bus.ErrNotFound) {
-		return 1, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	t, err := decodeTrail(e.Value)
-	if err != nil {
-		return 0, false, fmt.Errorf("consumer trail %s: %w", r.trailKey(), err)
+	t, err := readTrail(ctx, r.o.d.state, r.o.t.Name, r.k)
+	if err != nil || t.Epoch == 0 {
+		return 1, false, err
 	}
 	r.start, r.old = t.Floor+1, t.Delivered
 	return t.Epoch, true, nil
@@ -100,7 +93,7 @@ func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 // up to where messages were delivered.
 func (r *room) mark(ctx context.Context, delivered uint64) error {
 	m := trailMark{Epoch: r.o.tenure.Epoch, Floor: max(r.start, 1) - 1, Delivered: delivered}
-	_, err := r.o.d.state.PutFenced(ctx, r.trailKey(), m.encode(), r.o.tenure.Fence)
+	_, err := r.o.d.state.PutFenced(ctx, trailKey(r.o.t.Name, r.k), m.encode(), r.o.tenure.Fence)
 	return err
 }
 
@@ -122,4 +115,20 @@ func (r *room) look(ctx context.Context) error {
 // heal ends a doubt about what was lost on the way.
 func (r *room) heal(missed, floor uint64) bool {
 	return missed > 0 && floor >= missed && r.missed.CompareAndSwap(missed, 0)
+}
+
+// readTrail is what the last takeover of a desk left; nothing, if none was.
+func readTrail(ctx context.Context, state Records, tenant string, k desk) (trailMark, error) {
+	e, err := state.Get(ctx, trailKey(tenant, k))
+	if errors.Is(err, bus.ErrNotFound) {
+		return trailMark{}, nil
+	}
+	if err != nil {
+		return trailMark{}, err
+	}
+	m, err := decodeTrail(e.Value)
+	if err != nil {
+		return trailMark{}, fmt.Errorf("consumer trail %s: %w", e.Key, err)
+	}
+	return m, nil
 }

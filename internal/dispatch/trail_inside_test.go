@@ -125,3 +125,31 @@ func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 		t.Errorf("starts at %d, and up to %d may have been begun; want 5 and 9", r.start, r.old)
 	}
 }
+
+// What owners before have left goes; another service's consumer stays, whatever it
+// is called.
+func TestOnlyWhatOwnersLeftIsTidiedAway(t *testing.T) {
+	b := bustest.New(t)
+	o := ownerOf(t, b)
+	o.tenure.Epoch = 9
+	r := o.rooms[0]
+	for _, epoch := range []uint64{8, 9} {
+		consumer(t, b, r, epoch)
+	}
+	names := map[string]bool{"7": true, r.name(8): false, r.name(9): true}
+	c, err := b.Consume(t.Context(), bus.ConsumerConfig{Stream: bus.Callbacks, Name: "7"}, func(*bus.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.tidy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, stays := range names {
+		if _, err := b.ConsumerInfo(t.Context(), bus.Callbacks, name); stays != (err == nil) {
+			t.Errorf("consumer %s: %v, stays %v", name, err, stays)
+		}
+	}
+}

@@ -148,19 +148,3 @@ func floorOf(ctx context.Context, state Records, in Inbox, tenant string, k desk
 	}
 	return max(mark.Floor, info.AckFloor), nil
 }
-
-// readTrail is what the last takeover of a desk left; nothing, if none was.
-func readTrail(ctx context.Context, state Records, tenant string, k desk) (trailMark, error) {
-	e, err := state.Get(ctx, trailKey(tenant, k))
-	if errors.Is(err, bus.ErrNotFound) {
-		return trailMark{}, nil
-	}
-	if err != nil {
-		return trailMark{}, err
-	}
-	m, err := decodeTrail(e.Value)
-	if err != nil {
-		return trailMark{}, fmt.Errorf("consumer trail %s: %w", e.Key, err)
-	}
-	return m, nil
-}
