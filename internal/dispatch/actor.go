@@ -214,6 +214,9 @@ func (a *actor) load(x any) bool {
 	a.o.free(a.o.bays.keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true
 	a.feed(ledger.Takeover{Quiet: a.o.tenure.QuietUntil, Listed: a.listed})
+	if !a.loaded {
+		return false
+	}
 	for _, b := range a.o.lapses.blamed(a.key) {
 		if a.loaded {
 			a.feed(b)

@@ -81,7 +81,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 // that their pulls and acks fail; then what waits is loaded; only then does
 // anything run.
 func (o *owner) open() error {
-	ctx, cancel := context.WithTimeout(o.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
 	o.t.Guard.tenure.Store(o.tenure)
 	began := time.Now()
@@ -96,7 +96,7 @@ func (o *owner) open() error {
 			return err
 		}
 	}
-	n, err := o.takeOver(o.ctx)
+	n, err := o.takeOver(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	takeoverWait   = 5 * time.Minute // bound of reading what waits
+	takeoverWait   = 5 * time.Minute // bound of taking a tenant over
 	takeoverAtOnce = 32              // records that are read at once
 )
 
@@ -31,8 +31,6 @@ type found struct {
 // only waits is loaded at once, from what was read; one that has something to do
 // is woken, and has its turn once there is a place for it.
 func (o *owner) takeOver(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, takeoverWait)
-	defer cancel()
 	waiting, err := o.readWaiting(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("load waiting orders: %w", err)
