@@ -111,18 +111,6 @@ func (a *actor) sit(leave func()) {
 	a.leave = leave
 }
 
-// waitsFor reports whether the order asked to be woken when the gate opens.
-func (a *actor) waitsFor(g *gate) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, api := range a.wake.On {
-		if api != "" && a.o.gates.of(api, a.key.noun) == g {
-			return true
-		}
-	}
-	return false
-}
-
 // run takes what was posted until nothing is left. With calls under way the
 // goroutine ends, but the order stays in hand; the answer starts it again.
 func (a *actor) run() {
@@ -236,14 +224,6 @@ func (a *actor) deliver(x delivery) {
 	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
-func (a *actor) resume(g *gate) {
-	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
-		if a.o.gates.of(api, a.key.noun) == g {
-			a.feed(ledger.Resumed{On: api})
-		}
-	}
-}
-
 // feed is one step and what follows from it.
 func (a *actor) feed(in ledger.Input) {
 	m := a.o.gates.moment(time.Now(), rand.Float64(), a.key.noun)
@@ -265,34 +245,6 @@ func (a *actor) feed(in ledger.Input) {
 		if h := a.lane(s).Head; h != nil {
 			a.heads[i] = h.Why
 		}
-	}
-}
-
-// waitsWhy is what the order's stages wait for, "" for nothing.
-func (a *actor) waitsWhy() [2]ledger.Why {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.heads
-}
-
-// arm asks for the order's next timer, at the desk that it is for.
-func (a *actor) arm(w ledger.Wake) {
-	r, due := a.ledger.Record, events.Handle
-	if h := r.Enrich.Head; h != nil && (r.Handle.Head == nil || r.Handle.Head.Why == ledger.Held || h.Next.Before(r.Handle.Head.Next)) {
-		due = events.Enrich
-	}
-	a.mu.Lock()
-	a.wake = w
-	a.mu.Unlock()
-	for _, k := range desks {
-		if k.noun != a.key.noun {
-			continue
-		}
-		at := w.At
-		if k.stage != due {
-			at = time.Time{}
-		}
-		a.o.wakes[k].set(a.key, at)
 	}
 }
 
