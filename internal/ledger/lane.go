@@ -51,6 +51,7 @@ func (t *turn) astray(d Delivered) {
 		ID: t.id(d.Message, string(v.Outcome)), LetterID: t.letterID(d.Stage, d.Message, 1), Check: true, Verdict: v,
 	})
 	l.Seen = remember(l.Seen, seen(d.EventID, d.Replay)) // found in the stream later, it is not run
+	t.write()
 	t.do(Ack{Stage: d.Stage, Seq: d.Seq})
 }
 
