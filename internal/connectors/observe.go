@@ -76,7 +76,7 @@ func (l *Line) sight(ctx context.Context, c Call) (context.Context, *sight) {
 	ctx, span := l.tracer.Start(ctx, l.o.Vendor+" "+c.API,
 		trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(l.labels(c.API)...),
-		trace.WithAttributes(attribute.String("tenant", l.o.Tenant), attribute.Bool("bridge.write", c.Write)))
+		trace.WithAttributes(attribute.String("tenant", l.o.Tenant), attribute.Bool("gongdan.write", c.Write)))
 	return ctx, &sight{line: l, api: c.API, span: span, begun: time.Now()}
 }
 
@@ -107,7 +107,7 @@ func (s *sight) end(ctx context.Context, a Answer, f *events.Failure) {
 		s.span.SetStatus(codes.Error, f.Reason)
 		s.span.SetAttributes(attribute.String("gongdan.vendor.code", f.Code))
 	}
-	s.span.SetAttributes(attribute.String("bridge.kind", kind))
+	s.span.SetAttributes(attribute.String("gongdan.kind", kind))
 	s.span.End()
 	labels := append(s.line.labels(s.api), attribute.String("kind", kind))
 	s.line.meters.calls.Add(ctx, 1, metric.WithAttributes(labels...))
