@@ -16,11 +16,10 @@ import (
 
 // What a person may be told of an event that they want to be handled again.
 var (
-	ErrNoEvent     = errors.New("stream EVENTS holds no such enriched event of the order")
-	ErrWasApplied  = errors.New("it was applied: another handling record would be made; look at the bill in Kingdee, then give --force with the reason")
-	ErrStillWaits  = errors.New("the order waits with it")
-	ErrHasALetter  = errors.New("its dead letter is open: replay that")
-	errNeedsReason = deadletter.ErrNeedsReason
+	ErrNoEvent    = errors.New("stream EVENTS holds no such enriched event of the order")
+	ErrWasApplied = errors.New("it was applied: another handling record would be made; look at the bill in Kingdee, then give --force with the reason")
+	ErrStillWaits = errors.New("the order waits with it: dispatcher order show says for what; settle its letter if it has one")
+	ErrHasALetter = errors.New("its dead letter is open: replay that")
 )
 
 // Again is an event that was sent to stage handle once more.
@@ -46,7 +45,7 @@ func HandleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant st
 
 func handleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant string, k order, id string, act deadletter.Act) (Again, error) {
 	if act.Reason == "" {
-		return Again{}, errNeedsReason
+		return Again{}, deadletter.ErrNeedsReason
 	}
 	m, err := enrichedOf(ctx, b, tenant, k, id)
 	if err != nil {

@@ -183,8 +183,7 @@ func (h *teller) letters(ctx context.Context, box *deadletter.Box) error {
 }
 
 // closings are the order's letters that people closed, and what they had sent again
-// without a letter. None is older than the
-// first thing known of the order.
+// without a letter. None is older than the first thing known of the order.
 func (h *teller) closings(ctx context.Context, box *deadletter.Box) error {
 	if len(h.Lines) == 0 {
 		return nil
