@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 )
 
@@ -89,14 +90,21 @@ func (s *bays) keep(r ledger.Record, k order) []order {
 	return waiting
 }
 
-// free tells orders that a bill is free for which they were told that it is not.
+// free tells orders that a bill is free for which they were told that it is not, each
+// once there is a place for it. Whoever calls may hold one, and does not wait.
 func (o *owner) free(waiting []order) {
 	for _, k := range waiting {
 		o.mu.Lock()
 		a := o.actors[k]
 		o.mu.Unlock()
-		if a != nil && o.soft.Err() == nil {
-			a.post(freed{}) // one that is gone waits for nothing
+		if a == nil || !o.enlist() {
+			continue // one that is gone waits for nothing
 		}
+		go func() {
+			defer o.busy.Done()
+			if o.seat(a, desk{events.Handle, k.noun}) {
+				a.post(freed{})
+			}
+		}()
 	}
 }
