@@ -196,6 +196,9 @@ func (k *Consumer) deliver(m jetstream.Msg) {
 		k.log.Error("delivery not understood", "stream", k.stream, "consumer", k.name, "error", err)
 		return
 	}
+	if k.taken.Load() == 0 && !k.ours() {
+		return
+	}
 	k.taken.Add(1)
 	k.handle(d)
 }

@@ -105,6 +105,29 @@ func (k *Consumer) look() {
 	}
 }
 
+// ours is asked before the first message. One that a stranger's consumer delivers,
+// made by the same name after ours and before it delivered anything, counts as its
+// first too, and what it passed over would not be missed.
+func (k *Consumer) ours() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+	defer cancel()
+	i, err := k.info(ctx)
+	switch {
+	case vanished(err):
+		err = fmt.Errorf("%w: %w", ErrConsumerGone, err)
+	case err != nil:
+		err = fmt.Errorf("%w: %w", ErrStalled, err)
+	default:
+		why := k.strange(i)
+		if why == "" {
+			return true
+		}
+		err = fmt.Errorf("%w: %s", ErrStalled, why)
+	}
+	k.end(err)
+	return false
+}
+
 // strange says in what the server's consumer is not the one that was made.
 func (k *Consumer) strange(i *jetstream.ConsumerInfo) string {
 	have := i.Config.FilterSubjects
