@@ -39,7 +39,7 @@ func (c *crash) arm() []string {
 		return nil
 	}
 	all := slices.Sorted(maps.Keys(points))
-	return dieAt(all[c.arms.IntN(len(all))], 1+c.arms.IntN(60))
+	return dieAt(all[c.arms.IntN(len(all))], 1+c.arms.IntN(25))
 }
 
 // ended counts how the processes end, and at which points.

@@ -17,7 +17,7 @@ import (
 // goes on so when its owner is killed in the middle. The minute is scaled, at the
 // vendor and in the pace alike; the counts are not.
 func TestQuota(t *testing.T) {
-	const factor = 15 // so are ownership and the quiet time: 6 s and 9 s of it
+	const factor = 12 // so are orders side by side, ownership and the quiet time: 16, 5 s and 7 s of it
 	s := seed(t)
 	n := short(10_000, 2_000)
 	o := set{
@@ -28,7 +28,7 @@ func TestQuota(t *testing.T) {
 			Dispatcher: `  ownership: {renew: 100ms, expire: 400ms}
   calls: {timeout: 2s, read_timeout: 600ms}
   stop_within: 3s
-  concurrency: 32
+  concurrency: 192
 `,
 		},
 	}
