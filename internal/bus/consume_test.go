@@ -40,9 +40,6 @@ func TestConsumeDelivers(t *testing.T) {
 		string(d.Data) != string(m.Data) || d.ID() != m.ID || d.Header.Get("content-type") != m.ContentType {
 		t.Errorf("delivered %+v", d)
 	}
-	if err := d.InProgress(); err != nil {
-		t.Error(err)
-	}
 	if err := d.Ack(); err != nil {
 		t.Error(err)
 	}

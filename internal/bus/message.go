@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"strings"
 	"time"
@@ -74,7 +73,6 @@ type Delivery struct {
 type settler interface {
 	Ack() error
 	DoubleAck(ctx context.Context) error
-	InProgress() error
 }
 
 // Settler is ack as all that settles a delivery, for a [Delivery] of a log in
@@ -86,9 +84,6 @@ func (f Settler) Ack() error { return f() }
 
 // DoubleAck settles it; nothing is on its way to anybody.
 func (f Settler) DoubleAck(context.Context) error { return f() }
-
-// InProgress is not supported.
-func (f Settler) InProgress() error { return errors.ErrUnsupported }
 
 // By gives the delivery to a log that is not JetStream's.
 func (d Delivery) By(f Settler) *Delivery {
@@ -107,9 +102,6 @@ func (d *Delivery) DoubleAck(ctx context.Context) error {
 	defer cancel()
 	return classify(d.msg.DoubleAck(ctx))
 }
-
-// InProgress tells the server to wait one more AckWait.
-func (d *Delivery) InProgress() error { return classify(d.msg.InProgress()) }
 
 // delivered translates what the consumer was given.
 func delivered(m jetstream.Msg) (*Delivery, error) {

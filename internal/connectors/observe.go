@@ -76,7 +76,7 @@ func (l *Line) sight(ctx context.Context, c Call) (context.Context, *sight) {
 	ctx, span := l.tracer.Start(ctx, l.o.Vendor+" "+c.API,
 		trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(l.labels(c.API)...),
-		trace.WithAttributes(attribute.String("tenant", l.o.Tenant), attribute.Bool("gongdan.write", c.Write)))
+		trace.WithAttributes(attribute.String("gongdan.tenant", l.o.Tenant), attribute.Bool("gongdan.write", c.Write)))
 	return ctx, &sight{line: l, api: c.API, span: span, begun: time.Now()}
 }
 

@@ -52,7 +52,7 @@ func TestWhatIsSeen(t *testing.T) {
 	}
 	delete(seen, "bridge.waited_ms")
 	want := map[string]string{
-		"vendor": "kingdee", "api": "handle-order", "tenant": "acme", "gongdan.write": "false", "gongdan.kind": "rejected",
+		"vendor": "kingdee", "api": "handle-order", "gongdan.tenant": "acme", "gongdan.write": "false", "gongdan.kind": "rejected",
 		"gongdan.vendor.code": "10201", "http.request.method": http.MethodGet, "http.response.status_code": "200",
 		"server.address": "vendor.example", "url.full": "https://vendor.example/x?access_token=…",
 	}

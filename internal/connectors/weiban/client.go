@@ -18,8 +18,8 @@ import (
 // BaseURL is where Weiban's API is.
 const BaseURL = "https://open.weibanzhushou.com"
 
-// TokenName is the vault's entry for the access token of a corp id.
-func TokenName(corpID string) string { return "weiban/" + corpID }
+// tokenName is the vault's entry for the access token of a corp id.
+func tokenName(corpID string) string { return "weiban/" + corpID }
 
 // Options says whose Weiban it is. CorpID, Secret, Line and Vault must be given.
 type Options struct {
@@ -62,7 +62,7 @@ func New(o Options) *Client {
 	}
 	c := &Client{o: o, documents: NewDocuments()}
 	c.token = connectors.NewShared(connectors.SharedOptions[string]{
-		Name: TokenName(o.CorpID), API: "weiban " + apiToken, Vault: o.Vault, Fetch: c.fetchToken,
+		Name: tokenName(o.CorpID), API: "weiban " + apiToken, Vault: o.Vault, Fetch: c.fetchToken,
 		Early: o.TokenEarly, PerMinute: o.TokenPerMinute, Lease: tokenLease,
 		Equal: func(a, b string) bool { return a == b },
 		Known: func(token string) { o.Known("access_token", token) },
