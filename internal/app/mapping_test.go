@@ -245,7 +245,7 @@ func TestCheckOneFile(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if got := app.Complaint("dispatcher", err); !strings.HasPrefix(got, bad+":") || !strings.HasSuffix(got, "\ndispatcher: 2 fault(s)") {
+		if got := app.Complaint("dispatcher", err); !strings.HasPrefix(got, bad+":") || !strings.HasSuffix(got, "\ndispatcher: 2 faults") {
 			t.Errorf("not as editors read it:\n%s", got)
 		}
 		if got := app.Complaint("dispatcher", fmt.Errorf("1 row was changed: %w", err)); !strings.HasPrefix(got, "dispatcher: 1 row was changed: ") {

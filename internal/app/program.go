@@ -14,6 +14,7 @@ import (
 	"io"
 	"os/user"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -100,7 +101,14 @@ func Complaint(name string, err error) string {
 	if first == "" || !strings.HasPrefix(text, first) {
 		return name + ": " + text
 	}
-	return fmt.Sprintf("%s\n%s: %d fault(s)", text, name, strings.Count(text, "\n")+1)
+	return fmt.Sprintf("%s\n%s: %s", text, name, faults(strings.Count(text, "\n")+1))
+}
+
+func faults(n int) string {
+	if n == 1 {
+		return "1 fault"
+	}
+	return strconv.Itoa(n) + " faults"
 }
 
 // Version is the module's version, or the revision that it was built from.

@@ -210,14 +210,19 @@ func TestPlainErrors(t *testing.T) {
 // plain holds what a program said at its end against the words that must be in it.
 func plain(t *testing.T, r harness.Result, words []string) {
 	t.Helper()
-	lines := strings.Split(strings.TrimSpace(r.Stderr), "\n")
-	last := lines[len(lines)-1]
+	// The faults of a file stand one a line, behind what was logged.
+	var last string
+	for line := range strings.Lines(r.Stderr) {
+		if last += line; strings.HasPrefix(line, "{") {
+			last = ""
+		}
+	}
 	for _, w := range words {
 		if !strings.Contains(last, w) {
 			t.Errorf("the last word does not name %q:\n%s", w, r.Stderr)
 		}
 	}
-	if strings.HasPrefix(last, "{") || strings.Contains(r.Stderr, "goroutine ") {
+	if last == "" || strings.Contains(r.Stderr, "goroutine ") {
 		t.Errorf("that is no plain sentence:\n%s", r.Stderr)
 	}
 }

@@ -179,7 +179,7 @@ func (o operatorAt) mend(number, bill string) {
 	o.t.Helper()
 	row := mendingRow()
 	o.ends(1, []string{"declares no table \"stuff\"; expected \"staff\""}, "mapping", "table", "set", "stuff", Unmapped, "emp=1")
-	o.ends(2, []string{`give column=value; table staff has "emp", "dept" or "name"`}, "mapping", "table", "set", "staff", Unmapped, "1")
+	o.ends(2, []string{`give column=value; table staff expects "emp", "dept" or "name"`}, "mapping", "table", "set", "staff", Unmapped, "1")
 	out := o.run([]string{"no open dead letter is repaired"}, "mapping", "table", "set", "staff", Unmapped, "emp="+row.Values[0], "--who", "wang")
 	if !strings.Contains(out, "nothing → emp="+row.Values[0]) {
 		o.t.Errorf("table set:\n%s", out)
@@ -228,7 +228,7 @@ func (o operatorAt) change() {
 	if err := os.WriteFile(next, changed, 0o600); err != nil {
 		o.t.Fatal(err)
 	}
-	o.run([]string{"processid", "- 100", "+ 99", "against the mapping in use", "5 changed (0 repaired, 0 broken)"},
+	o.run([]string{"processid", "- 100", "+ 99", "against the mapping in use", "5 changed (0 repaired, 0 broken, 0 no longer sent, 0 newly sent)"},
 		"mapping", "preview", "--file", next, "--since", "1h")
 	lines := strings.Split(strings.TrimSpace(o.run(nil, "mapping", "preview", "--json")), "\n")
 	var end struct {
