@@ -43,15 +43,17 @@ type process struct {
 
 var errDead = errors.New("this process is dead")
 
-// launch begins another life in a slot.
+// launch begins another life in a slot, unless the history is over.
 func (w *world) launch(slot int) {
 	w.mu.Lock()
+	if w.over {
+		w.mu.Unlock()
+		return
+	}
 	w.started++
 	name := fmt.Sprintf("r%d-%d", slot, w.started)
-	w.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{w: w, slot: slot, name: name, cancel: cancel, done: make(chan struct{}), delivers: map[string]*sieve{}}
-	w.mu.Lock()
 	w.slots[slot] = p
 	w.mu.Unlock()
 	d, err := dispatch.New(p.options())

@@ -55,6 +55,7 @@ type world struct {
 	olds    map[string]stale // of the mistake that reads them
 	slots   []*process       // who runs in each
 	started int
+	over    bool // nothing is launched any more
 	kills   int
 	bad     string // the first violation
 	verbose bool
@@ -130,13 +131,21 @@ func (w *world) run() {
 		w.people.round()
 		wait(context.Background(), 20*time.Second)
 	}
-	for _, p := range w.slots {
+	for _, p := range w.end() {
 		p.stop()
 	}
 	w.acting.Wait()
 	if !w.failed() {
 		w.books.close()
 	}
+}
+
+// end lets nothing more be launched, and says what is to be stopped.
+func (w *world) end() []*process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	return slices.Clone(w.slots[:])
 }
 
 // heal ends all that goes wrong: from now on everything works.
