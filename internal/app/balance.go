@@ -13,7 +13,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/dispatch"
 )
 
@@ -26,38 +25,24 @@ type balanceCmd struct {
 var errUnexplained = errors.New("callbacks are unexplained")
 
 func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
-	since, err := moment("--since", c.Since, time.Now())
-	if err != nil {
-		return err
-	}
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		tenants, err := tenantsOf(cfg, c.Tenant)
+	lost := 0
+	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(b *bus.Bus, tenant string, since time.Time) error {
+		bar := newBar(p.Stderr)
+		x, err := dispatch.BalanceOf(ctx, b, tenant, since, bar.at)
+		bar.end()
 		if err != nil {
 			return err
 		}
-		lost := 0
-		for _, t := range tenants {
-			bar := newBar(p.Stderr)
-			x, err := dispatch.BalanceOf(ctx, b, t, since, bar.at)
-			bar.end()
-			if err != nil {
-				return err
-			}
-			lost += x.Unexplained
-			if c.JSON {
-				err = jsonLines(p.Stdout, []dispatch.Balance{x})
-			} else {
-				err = showBalance(p.Stdout, x)
-			}
-			if err != nil {
-				return err
-			}
+		lost += x.Unexplained
+		if c.JSON {
+			return jsonLines(p.Stdout, []dispatch.Balance{x})
 		}
-		if lost > 0 {
-			return fmt.Errorf("%d %w", lost, errUnexplained)
-		}
-		return nil
+		return showBalance(p.Stdout, x)
 	})
+	if err == nil && lost > 0 {
+		err = fmt.Errorf("%d %w", lost, errUnexplained)
+	}
+	return err
 }
 
 func showBalance(w io.Writer, b dispatch.Balance) error {

@@ -14,7 +14,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/drift"
@@ -64,46 +63,32 @@ type driftSummary struct {
 }
 
 func (c driftCmd) Run(ctx context.Context, p Program, g *globals) error {
-	since, err := moment("--since", c.Since, time.Now())
-	if err != nil {
-		return err
-	}
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		tenants, err := tenantsOf(cfg, c.Tenant)
+	drifts := 0
+	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(b *bus.Bus, tenant string, since time.Time) error {
+		bar := newBar(p.Stderr)
+		r, skipped, err := driftOf(ctx, b, tenant, since, bar.at)
+		bar.end()
 		if err != nil {
 			return err
 		}
-		drifts := 0
-		for _, t := range tenants {
-			bar := newBar(p.Stderr)
-			r, skipped, err := driftOf(ctx, b, t, since, bar.at)
-			bar.end()
-			if err != nil {
-				return err
-			}
-			s := driftSummary{Tenant: t, Since: since, Documents: c.kinds(r), Skipped: skipped}
-			for _, k := range s.Documents {
-				for _, l := range k.Lines {
-					if l.What != drift.AtTimes {
-						s.Members++
-					}
+		s := driftSummary{Tenant: tenant, Since: since, Documents: c.kinds(r), Skipped: skipped}
+		for _, k := range s.Documents {
+			for _, l := range k.Lines {
+				if l.What != drift.AtTimes {
+					s.Members++
 				}
 			}
-			drifts += s.Members
-			if c.JSON {
-				err = driftJSON(p.Stdout, s)
-			} else {
-				err = showDrift(p.Stdout, s)
-			}
-			if err != nil {
-				return err
-			}
 		}
-		if c.Check && drifts > 0 {
-			return fmt.Errorf("%d %w", drifts, errDrift)
+		drifts += s.Members
+		if c.JSON {
+			return driftJSON(p.Stdout, s)
 		}
-		return nil
+		return showDrift(p.Stdout, s)
 	})
+	if err == nil && c.Check && drifts > 0 {
+		err = fmt.Errorf("%d %w", drifts, errDrift)
+	}
+	return err
 }
 
 // kinds are the report's, without what is to be left out.

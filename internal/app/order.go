@@ -79,6 +79,27 @@ func tenantsOf(cfg *config.Config, only string) ([]string, error) {
 	return out, nil
 }
 
+// eachTenant calls do for the tenants that were asked for, with the moment since
+// when, which the command line gives as a span or a time.
+func eachTenant(ctx context.Context, p Program, g *globals, span, only string, do func(b *bus.Bus, tenant string, since time.Time) error) error {
+	since, err := moment("--since", span, time.Now())
+	if err != nil {
+		return err
+	}
+	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
+		tenants, err := tenantsOf(cfg, only)
+		if err != nil {
+			return err
+		}
+		for _, t := range tenants {
+			if err := do(b, t, since); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func showHistory(w io.Writer, h dispatch.History) error {
 	noun := string(h.Noun)
 	if noun == "" {
