@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,6 +56,7 @@ func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig) error 
 func (b *Bus) create(ctx context.Context, want jetstream.StreamConfig) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	want.Metadata = map[string]string{lifeKey: rand.Text()}
 	_, err := b.js.CreateStream(ctx, want)
 	return err
 }

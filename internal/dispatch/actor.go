@@ -57,8 +57,11 @@ type (
 		inOrder bool
 		again   bool
 	}
-	timer   struct{}
-	nudge   struct{ record *ledger.Record } // load the order, if it is not loaded; from its record, if that is known
+	timer struct{}
+	nudge struct { // load the order, if it is not loaded
+		record *ledger.Record // from its record, if that is known
+		loaded chan<- bool    // told whether it is; nil: nobody asks
+	}
 	resumed struct{ g *gate }
 	answer  struct {
 		life int
@@ -72,6 +75,13 @@ type (
 	expiring struct{ in ledger.Expiring }
 	freed    struct{}
 )
+
+func (n nudge) tell(loaded bool) {
+	select {
+	case n.loaded <- loaded:
+	default: // nobody asks, or was told
+	}
+}
 
 func newActor(o *owner, k order, listed bool) *actor {
 	return &actor{o: o, key: k, listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}
@@ -161,6 +171,8 @@ func (a *actor) take(x any) {
 		return
 	}
 	switch x := x.(type) {
+	case nudge:
+		x.tell(true)
 	case delivery:
 		a.deliver(x)
 	case timer:
@@ -190,18 +202,25 @@ func (a *actor) take(x any) {
 // delivered comes again, and what waits is tried again.
 func (a *actor) load(x any) bool {
 	var r ledger.Record
+	var err error
 	if n, ok := x.(nudge); ok && n.record != nil {
 		r = *n.record
 	} else {
-		var err error
 		if r, err = readRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
 			a.forget("record not read", err)
 			return false
 		}
 	}
+	in := ledger.Takeover{
+		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.noun), Doubtful: a.o.doubtful(),
+	}
+	if in.Recovery, err = a.recovery(a.o.ctx, r); err != nil {
+		a.forget("streams not read", err)
+		return false
+	}
 	a.o.free(a.o.bays.keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true
-	a.feed(ledger.Takeover{Quiet: a.o.tenure.QuietUntil, Listed: a.listed})
+	a.feed(in)
 	if !a.loaded {
 		return false
 	}

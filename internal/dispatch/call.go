@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,15 +122,19 @@ func (a *actor) looking(ctx context.Context, act ledger.Look) (out ledger.Looked
 	out.Understood = true
 	if act.Marker != "" {
 		for _, r := range records {
-			if strings.Contains(r.Remark, act.Marker) {
+			if i := slices.IndexFunc(act.Markers, func(m string) bool { return strings.Contains(r.Remark, m) }); i >= 0 {
 				out.Found++
+				out.Marker = act.Markers[i]
 			}
 		}
 	} else {
 		out.Found, out.Understood = a.alike(records, act)
 	}
-	if out.Found > 0 && act.Marker != "" {
+	switch {
+	case out.Found > 0 && act.Marker != "":
 		a.o.proved(ctx)
+	case a.o.lost():
+		a.proveQuery(ctx)
 	}
 	out.Control = a.o.control.believed()
 	return out

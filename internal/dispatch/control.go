@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -48,14 +49,23 @@ func (c *control) again() {
 }
 
 func (o *owner) loadControl(ctx context.Context) error {
-	_, err := o.d.state.Get(ctx, controlKey(o.t.Name))
+	e, err := o.d.state.Get(ctx, controlKey(o.t.Name))
 	if errors.Is(err, bus.ErrNotFound) {
 		return nil
 	}
-	if err == nil {
-		o.control.proven = true
+	if err != nil {
+		return err
 	}
-	return err
+	var p proof
+	// Where records were lost, what was proved before is to be proved once more.
+	o.control.proven = json.Unmarshal(e.Value, &p) == nil && p.Proven && (!o.lost() || p.History == o.store.History)
+	return nil
+}
+
+// proof is the positive control on record.
+type proof struct {
+	Proven  bool   `json:"proven"`
+	History string `json:"history,omitempty"` // of the store, in which it was proved
 }
 
 // proved keeps that the query has found one of our records.
@@ -67,7 +77,11 @@ func (o *owner) proved(ctx context.Context) {
 	if known {
 		return
 	}
-	if _, err := o.d.state.PutFenced(ctx, controlKey(o.t.Name), []byte(`{"proven":true}`), o.tenure.Fence); err != nil {
+	value, err := json.Marshal(proof{true, o.store.History})
+	if err == nil {
+		_, err = o.d.state.PutFenced(ctx, controlKey(o.t.Name), value, o.tenure.Fence)
+	}
+	if err != nil {
 		o.log.Debug("control not recorded", slog.String("cause", err.Error()))
 	}
 }

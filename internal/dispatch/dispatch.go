@@ -29,6 +29,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
@@ -86,6 +87,7 @@ type Options struct {
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
 	Trim        time.Duration // between two looks at the streams' room; default 1 min
 	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s
+	StoreBeat   time.Duration // between two looks whether the store belongs together; default 5 s
 
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
@@ -99,6 +101,10 @@ func (o *Options) complete() error {
 	if !o.Ports.complete() || o.Events == nil || o.Letters == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
 		return errors.New("dispatch: bus or ports, events, letters, logger, tracer and meter are needed")
 	}
+	var err error
+	if o.Ownership, err = o.Ownership.Complete(); err != nil {
+		return fmt.Errorf("ownership settings: %w", err)
+	}
 	o.Concurrency = orDefault(o.Concurrency, 8)
 	o.MaxHeld = orDefault(o.MaxHeld, 256)
 	o.AckWait = orDefault(o.AckWait, time.Minute)
@@ -108,6 +114,7 @@ func (o *Options) complete() error {
 	o.Expiry = orDefault(o.Expiry, 10*time.Minute)
 	o.Trim = orDefault(o.Trim, time.Minute)
 	o.Stalls = orDefault(o.Stalls, 30*time.Second)
+	o.StoreBeat = orDefault(o.StoreBeat, 5*time.Second)
 	for _, t := range o.Tenants {
 		if err := t.Ledger.Check(); err != nil {
 			return fmt.Errorf("tenant %s: %w", t.Name, err)
@@ -131,6 +138,7 @@ type Dispatcher struct {
 	runner *ownership.Runner
 	state  Records
 	space  space
+	keeper *history.Keeper
 
 	letters atomic.Int64 // open ones of all tenants, as last seen
 
@@ -154,6 +162,7 @@ func New(o Options) (*Dispatcher, error) {
 	if err := d.observe(o.Meter); err != nil {
 		return nil, err
 	}
+	d.keeper = d.newKeeper()
 	names := make([]string, len(o.Tenants))
 	for i, t := range o.Tenants {
 		names[i] = t.Name
@@ -168,6 +177,14 @@ func New(o Options) (*Dispatcher, error) {
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)))
+	if err := d.beginStore(ctx); err != nil {
+		return nil // stopped before it began
+	}
+	watched, end := context.WithCancel(context.WithoutCancel(ctx))
+	var watch sync.WaitGroup
+	watch.Go(func() { d.watchStore(watched) })
+	defer watch.Wait()
+	defer end()
 	if d.o.Bus != nil {
 		t := d.trimmer()
 		t.look(ctx, time.Now())

@@ -154,8 +154,8 @@ func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
 
 // quiet waits until no call of an owner before can be running.
 func (o *owner) quiet(ctx context.Context) error {
-	wait := time.Until(o.tenure.QuietUntil)
-	if o.tenure.CleanHandover || wait <= 0 {
+	wait := time.Until(o.quietUntil())
+	if wait <= 0 {
 		return nil
 	}
 	t := time.NewTimer(wait)

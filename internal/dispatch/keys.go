@@ -55,9 +55,20 @@ func orderOf(key string) (order, error) {
 
 // trailMark is what a new owner's consumers begin behind.
 type trailMark struct {
-	Epoch     uint64 `json:"epoch"`     // of the consumer that reads now
-	Floor     uint64 `json:"floor"`     // everything up to here is settled or on record
-	Delivered uint64 `json:"delivered"` // up to here messages may have been begun
+	Epoch     uint64 `json:"epoch"`              // of the consumer that reads now
+	History   string `json:"history,omitempty"`  // of the store, that the sequences belong to
+	Recheck   uint64 `json:"recheck,omitempty"`  // messages up to here may have been settled in a history before
+	Rechecks  bool   `json:"rechecks,omitempty"` // they are still looked at again
+	Floor     uint64 `json:"floor"`              // everything up to here is settled or on record
+	Delivered uint64 `json:"delivered"`          // up to here messages may have been begun
+}
+
+// settled is up to where nothing is needed any more of what no order's record names.
+func (t trailMark) settled() uint64 {
+	if t.Rechecks {
+		return 0
+	}
+	return t.Floor
 }
 
 func (t trailMark) encode() []byte {

@@ -142,6 +142,8 @@ func (a *actor) forget(what string, err error) {
 // refuse gives back what came for an order that could not be loaded.
 func (a *actor) refuse(x any) {
 	switch x := x.(type) {
+	case nudge:
+		x.tell(false)
 	case delivery:
 		a.o.lapses.lost(a.key, x.stage, x.m.Sequence)
 	case spoken:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -46,6 +47,9 @@ type owner struct {
 	busy   sync.WaitGroup // orders in hand
 
 	control control
+
+	store history.Record // as it was when the tenant was taken
+	audit closings
 }
 
 // desk is a stage of a noun: what blocks one does not block another.
@@ -85,6 +89,10 @@ func (o *owner) open() error {
 	defer cancel()
 	o.t.Guard.tenure.Store(o.tenure)
 	began := time.Now()
+	var err error
+	if o.store, err = o.d.keeper.Examine(ctx); err != nil {
+		return err
+	}
 	if err := o.loadPauses(ctx); err != nil {
 		return err
 	}
@@ -118,6 +126,7 @@ func (o *owner) open() error {
 	for _, r := range o.rooms {
 		o.threads.Go(func() { r.keep(o.soft) })
 	}
+	o.threads.Go(func() { o.walk(o.soft) })
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
 }

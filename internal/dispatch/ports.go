@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -46,16 +47,28 @@ type Ports struct {
 	Inbox   Inbox
 	Records Records
 	Claims  ownership.Store
+	Store   StorePorts
+}
+
+// StorePorts are what tells whether the store belongs together.
+type StorePorts struct {
+	Log    history.Log
+	State  history.State
+	Tables history.Tables
 }
 
 // portsOf are those of a bus.
 func portsOf(b *bus.Bus) Ports {
 	state := b.Bucket(bus.State)
-	return Ports{Log: b, Inbox: inbox{b}, Records: state, Claims: state}
+	return Ports{
+		Log: b, Inbox: inbox{b}, Records: state, Claims: state,
+		Store: StorePorts{Log: b, State: state, Tables: b.Bucket(bus.Tables)},
+	}
 }
 
 func (p Ports) complete() bool {
-	return p.Log != nil && p.Inbox != nil && p.Records != nil && p.Claims != nil
+	s := p.Store
+	return p.Log != nil && p.Inbox != nil && p.Records != nil && p.Claims != nil && s.Log != nil && s.State != nil && s.Tables != nil
 }
 
 // inbox gives a bus's consumers out as what the stages need of them.

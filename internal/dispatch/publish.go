@@ -139,6 +139,9 @@ func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 		Outcome: v.Outcome, Stage: p.Stage, Noun: a.key.noun, Key: a.key.key, Reason: v.Reason, DuplicateOf: v.DuplicateOf,
 		Rule: v.Rule, Mapping: v.Mapping, Marker: v.Marker, DryRun: v.DryRun, Body: p.Body,
 	}
+	if e := p.Effect; e != nil {
+		o.Identities, o.Generation, o.Application, o.Like, o.Sends = e.IDs, e.Generation, e.Application, e.Like, e.Sends
+	}
 	if v.Bill != nil && v.Bill.OrderNo != "" {
 		o.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
 	}
@@ -231,7 +234,12 @@ func (a *actor) parent(ctx context.Context, p ledger.Publish) (*message, error) 
 	case err != nil:
 		return nil, err // a letter without its event could not be replayed
 	}
-	return a.identified(a.read(p.Stage, s), p), nil
+	m := a.read(p.Stage, s)
+	if m.EventID != p.EventID {
+		// Of another history of the stream, which has another message in its place.
+		m = &message{callback: p.Seq}
+	}
+	return a.identified(m, p), nil
 }
 
 // identified gives a message that cannot be read an event of its own, so that

@@ -17,10 +17,15 @@ type room struct {
 	o     *owner
 	k     desk
 	cons  atomic.Pointer[Consumer]
-	start uint64 // everything below is settled or on record: the first sequence for a consumer that is made
-	old   uint64 // up to here owners before may have begun messages
-	turn  uint64 // of the last delivery
-	seen  uint64 // highest sequence that came in this epoch
+	start uint64        // everything below is settled or on record: the first sequence for a consumer that is made
+	old   uint64        // up to here owners before may have begun messages
+	turn  uint64        // of the last delivery
+	seen  atomic.Uint64 // highest sequence that came in this epoch
+
+	history  string      // of the store, that the sequences belong to
+	recheck  uint64      // messages up to here may have been settled in a history before
+	rechecks atomic.Bool // they are still looked at again
+	marked   bool        // rechecks as it is on record
 
 	// missed is up to where a delivery may have been lost on the way, 0 for none: it
 	// comes again, and until it has no order is vouched for.
@@ -106,6 +111,9 @@ func (r *room) reopen(ctx context.Context) error {
 	if err := r.o.tenure.Check(ctx); err != nil {
 		return err
 	}
+	if err := r.o.fits(ctx); err != nil {
+		return err
+	}
 	// It may have a message in hand still; two of them would overtake each other.
 	if err := r.close(ctx); err != nil {
 		return err
@@ -118,7 +126,7 @@ func (r *room) reopen(ctx context.Context) error {
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
 		return err
 	}
-	r.old, r.start = max(r.old, r.seen, info.Delivered), max(r.start, (*r.cons.Load()).Floor()+1)
+	r.old, r.start = max(r.old, r.seen.Load(), info.Delivered), max(r.start, (*r.cons.Load()).Floor()+1)
 	// A new consumer has forgotten how far this one had come.
 	if err := r.mark(ctx, r.old); err != nil {
 		return err
@@ -144,7 +152,7 @@ func (r *room) take(m *bus.Delivery) {
 		return
 	}
 	if !r.o.bring(order{route.Noun, route.Key}, false, r.k, delivery{m: m, stage: r.k.stage, inOrder: inOrder, again: again}) {
-		r.miss(r.seen)
+		r.miss(r.seen.Load())
 	}
 }
 
@@ -159,9 +167,9 @@ func (r *room) judge(m *bus.Delivery) (inOrder, again bool) {
 	if m.Delivered == 1 && r.missed.Load() == beyond {
 		// What was lost had come before, or lies below this one. Of one that comes
 		// again that is not so: there may be new ones between.
-		r.missed.Store(max(r.seen, m.Sequence-1))
+		r.missed.Store(max(r.seen.Load(), m.Sequence-1))
 	}
-	r.seen = max(r.seen, m.Sequence)
+	r.seen.Store(max(r.seen.Load(), m.Sequence)) // written here alone
 	return r.missed.Load() == 0 && m.Delivered == 1, m.Delivered > 1 || m.Sequence <= r.old
 }
 

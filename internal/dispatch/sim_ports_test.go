@@ -112,6 +112,21 @@ func (l portLog) Usage(ctx context.Context, stream string) (bus.Usage, error) {
 
 func (l portLog) MaxPayload() int64 { return l.p.w.server.MaxPayload() }
 
+// portStore is a process's way to what tells whether the store belongs together.
+type portStore struct{ portLog }
+
+func (l portStore) Identity(ctx context.Context, name string) (bus.Identity, error) {
+	return ask(ctx, l.p, "identity of "+name, func() (bus.Identity, error) { return l.p.w.server.Identity(ctx, name) })
+}
+
+func (l portStore) Mend(ctx context.Context) ([]string, error) {
+	return ask(ctx, l.p, "mend", func() ([]string, error) { return l.p.w.server.Mend(ctx) })
+}
+
+func (l portStore) Last(ctx context.Context, stream, subject string) (bus.Stored, error) {
+	return ask(ctx, l.p, "last of "+stream, func() (bus.Stored, error) { return l.p.w.server.Last(ctx, stream, subject) })
+}
+
 // portLetters is a process's way to the letters, which it only ever puts.
 type portLetters struct {
 	portLog

@@ -14,6 +14,7 @@ import (
 	mnoop "go.opentelemetry.io/otel/metric/noop"
 	tnoop "go.opentelemetry.io/otel/trace/noop"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/connectors/weiban"
@@ -193,11 +194,11 @@ func (p *process) options() dispatch.Options {
 		Static: &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
 	})
 	return dispatch.Options{
-		Instance: p.name, Ports: dispatch.Ports{Log: portLog{p}, Inbox: portInbox{p}, Records: portBucket{p}, Claims: portBucket{p}},
+		Instance: p.name, Ports: dispatch.Ports{Log: portLog{p}, Inbox: portInbox{p}, Records: portBucket{p}, Claims: portBucket{p}, Store: dispatch.StorePorts{Log: portStore{portLog{p}}, State: portBucket{p}, Tables: w.server.Bucket(bus.Tables)}},
 		Events: w.tools.codec, Letters: deadletter.NewBox(portLetters{portLog{p}, w.server}, time.Now), Tenants: []dispatch.Tenant{t},
 		Ownership:   ownership.Settings{Renew: 4 * time.Second, Expire: 16 * time.Second, CallTimeout: 20 * time.Second},
 		Concurrency: w.weather.concurrency, MaxHeld: w.weather.maxHeld, AckWait: 30 * time.Second,
-		Beat: 2 * time.Second, ProbeDenied: 20 * time.Second, Expiry: 2 * time.Minute,
+		Beat: 2 * time.Second, ProbeDenied: 20 * time.Second, Expiry: 2 * time.Minute, StoreBeat: time.Minute,
 		Logger: slog.New(witness{p: p}), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}
 }

@@ -44,8 +44,8 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 	}
 	now := time.Now()
 	for _, w := range waiting {
-		if w.err == nil && onlyWaits(w.record, now) {
-			o.post(w.key, true, nudge{&w.record})
+		if w.err == nil && !w.record.NeedsRecovery(o.store.History, o.recheck(w.key.noun)) && onlyWaits(w.record, now) {
+			o.post(w.key, true, nudge{record: &w.record})
 			continue
 		}
 		o.mu.Lock()

@@ -21,6 +21,9 @@ func (r *room) succeed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if known && r.history != r.o.store.History || !known && r.o.store.History != "" {
+		return r.restart(ctx)
+	}
 	epochs, err := r.epochs(ctx, first)
 	if err != nil {
 		return err
@@ -64,8 +67,39 @@ func (r *room) recall(ctx context.Context) (first uint64, known bool, err error)
 	if err != nil || t.Epoch == 0 {
 		return 1, false, err
 	}
-	r.start, r.old = t.Floor+1, t.Delivered
+	r.start, r.old, r.history, r.recheck = t.Floor+1, t.Delivered, t.History, t.Recheck
+	r.rechecks.Store(t.Rechecks)
 	return t.Epoch, true, nil
+}
+
+// restart begins the queue in a new history of the store: what is new is consumed,
+// what was stored before is looked at again beside it. No consumer of another history
+// is trusted, whatever its epoch.
+func (r *room) restart(ctx context.Context) error {
+	stream := streamOf(r.k.stage)
+	// Owners before have stopped: what they have published counts as well.
+	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
+	if err != nil {
+		return err
+	}
+	r.start, r.old, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
+	r.rechecks.Store(true)
+	if err := r.mark(ctx, r.old); err != nil {
+		return err
+	}
+	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, stream)
+	if err != nil {
+		return err
+	}
+	for _, f := range followers {
+		if epochOf(f.Name, r.k, r.o.t.Name) == 0 {
+			continue
+		}
+		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, f.Name); err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // epochs are those before ours of which a consumer may be left.
@@ -92,8 +126,13 @@ func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 // mark puts on record what a consumer that comes after this one begins behind, and
 // up to where messages were delivered.
 func (r *room) mark(ctx context.Context, delivered uint64) error {
-	m := trailMark{Epoch: r.o.tenure.Epoch, Floor: max(r.start, 1) - 1, Delivered: delivered}
+	m := trailMark{
+		Epoch: r.o.tenure.Epoch, History: r.history, Recheck: r.recheck, Rechecks: r.rechecks.Load(), Floor: max(r.start, 1) - 1, Delivered: delivered,
+	}
 	_, err := r.o.d.state.PutFenced(ctx, trailKey(r.o.t.Name, r.k), m.encode(), r.o.tenure.Fence)
+	if err == nil {
+		r.marked = m.Rechecks
+	}
 	return err
 }
 
@@ -105,10 +144,10 @@ func (r *room) look(ctx context.Context) error {
 	if missed := r.missed.Load(); r.heal(missed, floor) {
 		r.o.log.Info("order vouched for again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))
 	}
-	if floor < r.start {
+	if floor < r.start && r.rechecks.Load() == r.marked {
 		return nil
 	}
-	r.start = floor + 1
+	r.start = max(r.start, floor+1)
 	return r.mark(ctx, r.old)
 }
 

@@ -150,6 +150,9 @@ func (t *trimmer) trim(ctx context.Context, stream string, u bus.Usage) (string,
 		// Messages differ in size, so the count is a guess that the next round mends.
 		surplus := (float64(u.Bytes) - trimTo*float64(u.MaxBytes)) / float64(u.Bytes)
 		below := min(u.First+uint64(surplus*float64(u.Last+1-u.First))+1, limit)
+		if err := t.d.keeper.Trimming(ctx, stream, below); err != nil {
+			return by, err
+		}
 		if _, err := t.d.o.Bus.Trim(ctx, stream, below); err != nil {
 			return by, err
 		}

@@ -87,10 +87,10 @@ func idleTenants(ctx context.Context, b *bus.Bus, stream string, configured []st
 			if err != nil {
 				return err
 			}
-			if working[consumerName(k, tenant, mark.Epoch)] {
+			if working[consumerName(k, tenant, mark.Epoch)] && !mark.Rechecks {
 				continue
 			}
-			seq, ok, err := b.Unsettled(ctx, stream, events.StageFilters(tenant, k.stage, k.noun), mark.Floor)
+			seq, ok, err := b.Unsettled(ctx, stream, events.StageFilters(tenant, k.stage, k.noun), mark.settled())
 			if err != nil {
 				return err
 			}
@@ -139,7 +139,7 @@ func eachWaiting(ctx context.Context, b *bus.Bus, tenant string, visit func(tena
 // or, while none is there, by what the last owner left on record.
 func floorOf(ctx context.Context, state Records, in Inbox, tenant string, k desk) (uint64, error) {
 	mark, err := readTrail(ctx, state, tenant, k)
-	if err != nil {
+	if err != nil || mark.Rechecks {
 		return 0, err
 	}
 	info, err := in.ConsumerInfo(ctx, streamOf(k.stage), consumerName(k, tenant, mark.Epoch))

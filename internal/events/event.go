@@ -125,6 +125,13 @@ type HandleOutcome struct {
 	DryRun      bool            `json:"dry_run,omitempty"`
 	Body        json.RawMessage `json:"body,omitempty"`
 	Letter      *LetterRef      `json:"letter,omitempty"`
+
+	// What the effect is known by, so that its record can be made again from this.
+	Identities  []string `json:"identities,omitempty"`
+	Generation  int      `json:"generation,omitempty"`
+	Application int      `json:"application,omitempty"`
+	Like        string   `json:"like,omitempty"` // hash of start, end, handler and status
+	Sends       int      `json:"sends,omitempty"`
 }
 
 // BillRef names a Kingdee service work order (服务工单).

@@ -80,6 +80,7 @@ type Call struct {
 type Look struct {
 	Bill    Bill
 	Marker  string
+	Markers []string // all that it may carry, Marker first; none without a marker
 	Like    string
 	Body    json.RawMessage
 	Applied int
@@ -112,6 +113,7 @@ type Publish struct {
 	Check    bool
 	Verdict  Verdict         // also for a letter: what it says
 	Body     json.RawMessage // that was, or may have been, sent
+	Effect   *Effect         // that a verdict of handle is about, without its body; nil for none
 }
 
 // Wake asks for a Timer at At; it replaces the last Wake. Zero: none is needed.

@@ -23,6 +23,10 @@ func (t *turn) intend() {
 	if t.s.Marker {
 		e.Marker = Marker(t.s.Tenant, e.IDs[0], e.Generation, e.Application)
 	}
+	if t.mayHaveRun(k.Message) {
+		t.suspect(e)
+		return
+	}
 	t.o.Record.Effects = append(t.o.Record.Effects, e)
 	t.send()
 }

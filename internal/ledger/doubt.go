@@ -46,7 +46,11 @@ func (t *turn) look() {
 }
 
 func (t *turn) lookFor(e Effect) Look {
-	return Look{Bill: *e.Bill, Marker: e.Marker, Like: e.Like, Body: e.Body, Applied: t.o.Record.like(e.Like)}
+	look := Look{Bill: *e.Bill, Marker: e.Marker, Like: e.Like, Body: e.Body, Applied: t.o.Record.like(e.Like)}
+	if e.Marker != "" {
+		look.Markers = e.markers(t.s.Tenant)
+	}
+	return look
 }
 
 // looked decides on what a look showed.
@@ -63,6 +67,9 @@ func (t *turn) looked(in Looked) {
 	case in.Failure != nil:
 		t.lookFailed(in.Failure)
 	case in.Found > 0 && t.tellable(*e):
+		if in.Marker != "" {
+			e.Marker = in.Marker
+		}
 		if in.Found > 1 && e.Marker != "" {
 			t.doubled(*e)
 		}
@@ -103,7 +110,7 @@ func (t *turn) absent(in Looked) {
 	case t.early(*e):
 		e.Looks = len(t.s.Looks) - 1
 		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e)})
-	case e.Word:
+	case e.Word, e.Stale && e.Sends == 0:
 		t.resend()
 	case !in.Understood:
 		t.askPerson("the list of handling records was not understood")

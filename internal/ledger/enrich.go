@@ -17,9 +17,9 @@ func (t *turn) fetched(in Fetched) {
 	m := k.Message
 	t.do(Publish{
 		What: PublishEnriched, Stage: events.Enrich, Seq: m.Seq, EventID: m.EventID, Replay: m.Replay,
-		ID: t.id(m, "enrich"), Check: !k.fresh,
+		ID: t.id(m, "enrich"), Check: !k.fresh || t.o.recovery != nil,
 	})
-	l.Cursor, l.Head, l.Last, d.task = m.Seq, nil, nil, nil
+	l.Cursor, l.At, l.Head, l.Last, d.task = m.Seq, m.At, nil, nil, nil
 	l.Seen = remember(l.Seen, seen(m.EventID, m.Replay))
 	t.write()
 	t.ackHeld(events.Enrich)

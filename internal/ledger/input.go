@@ -59,6 +59,11 @@ type Input interface{ input() }
 type Takeover struct {
 	Quiet  time.Time // no call before: the ownership's begin and one vendor read time-out
 	Listed bool      // the record was loaded because its wait key is there
+
+	History  string    // of the streams; the record's lanes name the one that they belong to
+	Start    [2]uint64 // of enrich and of handle: where an order begins that was never seen
+	Doubtful Doubtful
+	Recovery *Recovery // nil: the record fits; needed where [Record.NeedsRecovery] says so
 }
 
 // Delivered is a message that the consumer brought. Without InOrder it is only
@@ -138,8 +143,9 @@ type Called struct {
 // query has already found one of our own records.
 type Looked struct {
 	Sweep      bool
-	Found      int  // records that match
-	Understood bool // the whole answer was, all pages
+	Found      int    // records that match
+	Marker     string // that the match carries; "" where none was looked for
+	Understood bool   // the whole answer was, all pages
 	Control    bool
 	Failure    *events.Failure
 }

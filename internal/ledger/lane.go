@@ -148,6 +148,7 @@ func (t *turn) empty(st events.Stage) {
 			t.do(Alert{Why: AlarmVanished, Text: "a delivered message is not in its stream"})
 		}
 		k.unacked, k.missed, l.Behind = nil, false, false
+		t.recovered(st)
 	}
 }
 
@@ -170,6 +171,7 @@ func (t *turn) begin(st events.Stage, m Message, fresh bool) {
 	if h := l.Head; h != nil && h.Forced != "" {
 		m.Asked, m.Forced, m.Generation = h.Asked, h.Forced, h.Generation
 	}
+	m.Asked = m.Asked || st == events.Handle && t.unanswered(m.EventID, m.Replay)
 	k.task = &task{Message: m, fresh: fresh}
 	k.retry = zeroTime
 	broke := k.broke
@@ -177,6 +179,8 @@ func (t *turn) begin(st events.Stage, m Message, fresh bool) {
 		k.broke = nil
 	}
 	switch {
+	case t.passed(st, m):
+		t.pass(st, m)
 	case broke != nil && broke.Seq == m.Seq:
 		t.failed(mainAct(st), broke.Failure)
 	case slices.Contains(l.Seen, seen(m.EventID, m.Replay)):

@@ -17,6 +17,9 @@ type Order struct {
 	bay    *Bill     // that this order is in
 	sweep  string    // marker of the sweep under way
 	wake   Wake      // the last one asked for
+
+	recovery *Recovery // what the streams told when the record did not fit them; nil: it does
+	doubtful Doubtful
 }
 
 // desk is one stage's memory.

@@ -14,13 +14,13 @@ func (t *turn) announce(st events.Stage, check bool) {
 	m := Message{Seq: v.Seq, EventID: v.EventID, Replay: v.Replay}
 	p := Publish{
 		What: PublishVerdict, Stage: st, Seq: v.Seq, EventID: v.EventID, Replay: v.Replay,
-		ID: t.id(m, string(v.Outcome)), Check: check, Verdict: v,
+		ID: t.id(m, string(v.Outcome)), Check: (check || t.o.recovery != nil) && !t.unanswered(v.EventID, v.Replay), Verdict: v,
 	}
 	if v.Letter > 0 && !v.Posted {
 		p.LetterID = t.letterID(st, m, v.Letter)
 	}
 	if st == events.Handle {
-		p.Body = t.bodyOf(v.Seq)
+		p.Body, p.Effect = t.effectOf(m)
 	}
 	t.do(p)
 	l.Last.Published = true
@@ -31,23 +31,29 @@ func (t *turn) post(st events.Stage, v Verdict, check bool) {
 	l, _ := t.at(st)
 	p := Publish{
 		What: PublishLetter, Stage: st, Seq: v.Seq, EventID: v.EventID, Replay: v.Replay,
-		LetterID: t.letterID(st, l.Head.Message, v.Letter), Check: check, Verdict: v,
+		LetterID: t.letterID(st, l.Head.Message, v.Letter), Check: check || t.o.recovery != nil, Verdict: v,
 	}
 	if st == events.Handle {
-		p.Body = t.bodyOf(v.Seq)
+		p.Body, _ = t.effectOf(l.Head.Message)
 	}
 	t.do(p)
 	l.Head.Posted = true
 }
 
-// bodyOf is the body of the effect that a message of handle led to.
-func (t *turn) bodyOf(seq uint64) []byte {
+// effectOf is the effect that a message of handle led to, and its body; none and
+// nil if it led to none.
+func (t *turn) effectOf(m Message) (body []byte, found *Effect) {
 	for _, e := range t.o.Record.Effects {
-		if e.Seq == seq && len(e.Body) > 0 {
-			return e.Body
+		if e.Seq != m.Seq || e.EventID != m.EventID {
+			continue
 		}
+		if len(e.Body) > 0 {
+			body = e.Body
+		}
+		e.Body = nil
+		found = &e
 	}
-	return nil
+	return body, found
 }
 
 // id is the message id of the event that a step derives from m.

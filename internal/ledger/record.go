@@ -31,17 +31,20 @@ type Bill struct {
 
 // Lane is how far one stage has come with the order.
 type Lane struct {
-	Cursor uint64   `json:"cursor,omitempty"` // every message up to here has its verdict
-	Behind bool     `json:"behind,omitempty"` // messages above may have been acknowledged without one
-	Head   *Head    `json:"head,omitempty"`   // the message that waits, nil if none does
-	Last   *Verdict `json:"last,omitempty"`   // the newest verdict, for its publications
-	Seen   []string `json:"seen,omitempty"`   // hashes of the newest settled (event, replay)
-	Spent  []string `json:"spent,omitempty"`  // likewise of replays that let a held head run; they force nothing more
+	History string   `json:"history,omitempty"` // of the streams, that the sequences belong to
+	Cursor  uint64   `json:"cursor,omitempty"`  // every message up to here has its verdict
+	At      int64    `json:"at,omitempty"`      // when the message at Cursor was stored, Unix nanoseconds: a witness
+	Behind  bool     `json:"behind,omitempty"`  // messages above may have been acknowledged without one
+	Head    *Head    `json:"head,omitempty"`    // the message that waits, nil if none does
+	Last    *Verdict `json:"last,omitempty"`    // the newest verdict, for its publications
+	Seen    []string `json:"seen,omitempty"`    // hashes of the newest settled (event, replay)
+	Spent   []string `json:"spent,omitempty"`   // likewise of replays that let a held head run; they force nothing more
 }
 
 // Message is what a stage must know of a message without reading it.
 type Message struct {
 	Seq        uint64 `json:"seq"`
+	At         int64  `json:"at,omitempty"` // when it was stored, Unix nanoseconds
 	EventID    string `json:"event"`
 	Position   string `json:"position,omitempty"`   // events.Position; decides what is late
 	Replay     int    `json:"replay,omitempty"`     // number of the replay of this stage, 0 for none
@@ -115,6 +118,7 @@ type Effect struct {
 	Looks       int             `json:"looks,omitempty"`   // looks after the newest of them
 	Deadline    time.Time       `json:"deadline,omitzero"` // of the newest of them
 	Word        bool            `json:"word,omitempty"`    // a person said: send it again unless it is found
+	Stale       bool            `json:"stale,omitempty"`   // in doubt only because the store may be an older copy: what is not found is sent
 	Unsure      bool            `json:"unsure,omitempty"`  // dead, and may have run all the same
 	Sweep       time.Time       `json:"sweep,omitzero"`    // when to look for a double
 	Begun       time.Time       `json:"begun,omitzero"`

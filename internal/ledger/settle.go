@@ -33,7 +33,7 @@ func (t *turn) verdict(st events.Stage, o events.Outcome) Verdict {
 		}
 	}
 	for _, e := range t.o.Record.Effects {
-		if st == events.Handle && e.Seq == m.Seq && e.Bill != nil {
+		if st == events.Handle && e.Seq == m.Seq && e.EventID == m.EventID && e.Bill != nil {
 			v.Rule, v.Mapping, v.Status, v.Marker, v.Bill = e.Rule, e.Mapping, e.Status, e.Marker, e.Bill
 		}
 	}
@@ -44,7 +44,7 @@ func (t *turn) verdict(st events.Stage, o events.Outcome) Verdict {
 // check: the same words may have been published before.
 func (t *turn) settle(st events.Stage, v Verdict, check bool) {
 	l, k := t.at(st)
-	l.Cursor, l.Head, k.task = v.Seq, nil, nil
+	l.Cursor, l.At, l.Head, k.task = v.Seq, t.current(st).At, nil, nil
 	l.Seen = remember(l.Seen, seen(v.EventID, v.Replay))
 	l.Last = &v
 	t.write()

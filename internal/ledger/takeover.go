@@ -8,11 +8,19 @@ import "gongdan-bridge/internal/events"
 func (t *turn) takeover(in Takeover) {
 	t.o.quiet = in.Quiet
 	t.o.listed = in.Listed
+	t.o.doubtful = in.Doubtful
 	for _, st := range stages {
-		l, k := t.at(st)
-		if l.Last != nil && !l.Last.Published {
+		if l, _ := t.at(st); l.Last != nil && !l.Last.Published {
 			t.announce(st, true)
 		}
+	}
+	if in.Recovery != nil {
+		t.recover(in)
+	} else {
+		t.settleIn(in)
+	}
+	for _, st := range stages {
+		l, k := t.at(st)
 		if h := l.Head; h != nil {
 			k.mark = t.m.Gate(h.On).Up
 			t.adopt(st)
@@ -22,6 +30,15 @@ func (t *turn) takeover(in Takeover) {
 	for _, st := range stages {
 		if l, _ := t.at(st); l.Head == nil && l.Behind {
 			t.ask(st)
+		}
+	}
+}
+
+// settleIn gives a record that was never written its place in the streams.
+func (t *turn) settleIn(in Takeover) {
+	for i, st := range stages {
+		if l, _ := t.at(st); l.Cursor == 0 && l.Head == nil && l.Last == nil && !l.Behind {
+			l.History, l.Cursor = in.History, in.Start[i]
 		}
 	}
 }

@@ -122,7 +122,7 @@ func TestSettings(t *testing.T) {
 			}
 		})
 	}
-	set, _ := Settings{}.complete()
+	set, _ := Settings{}.Complete()
 	if set.Renew != 3*time.Second || set.Expire != 12*time.Second || set.term() != 10*time.Second {
 		t.Errorf("defaults are %+v", set)
 	}

@@ -50,7 +50,7 @@ type Runner struct {
 
 // NewRunner checks the options and the intervals.
 func NewRunner(o Options) (*Runner, error) {
-	set, err := o.Settings.complete()
+	set, err := o.Settings.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("ownership settings: %w", err)
 	}

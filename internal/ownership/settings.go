@@ -22,8 +22,8 @@ type Settings struct {
 	HardStop    time.Duration // how long they may take once they are cut off; default 5 s
 }
 
-// complete fills in the defaults, and refuses what cannot work.
-func (s Settings) complete() (Settings, error) {
+// Complete fills in the defaults, and refuses what cannot work.
+func (s Settings) Complete() (Settings, error) {
 	set := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v

@@ -17,6 +17,8 @@ type Bucket struct {
 	name string
 
 	mu       sync.Mutex
+	life     string
+	made, at time.Time // when it was made, and written last
 	revision uint64
 	keys     map[string]value // deleted ones too: they have a revision
 	watchers map[*watcher]bool
@@ -27,8 +29,8 @@ type value struct {
 	dies time.Time // zero: never
 }
 
-func newBucket(name string) *Bucket {
-	return &Bucket{name: name, keys: map[string]value{}, watchers: map[*watcher]bool{}}
+func newBucket(name, life string) *Bucket {
+	return &Bucket{name: name, life: life, made: time.Now(), keys: map[string]value{}, watchers: map[*watcher]bool{}}
 }
 
 // there is a key's value unless it is deleted or has lived its time.
@@ -110,6 +112,7 @@ func (k *Bucket) DeleteFenced(_ context.Context, key string, f bus.Fence) error 
 // write is called under mu.
 func (k *Bucket) write(key string, data []byte, gone bool, opts ...bus.Option) uint64 {
 	k.revision++
+	k.at = time.Now()
 	v := value{Entry: bus.Entry{Key: key, Value: slices.Clone(data), Revision: k.revision, Time: time.Now(), Deleted: gone}}
 	said := map[string][]string{}
 	for _, o := range opts {

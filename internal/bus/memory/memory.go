@@ -33,16 +33,18 @@ type Server struct {
 	streams map[string]*stream
 	buckets map[string]*Bucket
 	doors   map[string][]*door
+	lives   int // that were given to streams and buckets
 }
 
 // New is an empty server with the bridge's streams and buckets.
 func New() *Server {
 	s := &Server{streams: map[string]*stream{}, buckets: map[string]*Bucket{}, doors: map[string][]*door{}}
 	for _, x := range bus.Streams() {
-		s.streams[x.Name] = &stream{Stream: x, ids: map[string]recent{}, consumers: map[string]*durable{}}
+		s.streams[x.Name] = s.newStream(x)
 	}
 	for _, x := range bus.Buckets() {
-		s.buckets[x.Name] = newBucket(x.Name)
+		s.lives++
+		s.buckets[x.Name] = newBucket(x.Name, fmt.Sprint("life ", s.lives))
 	}
 	return s
 }
@@ -54,6 +56,8 @@ func (s *Server) Bucket(name string) *Bucket { return s.buckets[name] }
 // deleted one has no subject.
 type stream struct {
 	bus.Stream
+	life      string
+	made      time.Time
 	messages  []bus.Stored
 	ids       map[string]recent
 	consumers map[string]*durable

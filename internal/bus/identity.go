@@ -1,0 +1,82 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// lifeKey is the member of a stream's metadata that holds its life: a random text,
+// given when the stream is made and never changed. A configuration that named it
+// would give it again to a stream that was removed and made anew.
+const lifeKey = "gongdan.life"
+
+// Identity is what tells one history of a stream or bucket from another. None of it
+// is enough by itself: a copy put back keeps life and creation, a stream that went
+// back and was written on has the sequences it should have.
+type Identity struct {
+	Missing  bool      // there is no such stream or bucket
+	Life     string    // since it was made; a restore over the API and a copy keep it
+	Created  time.Time // a restore over the API changes it
+	First    uint64    // sequence of the first message, one behind Last where there is none
+	Last     uint64    // sequence of the newest message; 0 if it never had one
+	LastTime time.Time // when the newest message was stored
+	MaxAge   time.Duration
+	Now      time.Time // the server's clock at the answer
+}
+
+// Identity asks the server for that of a stream or bucket; one that is not there is
+// no error.
+func (b *Bus) Identity(ctx context.Context, name string) (Identity, error) {
+	i, err := b.streamInfo(ctx, storedAs(name))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return Identity{Missing: true, Now: time.Now()}, nil
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("identity of %s: %w", name, classify(err))
+	}
+	id := Identity{
+		Life: i.Config.Metadata[lifeKey], Created: i.Created, First: i.State.FirstSeq, Last: i.State.LastSeq,
+		LastTime: i.State.LastTime, MaxAge: i.Config.MaxAge, Now: i.TimeStamp,
+	}
+	if id.Life == "" { // made by a version that gave none
+		id.Life = "created " + strconv.FormatInt(i.Created.UnixNano(), 36)
+	}
+	if id.Now.IsZero() {
+		id.Now = time.Now()
+	}
+	return id, nil
+}
+
+// storedAs is the name of the stream behind a stream or bucket of the bridge.
+func storedAs(name string) string {
+	for _, p := range Buckets() {
+		if p.Name == name {
+			return bucketStream(name)
+		}
+	}
+	return name
+}
+
+// Mend makes what is missing of the streams and buckets, and says what that was.
+func (b *Bus) Mend(ctx context.Context) (missing []string, err error) {
+	wanted, err := configs(b.limits, b.replicas)
+	if err != nil {
+		return nil, fmt.Errorf("provision: %w", err)
+	}
+	for _, want := range wanted {
+		_, err := b.streamInfo(ctx, want.Name)
+		if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue // what cannot be asked is no loss
+		}
+		if err := b.provision(ctx, want); err != nil {
+			return missing, fmt.Errorf("provision %s again: %w", want.Name, err)
+		}
+		missing = append(missing, want.Name)
+	}
+	return missing, nil
+}

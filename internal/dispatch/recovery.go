@@ -1,0 +1,307 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors/kingdee"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// recovery is what the streams tell of an order whose record may not fit them; nil
+// where it fits. A record that was never written is that of a new order once all
+// that was stored before has been looked at again.
+func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery, error) {
+	o := a.o
+	if r.NeedsRecovery(o.store.History, o.recheck(a.key.noun)) {
+		if r.Enrich.Cursor == 0 && r.Handle.Cursor == 0 && len(r.Effects) == 0 && !r.Open() && !o.rechecking() {
+			return nil, nil
+		}
+		return a.recall(ctx, r, ledger.Recovery{Lost: o.lost(), Recheck: o.recheck(a.key.noun)})
+	}
+	fits, err := o.witnessed(ctx, r)
+	if err != nil || fits {
+		return nil, err
+	}
+	rec := ledger.Recovery{Rebase: true, Lost: o.lost()}
+	for i, s := range stages {
+		u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
+		if err != nil {
+			return nil, err
+		}
+		rec.Recheck[i] = u.Last
+	}
+	return a.recall(ctx, r, rec)
+}
+
+// witnessed reports whether the last message that each stage settled is the one that
+// lies at its sequence. What this tenure has seen itself, or the store's record has,
+// needs no reading.
+func (o *owner) witnessed(ctx context.Context, r ledger.Record) (bool, error) {
+	for _, s := range stages {
+		l := laneOf(r, s)
+		if l.At == 0 || l.Cursor <= o.store.Seen[streamOf(s)].Last || l.Cursor <= o.seen(s) {
+			continue
+		}
+		m, err := o.d.o.Ports.Log.Get(ctx, streamOf(s), l.Cursor)
+		if errors.Is(err, bus.ErrNotFound) {
+			u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
+			if err != nil || l.Cursor >= u.First {
+				return false, err
+			}
+			continue // trimmed or over age
+		}
+		if err != nil || m.Time.UnixNano() != l.At {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// seen is up to where messages of a stage came in this tenure.
+func (o *owner) seen(s events.Stage) uint64 {
+	var n uint64
+	for _, r := range o.rooms {
+		if r.k.stage == s {
+			n = max(n, r.seen.Load())
+		}
+	}
+	return n
+}
+
+// recall asks the streams for all that they tell of an order.
+func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery) (*ledger.Recovery, error) {
+	o, k := a.o, a.key
+	c := &recaller{o: o, k: k, rec: &rec, open: map[string]bool{}}
+	closed, err := o.audit.of(ctx, o, k)
+	if err != nil {
+		return nil, err
+	}
+	every := "gongdan." + events.Token(o.t.Name) + "."
+	key := events.Token(k.key)
+	type source struct {
+		stream, subject string
+		take            func(bus.Stored)
+	}
+	list := []source{
+		{deadletter.Stream, every + "dead.*.*." + string(k.noun) + "." + key, c.letter},
+		{bus.Events, every + "event.enriched." + string(k.noun) + ".*." + key, c.enriched},
+	}
+	for i, s := range stages {
+		for _, subject := range events.OrderFilters(o.t.Name, s, k.noun, k.key) {
+			list = append(list, source{streamOf(s), subject, func(m bus.Stored) {
+				rec.Stored[i] = append(rec.Stored[i], a.read(s, m).EventID)
+			}})
+		}
+	}
+	list = append(list, source{bus.Events, every + "event.kingdee.handle_order.*." + key, c.outcome})
+	for _, x := range closed {
+		c.end(x.stage, x.Ended)
+		c.open[x.letter] = true // as good as open: somebody has answered it
+	}
+	for _, s := range list {
+		if err := o.each(ctx, s.stream, s.subject, s.take); err != nil {
+			return nil, err
+		}
+	}
+	c.unanswered(r)
+	return c.rec, nil
+}
+
+// each visits every message of a subject.
+func (o *owner) each(ctx context.Context, stream, subject string, visit func(bus.Stored)) error {
+	for from := uint64(1); ; {
+		m, err := o.d.o.Ports.Log.Next(ctx, stream, subject, from)
+		if errors.Is(err, bus.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		visit(m)
+		from = m.Sequence + 1
+	}
+}
+
+// recaller gathers what is told of one order.
+type recaller struct {
+	o    *owner
+	k    order
+	rec  *ledger.Recovery
+	open map[string]bool // letters by id: open, or closed by a person
+}
+
+func (c *recaller) end(s events.Stage, e ledger.Ended) {
+	c.rec.Ended[at(s)] = append(c.rec.Ended[at(s)], e)
+}
+
+func (c *recaller) letter(m bus.Stored) {
+	var l deadletter.Letter
+	if json.Unmarshal(m.Data, &l) != nil {
+		return
+	}
+	c.open[l.ID] = true
+	if !l.Waiting {
+		c.end(l.Stage, ledger.Ended{EventID: l.EventID, Replay: l.Replay})
+	}
+}
+
+// enriched: the callback was read; a replay's number stands behind the step.
+func (c *recaller) enriched(m bus.Stored) {
+	if ev := decoded(m); ev.Context != nil {
+		if id, n, ok := derivedFrom(ev.ID(), "enrich"); ok {
+			c.end(events.Enrich, ledger.Ended{EventID: id, Replay: n})
+		}
+	}
+}
+
+// outcome takes what an outcome event tells: the message has ended, and its effect.
+func (c *recaller) outcome(m bus.Stored) {
+	ev := decoded(m)
+	var o events.HandleOutcome
+	if ev.Context == nil || json.Unmarshal(ev.Data(), &o) != nil || o.Noun != c.k.noun {
+		return
+	}
+	id, n, ok := derivedFrom(ev.ID(), string(o.Outcome))
+	if !ok {
+		return
+	}
+	if o.Outcome == events.Dead && c.o.store.Letters && !(o.Letter != nil && c.open[o.Letter.ID]) {
+		c.rec.Unanswered = append(c.rec.Unanswered, ledger.Ended{EventID: id, Replay: n})
+	} else {
+		c.end(o.Stage, ledger.Ended{EventID: id, Replay: n})
+	}
+	if o.Stage == events.Handle && o.DuplicateOf == "" {
+		c.rec.Effects = append(c.rec.Effects, effectOf(c.k, id, n, ev, o))
+	}
+}
+
+// derivedFrom takes the step and its number off a derived event's id.
+func derivedFrom(id, step string) (parent string, n int, ok bool) {
+	i := strings.LastIndex(id, "~"+step+"~")
+	if i < 0 {
+		return "", 0, false
+	}
+	n, err := strconv.Atoi(id[i+len(step)+2:])
+	return id[:i], n, err == nil
+}
+
+// effectOf is the effect that an outcome event tells of. One of a version that told
+// no identities is known by its event alone.
+func effectOf(k order, eventID string, replay int, ev events.Event, o events.HandleOutcome) ledger.Effect {
+	e := ledger.Effect{
+		IDs: o.Identities, Generation: o.Generation, Application: o.Application, EventID: eventID, Replay: replay,
+		Position: events.Extension(ev, events.ExtPosition), Rule: o.Rule, Mapping: o.Mapping, Marker: o.Marker, Like: o.Like,
+		Status: o.Status, Sends: o.Sends, Begun: ev.Time(), Ended: ev.Time(),
+		State: map[events.Outcome]ledger.State{
+			events.Applied: ledger.Applied, events.Superseded: ledger.Superseded, events.Ignored: ledger.Ignored, events.Dead: ledger.Dead,
+		}[o.Outcome],
+	}
+	if name := eventName(k, eventID); !slices.Contains(e.IDs, name) {
+		e.IDs = append(e.IDs, name)
+	}
+	if o.Bill != nil {
+		e.Bill = &ledger.Bill{ID: o.Bill.ID, OrderNo: o.Bill.OrderNo}
+	}
+	if o.Outcome == events.Dead && o.Letter != nil && o.Letter.Kind == events.Uncertain {
+		e.Unsure, e.Body = true, o.Body
+	}
+	return e
+}
+
+// unanswered adds the dead of the record itself, where letters are known to be gone.
+func (c *recaller) unanswered(r ledger.Record) {
+	if !c.o.store.Letters {
+		return
+	}
+	for _, e := range r.Effects {
+		m := ledger.Message{EventID: e.EventID, Replay: e.Replay}
+		x := ledger.Ended{EventID: e.EventID, Replay: e.Replay}
+		if e.State == ledger.Dead && !c.open[ledger.LetterID(c.o.t.Name, events.Handle, m, 1)] && !slices.Contains(c.rec.Unanswered, x) {
+			c.rec.Unanswered = append(c.rec.Unanswered, x)
+		}
+	}
+}
+
+// closings are what people closed, by order. They are read once a tenure, when first
+// asked for.
+type closings struct {
+	mu   sync.Mutex
+	read bool
+	by   map[order][]closed
+}
+
+type closed struct {
+	stage  events.Stage
+	letter string
+	ledger.Ended
+}
+
+func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.read {
+		c.by = map[order][]closed{}
+		err := o.d.o.Letters.Audits(ctx, o.t.Name, 1, func(a deadletter.Audit) error {
+			if l := a.Letter; l != nil {
+				c.add(l)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.read = true
+	}
+	return c.by[k], nil
+}
+
+// add reads the replay that a letter was about out of its id.
+func (c *closings) add(l *deadletter.AuditedEvent) {
+	x := closed{stage: l.Stage, letter: l.ID, Ended: ledger.Ended{EventID: l.EventID}}
+	if _, tail, ok := strings.Cut(l.ID, l.EventID+"~"+string(l.Stage)+"~"); ok {
+		number, _, _ := strings.Cut(tail, ".")
+		if n, err := strconv.Atoi(number); err == nil {
+			x.Replay = n
+		}
+	}
+	k := order{l.Noun, l.Key}
+	c.by[k] = append(c.by[k], x)
+}
+
+// proveQuery looks for a record that outcome events say is there: only if the query
+// finds one of ours may its silence be believed.
+func (a *actor) proveQuery(ctx context.Context) {
+	o := a.o
+	if o.control.believed() || !o.control.first() {
+		return
+	}
+	tried := 0
+	subject := "gongdan." + events.Token(o.t.Name) + ".event.kingdee.handle_order.applied.*"
+	err := o.each(ctx, bus.Events, subject, func(m bus.Stored) {
+		ev := decoded(m)
+		var out events.HandleOutcome
+		if tried >= maxProofs || o.control.believed() || ev.Context == nil || json.Unmarshal(ev.Data(), &out) != nil || out.Marker == "" || out.Bill == nil {
+			return
+		}
+		tried++
+		records, f := a.records(ctx, ledger.Bill{ID: out.Bill.ID, OrderNo: out.Bill.OrderNo})
+		if f == nil && slices.ContainsFunc(records, func(r kingdee.DealRecord) bool { return strings.Contains(r.Remark, out.Marker) }) {
+			o.proved(ctx)
+		}
+	})
+	if err != nil || !o.control.believed() {
+		o.control.again()
+	}
+}
+
+// maxProofs bounds what a proof may cost.
+const maxProofs = 3

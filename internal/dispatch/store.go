@@ -1,0 +1,203 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/ownership"
+)
+
+// alarmStore is the alarm of a store that does not belong together; it is no tenant's.
+const alarmStore ledger.Alarm = "store"
+
+func (d *Dispatcher) newKeeper() *history.Keeper {
+	p := d.o.Ports.Store
+	return history.NewKeeper(history.Options{
+		Log: p.Log, State: p.State, Tables: p.Tables, Silence: d.o.Ownership.Expire,
+		Alert: func(n history.Note) {
+			if n.Mild {
+				d.o.Logger.Info("store", slog.String("text", n.String()), slog.Time("from", n.From))
+				return
+			}
+			d.meters.alert(context.Background(), "", alarmStore)
+			d.o.Logger.Error("alert", slog.String("why", string(alarmStore)), slog.String("store", n.Store), slog.String("text", n.String()))
+		},
+	})
+}
+
+// beginStore looks at the store before anything is written to it, as often as it takes.
+func (d *Dispatcher) beginStore(ctx context.Context) error {
+	for {
+		_, err := d.keeper.Begin(ctx)
+		if err == nil || ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		d.o.Logger.Warn("store not looked at yet", slog.String("cause", err.Error()))
+		pause(ctx, time.Second)
+	}
+}
+
+// watchStore ends the tenures of a history that is over; each tenant is then taken
+// again, in the new one.
+func (d *Dispatcher) watchStore(ctx context.Context) {
+	beat := time.NewTicker(d.o.StoreBeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		r, err := d.keeper.Examine(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				d.o.Logger.Warn("store not looked at", slog.String("cause", err.Error()))
+			}
+			continue
+		}
+		d.mu.Lock()
+		for _, o := range d.owners {
+			if o.store.History != r.History {
+				o.tenure.Lost()
+			}
+		}
+		d.mu.Unlock()
+	}
+}
+
+// fits makes sure that the store is still that of the owner's history.
+func (o *owner) fits(ctx context.Context) error {
+	r, err := o.d.keeper.Examine(ctx)
+	if err != nil {
+		return err
+	}
+	if r.History != o.store.History {
+		o.tenure.Lost()
+		return ownership.ErrLost
+	}
+	return nil
+}
+
+// recheck is up to where messages of a noun may have been settled in a history
+// before, of enrich and of handle.
+func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
+	for _, r := range o.rooms {
+		if r.k.noun == n {
+			seqs[at(r.k.stage)] = r.recheck
+		}
+	}
+	return seqs
+}
+
+func (o *owner) doubtful() ledger.Doubtful {
+	s, l := o.store.Stale, o.store.Lost
+	return ledger.Doubtful{
+		Stale: ledger.Sequences{Callbacks: s.Callbacks, Events: s.Events},
+		Lost:  ledger.Sequences{Callbacks: l.Callbacks, Events: l.Events},
+	}
+}
+
+func (o *owner) lost() bool { return o.store.Lost != history.Places{} }
+
+// quietUntil is before when no call may be made, since one of an owner before may
+// still be running; the zero time if none can be. With the claims of the owners
+// before, a lost STATE takes also the word that they were done.
+func (o *owner) quietUntil() time.Time {
+	var until time.Time
+	if !o.tenure.CleanHandover {
+		until = o.tenure.QuietUntil
+	}
+	if o.lost() {
+		if t := o.store.Began.Add(o.d.o.Ownership.CallTimeout); t.After(until) {
+			until = t
+		}
+	}
+	return until
+}
+
+// rechecking reports whether messages of before the history began are still looked at.
+func (o *owner) rechecking() bool {
+	for _, r := range o.rooms {
+		if r.rechecks.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// walk brings every order of which something was stored before the history began to
+// its actor, which takes it up with what the streams tell. It runs beside what is new.
+func (o *owner) walk(ctx context.Context) {
+	if !o.rechecking() {
+		return
+	}
+	began, n := time.Now(), 0
+	done := map[order]bool{}
+	for _, r := range o.rooms {
+		for !o.walkQueue(ctx, r, done) {
+			if !pauseOK(ctx, time.Second) {
+				return
+			}
+		}
+		n = len(done)
+	}
+	for _, r := range o.rooms {
+		r.rechecks.Store(false) // its next look puts that on record
+	}
+	o.log.Info("all orders looked at again", slog.String("history", o.store.History), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
+}
+
+// walkQueue is false where it must be done once more.
+func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool) bool {
+	failed := false
+	for _, subject := range events.StageFilters(o.t.Name, r.k.stage, r.k.noun) {
+		for from := uint64(1); ; {
+			m, err := o.d.o.Ports.Log.Next(ctx, streamOf(r.k.stage), subject, from)
+			if errors.Is(err, bus.ErrNotFound) || err == nil && m.Sequence > r.recheck {
+				break
+			}
+			if err != nil {
+				o.warnWalk(ctx, err)
+				return false
+			}
+			from = m.Sequence + 1
+			route, err := events.ParseRoute(m.Subject)
+			if err != nil {
+				continue // no stage reads it either
+			}
+			k := order{route.Noun, route.Key}
+			if done[k] {
+				continue
+			}
+			loaded := make(chan bool, 1)
+			if !o.bring(k, false, r.k, nudge{loaded: loaded}) {
+				return false
+			}
+			select {
+			case ok := <-loaded:
+				done[k], failed = ok, failed || !ok
+			case <-ctx.Done():
+				return false
+			}
+		}
+	}
+	return !failed
+}
+
+func (o *owner) warnWalk(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		o.log.Warn("orders not looked at again yet", slog.String("cause", err.Error()))
+	}
+}
+
+// pauseOK waits; it is false if ctx ended first.
+func pauseOK(ctx context.Context, d time.Duration) bool {
+	pause(ctx, d)
+	return ctx.Err() == nil
+}

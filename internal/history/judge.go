@@ -1,0 +1,134 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// kept are the streams and buckets whose identity is on record. STATE is not: it
+// cannot tell of itself.
+var kept = []string{bus.Callbacks, bus.Events, bus.Dead, bus.Audit, bus.Tables, bus.Tokens}
+
+// All that a misfit of a stream or bucket leads to.
+var remedies = map[string]string{
+	bus.Callbacks: "every stored callback is looked at again; what was stored and is gone Weiban alone can tell",
+	bus.Events:    "every stored callback without an end is read again from Weiban",
+	bus.Dead:      "orders that died without a closing are done again, so that their letters come back",
+	bus.Audit:     "nothing is done again; what people closed before is not known any more",
+	bus.Tables:    "the rows that operators added are gone: put them back with dispatcher mapping table import",
+	bus.Tokens:    "the vendors' tokens are asked for again",
+}
+
+// restarts reports whether a misfit of it begins a new history.
+func restarts(name string) bool {
+	return name == bus.Callbacks || name == bus.Events || name == bus.Dead
+}
+
+// judge holds a stream or bucket against its last sighting: what does not fit, or "".
+func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity, trimmed uint64) (string, error) {
+	switch {
+	case seen.Life == "":
+		return "", nil // first seen
+	case now.Life != seen.Life:
+		return "was removed and made again", nil
+	case now.Last < seen.Last:
+		return "went back from message " + num(seen.Last) + " to " + num(now.Last), nil
+	case seen.Last == 0 || name == bus.Tables || name == bus.Tokens:
+		return "", nil
+	}
+	m, err := l.Get(ctx, name, seen.Last)
+	switch {
+	case err == nil && m.Time.Equal(seen.Time) && m.ID() == seen.ID:
+		return "", nil
+	case err == nil:
+		return "went back behind message " + num(seen.Last) + " and was written on", nil
+	case !errors.Is(err, bus.ErrNotFound):
+		return "", fmt.Errorf("witness of %s: %w", name, err)
+	case name == bus.Dead || seen.Last < trimmed, now.MaxAge > 0 && now.Now.Sub(seen.Time) >= now.MaxAge:
+		return "", nil // closed, trimmed or over age
+	default:
+		return "has lost messages, number " + num(seen.Last) + " among them", nil
+	}
+}
+
+// sight is what a stream or bucket looks like now.
+func sight(ctx context.Context, l Log, name string, now bus.Identity) (Sighting, error) {
+	s := Sighting{Life: now.Life, Last: now.Last}
+	if now.Last == 0 || name == bus.Tables || name == bus.Tokens {
+		s.Last = 0
+		return s, nil
+	}
+	m, err := l.Get(ctx, name, now.Last)
+	if errors.Is(err, bus.ErrNotFound) {
+		s.Time = now.LastTime // deleted, or gone by age: it bears no witness
+		return s, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("witness of %s: %w", name, err)
+	}
+	s.Time, s.ID = m.Time, m.ID()
+	return s, nil
+}
+
+// evidence is what is known of STATE outside of it.
+type evidence struct {
+	anchor
+
+	newest time.Time // when the newest event was stored in EVENTS; zero for none
+}
+
+// readEvidence asks TABLES and EVENTS; what is not there tells nothing.
+func (k *Keeper) readEvidence(ctx context.Context) (evidence, error) {
+	a, err := k.readAnchor(ctx)
+	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
+		return evidence{}, err
+	}
+	e := evidence{anchor: a}
+	m, err := k.o.Log.Last(ctx, bus.Events, "gongdan.*.event.>")
+	switch {
+	case err == nil:
+		e.newest = m.Time
+	case !errors.Is(err, bus.ErrNotFound) && !errors.Is(err, bus.ErrUnprovisioned):
+		return evidence{}, fmt.Errorf("newest event: %w", err)
+	}
+	return e, nil
+}
+
+// stateLost says why the records of STATE cannot be all that there were; "" if they
+// can. rec is nil where STATE holds no record of the store. Whoever works writes to
+// STATE every few seconds.
+func (k *Keeper) stateLost(ctx context.Context, rec *Record, e evidence, ids map[string]bus.Identity) (string, error) {
+	state, callbacks := ids[bus.State], ids[bus.Callbacks]
+	switch {
+	case e.Life != "" && e.Life != state.Life:
+		return "was removed and made again", nil
+	case e.Revision > state.Last:
+		return "went back from revision " + num(e.Revision) + " to " + num(state.Last), nil
+	case state.Last > 0 && e.newest.Sub(state.LastTime) > k.o.Silence:
+		return "is older than the events in EVENTS", nil
+	case rec != nil:
+		return "", nil
+	case e.Life != "" || k.known != nil:
+		return "has lost the record of the store", nil
+	}
+	used, err := k.upgraded(ctx)
+	switch {
+	case err != nil || used:
+		return "", err
+	case !e.newest.IsZero():
+		return "is empty, though EVENTS knows of work", nil
+	case callbacks.Last > 0 && state.Created.Sub(callbacks.Created) > youth:
+		return "is empty and younger than CALLBACKS", nil
+	}
+	return "", nil
+}
+
+// youth is how far apart streams and buckets of one installation are made.
+const youth = time.Minute
+
+func num(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -1,0 +1,343 @@
+package history
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// Log is what is read of the streams.
+type Log interface {
+	Identity(ctx context.Context, name string) (bus.Identity, error)
+	Mend(ctx context.Context) (missing []string, err error)
+	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
+	Last(ctx context.Context, stream, subject string) (bus.Stored, error)
+}
+
+// State is bucket STATE; its writes compare.
+type State interface {
+	Get(ctx context.Context, key string) (bus.Entry, error)
+	Load(ctx context.Context, prefix string, each func(bus.Entry) error) error
+	Create(ctx context.Context, key string, value []byte, opts ...bus.Option) (uint64, error)
+	Update(ctx context.Context, key string, value []byte, revision uint64, opts ...bus.Option) (uint64, error)
+}
+
+// Tables is bucket TABLES, where STATE is known from outside.
+type Tables interface {
+	Get(ctx context.Context, key string) (bus.Entry, error)
+	Put(ctx context.Context, key string, value []byte, opts ...bus.Option) (uint64, error)
+}
+
+// Options of a [Keeper].
+type Options struct {
+	Log    Log
+	State  State
+	Tables Tables
+
+	Silence time.Duration // longer without a write to STATE, and nobody was at work: the lease's life
+	Alert   func(Note)    // told once of each note that is not mild
+	Logger  *slog.Logger
+}
+
+// Keeper keeps the store's record. Every replica has one; they agree by writes that
+// compare. All methods may be called concurrently.
+type Keeper struct {
+	o Options
+
+	turn  chan struct{} // held during a look; a mutex would not let go at a context's end
+	known *Record       // as last read or written; nil: none yet
+	saved anchor
+}
+
+// NewKeeper returns the keeper of a store.
+func NewKeeper(o Options) *Keeper { return &Keeper{o: o, turn: make(chan struct{}, 1)} }
+
+// take waits for the turn and returns what gives it back.
+func (k *Keeper) take(ctx context.Context) (func(), error) {
+	select {
+	case k.turn <- struct{}{}:
+		return func() { <-k.turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Begin is the first look of a process, before it writes anything to STATE: it also
+// tells whether nobody was at work for longer than a lease.
+func (k *Keeper) Begin(ctx context.Context) (Record, error) { return k.look(ctx, true) }
+
+// Examine holds the store against its record, begins a new history where they do not
+// fit, and provisions what is missing. It is called before a tenant is taken, and at
+// intervals.
+func (k *Keeper) Examine(ctx context.Context) (Record, error) { return k.look(ctx, false) }
+
+// lookTries is how often another replica may be first.
+const lookTries = 5
+
+func (k *Keeper) look(ctx context.Context, first bool) (Record, error) {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	defer leave()
+	for range lookTries {
+		var r Record
+		if r, err = k.lookOnce(ctx, first); err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, bus.ErrConflict) && !errors.Is(err, bus.ErrExists) {
+			break
+		}
+	}
+	return Record{}, fmt.Errorf("look at the store: %w", err)
+}
+
+func (k *Keeper) lookOnce(ctx context.Context, first bool) (Record, error) {
+	// What is on record is read before what it is held against: others are at work.
+	have, revision, err := k.read(ctx)
+	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
+		return Record{}, err
+	}
+	e, err := k.readEvidence(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	ids, err := k.identities(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	next, changed, err := k.decide(ctx, have, e, ids, first)
+	if err != nil {
+		return Record{}, err
+	}
+	if changed {
+		if err := k.write(ctx, next, revision); err != nil {
+			return Record{}, err
+		}
+	}
+	if err := k.anchor(ctx, anchor{ids[bus.State].Life, ids[bus.State].Last}); err != nil {
+		return Record{}, err
+	}
+	k.tell(next)
+	k.known = &next
+	return next, nil
+}
+
+// identities are those of all streams and buckets; what is missing is made first.
+func (k *Keeper) identities(ctx context.Context) (map[string]bus.Identity, error) {
+	ids := map[string]bus.Identity{}
+	for _, name := range append([]string{bus.State}, kept...) {
+		id, err := k.o.Log.Identity(ctx, name)
+		if err == nil && id.Missing {
+			if _, err = k.o.Log.Mend(ctx); err == nil {
+				id, err = k.o.Log.Identity(ctx, name)
+			}
+		}
+		if err == nil && id.Missing {
+			err = fmt.Errorf("%s: %w", name, bus.ErrUnprovisioned)
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids[name] = id
+	}
+	return ids, nil
+}
+
+// decide is what the record is to be.
+func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[string]bus.Identity, first bool) (Record, bool, error) {
+	next := Record{}
+	if have != nil {
+		next = *have
+	} else if k.known != nil {
+		next = *k.known // STATE went under our hands: the streams are as they were
+	}
+	next.Seen = maps.Clone(next.Seen)
+	if next.Seen == nil {
+		next.Seen = map[string]Sighting{}
+	}
+	lost, err := k.stateLost(ctx, have, e, ids)
+	if err != nil {
+		return next, false, err
+	}
+	notes, restart := []Note(nil), lost != ""
+	at := ids[bus.State].Now.UTC()
+	if lost != "" {
+		notes = append(notes, Note{
+			At: at, Store: bus.State, What: lost,
+			Act: "the records are made again from the streams; what has no end there is looked for in Kingdee before it is called",
+		})
+	}
+	changed := have == nil || lost != ""
+	misfits := map[string]bool{}
+	for _, name := range kept {
+		what, err := judge(ctx, k.o.Log, name, next.Seen[name], ids[name], next.Trimmed[name])
+		if err != nil {
+			return next, false, err
+		}
+		if what != "" {
+			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: next.Seen[name].Time, Until: at})
+			restart, misfits[name] = restart || restarts(name), true
+		}
+		s, err := sight(ctx, k.o.Log, name, ids[name])
+		if err != nil {
+			return next, false, err
+		}
+		changed = changed || s != next.Seen[name]
+		next.Seen[name] = s
+	}
+	ends := Places{ids[bus.Callbacks].Last, ids[bus.Events].Last}
+	if restart {
+		next.History, next.Began = strings.ToLower(rand.Text()[:10]), at
+		// Without the audit nobody knows which letters were closed.
+		next.Letters = (next.Letters || misfits[bus.Dead]) && !misfits[bus.Audit]
+		if lost != "" {
+			next.Lost = next.Lost.max(ends)
+		}
+	}
+	if n, silent := k.silence(have, ids, at); first && silent {
+		notes = append(notes, n)
+		next.Stale, changed = next.Stale.max(ends), true
+	}
+	next.note(notes)
+	return next, changed, nil
+}
+
+// silence tells of a stop that an older copy of the whole store would look like.
+func (k *Keeper) silence(have *Record, ids map[string]bus.Identity, at time.Time) (Note, bool) {
+	state := ids[bus.State]
+	if have == nil || state.Last == 0 || at.Sub(state.LastTime) <= k.o.Silence {
+		return Note{}, false
+	}
+	return Note{
+		At: at, What: "was not worked on", Mild: true, From: state.LastTime.UTC(), Until: at,
+		Act: "what was stored before is looked for in Kingdee before it is called, since an older copy of the store would look the same; " +
+			"if it is one, Weiban alone can tell what came in between",
+	}, true
+}
+
+func (k *Keeper) read(ctx context.Context) (*Record, uint64, error) {
+	e, err := k.o.State.Get(ctx, Key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := Decode(e)
+	return &r, e.Revision, err
+}
+
+func (k *Keeper) write(ctx context.Context, r Record, revision uint64) error {
+	b, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if revision == 0 {
+		_, err = k.o.State.Create(ctx, Key, b)
+	} else {
+		_, err = k.o.State.Update(ctx, Key, b, revision)
+	}
+	return err
+}
+
+// upgraded reports whether STATE was kept by a version that had no record of the
+// store: it has tenants.
+func (k *Keeper) upgraded(ctx context.Context) (bool, error) {
+	found := false
+	err := k.o.State.Load(ctx, "trail", func(bus.Entry) error { found = true; return nil })
+	return found, err
+}
+
+func (k *Keeper) readAnchor(ctx context.Context) (anchor, error) {
+	var a anchor
+	e, err := k.o.Tables.Get(ctx, Key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return a, nil
+	}
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(e.Value, &a); err != nil {
+		return a, fmt.Errorf("what TABLES knows of STATE: %w", err)
+	}
+	return a, nil
+}
+
+// anchor keeps outside of STATE how far STATE has come.
+func (k *Keeper) anchor(ctx context.Context, a anchor) error {
+	if a == k.saved {
+		return nil
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if _, err := k.o.Tables.Put(ctx, Key, b); err != nil {
+		return err
+	}
+	k.saved = a
+	return nil
+}
+
+// tell passes on the notes that are new since the last look.
+func (k *Keeper) tell(r Record) {
+	var before []Note
+	if k.known != nil {
+		before = k.known.Notes
+	}
+	for _, n := range r.Notes {
+		if !told(before, n) && (k.known != nil || time.Since(n.At) < time.Minute) {
+			k.o.Alert(n)
+		}
+	}
+}
+
+func told(list []Note, n Note) bool {
+	for _, x := range list {
+		if x.At.Equal(n.At) && x.Store == n.Store {
+			return true
+		}
+	}
+	return false
+}
+
+// Trimming notes, before it is done, that the bridge removes all messages of a stream
+// below a sequence: they are not missed then.
+func (k *Keeper) Trimming(ctx context.Context, stream string, below uint64) error {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for range lookTries {
+		var r *Record
+		var revision uint64
+		if r, revision, err = k.read(ctx); err != nil || r == nil {
+			break
+		}
+		if r.Trimmed[stream] >= below {
+			return nil
+		}
+		r.Trimmed = maps.Clone(r.Trimmed)
+		if r.Trimmed == nil {
+			r.Trimmed = map[string]uint64{}
+		}
+		r.Trimmed[stream] = below
+		if err = k.write(ctx, *r, revision); err == nil || !errors.Is(err, bus.ErrConflict) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("note that %s is trimmed: %w", stream, err)
+	}
+	return nil
+}

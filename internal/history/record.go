@@ -1,0 +1,102 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// Key is where the record lies in bucket STATE, and the anchor in bucket TABLES.
+const Key = "store"
+
+// Record is what is known of the store as a whole.
+type Record struct {
+	History string    `json:"history,omitempty"` // orders' records name the one that they belong to; the first has no name
+	Began   time.Time `json:"began,omitzero"`
+
+	// Stale and Lost are up to where calls may have been made that no record tells of:
+	// before the copy that the store may be was taken, or by records that are gone.
+	Stale Places `json:"stale,omitzero"`
+	Lost  Places `json:"lost,omitzero"`
+	// Letters says that letters went: those of orders that died are made again.
+	Letters bool `json:"letters,omitempty"`
+
+	Seen    map[string]Sighting `json:"seen,omitempty"`    // by stream or bucket
+	Trimmed map[string]uint64   `json:"trimmed,omitempty"` // by stream: below here the bridge itself has removed messages
+	Notes   []Note              `json:"notes,omitempty"`   // oldest first
+}
+
+// Places are sequences of the two streams that the stages read.
+type Places struct {
+	Callbacks uint64 `json:"callbacks,omitempty"`
+	Events    uint64 `json:"events,omitempty"`
+}
+
+// max is the later of each.
+func (p Places) max(q Places) Places {
+	return Places{max(p.Callbacks, q.Callbacks), max(p.Events, q.Events)}
+}
+
+// Sighting is what a stream or bucket looked like. The newest message is the witness:
+// another one in its place belongs to another history.
+type Sighting struct {
+	Life string    `json:"life"`
+	Last uint64    `json:"last,omitempty"`
+	Time time.Time `json:"time,omitzero"` // when the newest message was stored
+	ID   string    `json:"id,omitempty"`  // its message id
+}
+
+// Note is something that did not fit, or a silence.
+type Note struct {
+	At    time.Time `json:"at"`
+	Store string    `json:"store"` // stream or bucket; "" for all of it
+	What  string    `json:"what"`
+	Act   string    `json:"act"` // what the bridge does about it, and what is left for a person
+	// Mild notes are for information: nothing is known to be missing.
+	Mild bool `json:"mild,omitempty"`
+	// From and Until bound what may be missing and cannot be known from inside.
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// String is one line of a log.
+func (n Note) String() string {
+	name := n.Store
+	if name == "" {
+		name = "the store"
+	}
+	return name + " " + n.What + "; " + n.Act
+}
+
+// maxNotes bounds the record.
+const maxNotes = 20
+
+func (r *Record) note(notes []Note) {
+	r.Notes = append(r.Notes, notes...)
+	r.Notes = r.Notes[max(0, len(r.Notes)-maxNotes):]
+}
+
+func (r Record) encode() ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode the store's record: %w", err)
+	}
+	return b, nil
+}
+
+// Decode reads a record as it lies in STATE.
+func Decode(e bus.Entry) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(e.Value, &r); err != nil {
+		return r, fmt.Errorf("the store's record: %w", err)
+	}
+	return r, nil
+}
+
+// anchor is what is known of STATE outside of it.
+type anchor struct {
+	Life     string `json:"life"`
+	Revision uint64 `json:"revision"`
+}
