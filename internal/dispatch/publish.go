@@ -165,6 +165,9 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) er
 	l := a.letterOrLess(ctx, p, m)
 	if p.Check {
 		there, err := a.published(ctx, deadletter.Stream, l.Subject(), l.ID)
+		if !there && err == nil {
+			there, err = a.o.audit.closed(ctx, a.o, a.key, l.ID)
+		}
 		if there || err != nil {
 			return err
 		}

@@ -264,6 +264,12 @@ func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) 
 	return c.by[k], nil
 }
 
+// closed reports whether a person has closed the letter.
+func (c *closings) closed(ctx context.Context, o *owner, k order, letter string) (bool, error) {
+	list, err := c.of(ctx, o, k)
+	return slices.ContainsFunc(list, func(x closed) bool { return x.letter == letter }), err
+}
+
 // add reads the replay that a letter was about out of its id.
 func (c *closings) add(l *deadletter.AuditedEvent) {
 	x := closed{stage: l.Stage, letter: l.ID, Ended: ledger.Ended{EventID: l.EventID}}

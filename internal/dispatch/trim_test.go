@@ -15,6 +15,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/sandbox/script"
 )
 
@@ -195,6 +196,10 @@ func TestWhatWasTrimmedDoesNotComeBack(t *testing.T) {
 	stop()
 	u, err := b.bus.Usage(t.Context(), bus.Events)
 	if err != nil {
+		t.Fatal(err)
+	}
+	k := history.NewKeeper(history.Options{Log: b.bus, State: b.bus.Bucket(bus.State), Tables: b.bus.Bucket(bus.Tables)})
+	if err := k.Trimming(t.Context(), bus.Events, u.Last+1); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.bus.Trim(t.Context(), bus.Events, u.Last+1); err != nil {
