@@ -155,13 +155,14 @@ func (b *base) install(t *testing.T) *installation {
 	return in
 }
 
-// full and half are the folders of the store when all was told, and before that
-// when the copy was taken.
-func (b *base) full() string { return b.in.Path("nats") }
-func (b *base) half() string { return b.in.Path("half") }
+// full is the folder of the store when all was told; half and killed are those of
+// the copies that were taken before that, after a soft stop and after kill -9.
+func (b *base) full() string   { return b.in.Path("nats") }
+func (b *base) half() string   { return b.in.Path("half") }
+func (b *base) killed() string { return b.in.Path("killed") }
 
-// newBase tells the tale to real programs, with a soft stop and a copy of the store
-// in the midst of it, and another soft stop at its end.
+// newBase tells the tale to real programs, and takes copies of the store in the midst
+// of it; at its end the programs are stopped softly.
 func newBase(t *testing.T) *base {
 	t.Helper()
 	b := &base{epoch: time.Now().Truncate(time.Second), seed: seed(t)}
@@ -178,10 +179,17 @@ func newBase(t *testing.T) *base {
 
 	b.phase(t, x, false, 3, 2)
 	b.discard(t, x)
-	b.stop(t)
-	if err := os.CopyFS(b.half(), os.DirFS(b.full())); err != nil {
+	for _, p := range b.in.Processes() {
+		if err := p.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.copy(t, b.killed())
+	if err := b.in.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	b.stop(t)
+	b.copy(t, b.half())
 	for i := toldEarly; i < billLate; i++ {
 		c.Kingdee.AddBill(fakekingdee.Bill{OrderNo: fakekingdee.BillNo(i)})
 	}
@@ -236,6 +244,13 @@ func (b *base) discard(t *testing.T, x *tale) {
 		return
 	}
 	t.Fatal("the order whose letter is to be discarded has none")
+}
+
+func (b *base) copy(t *testing.T, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(b.full())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (b *base) stop(t *testing.T) {

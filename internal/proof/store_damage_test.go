@@ -9,13 +9,14 @@ import (
 	"testing"
 )
 
-// store is the folder of a server that does not run, and an older copy of it.
+// store is the folder of a server that does not run, and older copies of it: half
+// of after a soft stop, killed of after kill -9.
 type store struct {
-	t         *testing.T
-	dir, half string
+	t                 *testing.T
+	dir, half, killed string
 }
 
-// stream is the folder of a stream; a bucket's is named KV_ and its name.
+// folder is the folder of a stream; a bucket's is named KV_ and its name.
 func folder(dir, name string) string { return filepath.Join(dir, "jetstream", "$G", "streams", name) }
 
 // must fails the test.
@@ -58,10 +59,10 @@ func (s store) restore(names ...string) {
 }
 
 // restoreAll puts the whole store back.
-func (s store) restoreAll() {
+func (s store) restoreAll(from string) {
 	s.t.Helper()
 	s.must(os.RemoveAll(s.dir))
-	s.must(os.CopyFS(s.dir, os.DirFS(s.half)))
+	s.must(os.CopyFS(s.dir, os.DirFS(from)))
 }
 
 // lastBlock is the file of a stream's newest messages.

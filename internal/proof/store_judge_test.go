@@ -144,8 +144,7 @@ func (x *trial) busy(ctx context.Context) string {
 // holds waits until everything is right and nothing goes on, and then looks again.
 func (x *trial) holds(t *testing.T) {
 	t.Helper()
-	const bound = 12 * time.Second
-	until(t, bound, 200*time.Millisecond, "everything is right", func() (bool, string) {
+	until(t, storeBound, 200*time.Millisecond, "everything is right", func() (bool, string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if len(x.excess()) > 0 { // it will not come right any more

@@ -89,11 +89,13 @@ func older() []row {
 	callbacks, both := from(bus.Callbacks), from(bus.Callbacks, bus.Events)
 	whole := row{
 		name: "the whole store older", hit: []string{bus.Callbacks, bus.Events, bus.Dead, bus.Audit, kvState}, letters: true,
-		stopped: store.restoreAll,
+		stopped: func(s store) { s.restoreAll(s.half) },
 	}
+	killed := whole
+	killed.name, killed.stopped = "the whole store older, of programs that were killed", func(s store) { s.restoreAll(s.killed) }
 	told := whole
 	told.name, told.again = whole.name+", delivered again", true
-	return []row{callbacks, flooded(callbacks), from(bus.Events), from(kvState), both, flooded(both), whole, flooded(whole), told}
+	return []row{callbacks, flooded(callbacks), from(bus.Events), from(kvState), both, flooded(both), whole, flooded(whole), killed, told}
 }
 
 // deleted is what befalls a store under running programs.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 )
@@ -29,6 +29,9 @@ type row struct {
 	letters bool // what has no outcome may end as a letter
 	sound   bool // nothing is missing, and nothing may be said
 }
+
+// storeBound is the time within which everything has to come right by itself.
+const storeBound = 45 * time.Second
 
 // trial is a row at work.
 type trial struct {
@@ -65,21 +68,27 @@ func (b *base) run(t *testing.T, r row) {
 		t.Fatal(err)
 	}
 	if r.stopped != nil {
-		r.stopped(store{t, dir, b.half()})
-	}
-	for _, i := range []int{waitEarly, waitLate} {
-		x.c.Kingdee.AddBill(fakekingdee.Bill{OrderNo: fakekingdee.BillNo(i)})
+		r.stopped(store{t: t, dir: dir, half: b.half(), killed: b.killed()})
 	}
 	x.start(t, in.Ingest)
 	x.bus, x.js = in.observer(), in.jetstream()
-	if r.running != nil {
+	switch {
+	case r.running != nil:
 		x.start(t, in.Dispatchers[0])
 		x.accident(t)
-	}
-	x.look(t)
-	x.post(t, r.flood)
-	if r.running == nil {
+		x.post(t)
+		x.look(t)
+	case r.flood:
+		x.look(t)
+		x.post(t)
 		x.start(t, in.Dispatchers[0])
+	default:
+		x.look(t)
+		x.start(t, in.Dispatchers[0])
+		x.post(t)
+	}
+	for _, i := range []int{waitEarly, waitLate} {
+		x.c.Kingdee.AddBill(fakekingdee.Bill{OrderNo: fakekingdee.BillNo(i)})
 	}
 	x.holds(t)
 	x.told(t)
@@ -90,30 +99,26 @@ func (b *base) run(t *testing.T, r row) {
 	}
 }
 
-// start starts a program and, where the store is sound, waits until it is ready;
-// one that has found something wrong may well not be.
-func (x *trial) start(t *testing.T, p interface {
-	Launch() error
-	Ready(context.Context) error
-	Get(context.Context, string) (int, []byte, error)
-}) {
+// start starts a program and waits until it answers; one that has found something
+// wrong need not be ready.
+func (x *trial) start(t *testing.T, p *harness.Process) {
 	t.Helper()
 	if err := p.Launch(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, patience, 20*time.Millisecond, "the program is up", func() (bool, string) {
+	until(t, patience, 20*time.Millisecond, p.Name+" answers", func() (bool, string) {
 		status, _, err := p.Get(t.Context(), "/healthz")
 		return err == nil && status == 200, fmt.Sprint(status, err)
 	})
 }
 
-// accident happens once the dispatcher works.
+// accident happens once the dispatcher works: it has called for the order that
+// Weiban's API would not tell of before.
 func (x *trial) accident(t *testing.T) {
 	t.Helper()
 	x.in.ready(x.in.Dispatchers[0])
-	until(t, patience, 50*time.Millisecond, "what has waited is done", func() (bool, string) {
-		wrong := x.wrong(t.Context())
-		return len(wrong) == 0, strings.Join(wrong, "\n  ")
+	until(t, patience, 50*time.Millisecond, "the dispatcher works", func() (bool, string) {
+		return len(x.c.Kingdee.Records(x.tale.lives[unread].bill)) == 1, "no handling record yet"
 	})
 	if err := x.running(t.Context(), x.js); err != nil {
 		t.Fatal(err)
@@ -124,7 +129,7 @@ func (x *trial) accident(t *testing.T) {
 // programs has to come back by itself.
 func (x *trial) look(t *testing.T) {
 	t.Helper()
-	until(t, patience, 50*time.Millisecond, "the streams can be read", func() (bool, string) {
+	until(t, storeBound, 50*time.Millisecond, "the streams can be read", func() (bool, string) {
 		var err error
 		x.before, err = x.stored(t.Context())
 		return err == nil, fmt.Sprint(err)
@@ -134,7 +139,7 @@ func (x *trial) look(t *testing.T) {
 // post sends what comes after the accident: callbacks of an order that is new, and
 // of two that are known, one of them from before the copy; and with flood as many
 // as the store has ever held.
-func (x *trial) post(t *testing.T, flood bool) {
+func (x *trial) post(t *testing.T) {
 	t.Helper()
 	if x.again {
 		x.c.Weiban.Post(t.Context(), x.tale.notices(func(p promise) bool { return p.late })...)
@@ -143,14 +148,16 @@ func (x *trial) post(t *testing.T, flood bool) {
 	x.c.Kingdee.AddBill(fakekingdee.Bill{OrderNo: l.bill})
 	x.tale.end(t, x.tale.lives[2])
 	x.tale.end(t, x.tale.lives[toldLate-2])
-	if flood {
+	if x.flood {
 		for range len(x.tale.told) {
 			n := x.c.act(t, x.c.Weiban.Reply, l, fakeweiban.Act{Staff: l.handler, Text: "客户催促"})
 			x.tale.told = append(x.tale.told, promise{Notice: n, want: ignored, bill: l.bill, fresh: true})
 		}
 	}
 	x.c.Weiban.Post(t.Context(), x.tale.notices(func(p promise) bool { return p.fresh })...)
-	if err := x.c.Weiban.Drain(t.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), storeBound)
+	defer cancel()
+	if err := x.c.Weiban.Drain(ctx); err != nil {
 		t.Fatal(err)
 	}
 }
