@@ -33,6 +33,7 @@ type set struct {
 	harness.Options // Tenants are made here; Dispatcher "" is brisk
 
 	tenants int
+	epoch   time.Time // when Weiban's story begins, which then stands still but for what it tells; zero: now
 	weiban  fakeweiban.Options
 	kingdee fakekingdee.Options
 }
@@ -114,7 +115,13 @@ func (in *installation) gone(dir string) {
 func (c *customer) options(seed uint64, i int, s set) harness.TenantOptions {
 	w, k := s.weiban, s.kingdee
 	w.Seed, w.Script = seed+uint64(i)+1, script.New(seed^uint64(i+77))
-	w.Clock = func() time.Time { return time.Now().Add(time.Duration(c.passed.Load()) - 20*24*time.Hour) }
+	w.Clock = func() time.Time {
+		begin := s.epoch
+		if begin.IsZero() {
+			begin = time.Now()
+		}
+		return begin.Add(time.Duration(c.passed.Load()) - 20*24*time.Hour)
+	}
 	if w.Callback.Tries == 0 {
 		w.Callback.Tries, w.Callback.RetryWait, w.Callback.Timeout = 20, 150*time.Millisecond, 3*time.Second
 	}

@@ -2,6 +2,7 @@ package fakekingdee
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,6 +101,25 @@ func (s *Server) AddBill(b Bill) Bill {
 	}
 	s.bills[b.OrderNo], s.billByID[b.ID] = &b, &b
 	return b
+}
+
+// Adopt takes over the bills and the handling records of another account set,
+// as if they had been made here; this one must have none.
+func (s *Server) Adopt(from *Server) {
+	bills, records := from.Bills(), from.Records("")
+	from.mu.Lock()
+	last, perDay := from.lastID, maps.Clone(from.perDay)
+	from.mu.Unlock()
+	for _, b := range bills {
+		s.AddBill(b)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastID, s.perDay = max(s.lastID, last), perDay
+	for i := range records {
+		r := &records[i]
+		s.records, s.recordsOf[r.OrderNo] = append(s.records, r), append(s.recordsOf[r.OrderNo], r)
+	}
 }
 
 // SetStatus sets a bill's status, as a person in Kingdee would.
