@@ -2,7 +2,9 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,6 +24,9 @@ func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	}
 	ctx, span := b.startPublish(ctx, r.shape, m)
 	ack, err := b.store(ctx, r.stream, m)
+	if err == nil && ack.Duplicate {
+		ack, err = b.stored(ctx, m, ack)
+	}
 	if err != nil {
 		err = fmt.Errorf("publish %s: %w", m.Subject, classify(err))
 	}
@@ -44,6 +49,17 @@ func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) 
 		return Ack{}, err
 	}
 	return Ack{Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
+}
+
+// stored makes sure that a duplicate is there: the server remembers the ids of messages
+// that were purged or deleted since, and would take a new one for stored.
+func (b *Bus) stored(ctx context.Context, m Message, ack Ack) (Ack, error) {
+	_, err := b.one(ctx, ack.Stream, get{Sequence: ack.Sequence})
+	if !errors.Is(err, ErrNotFound) {
+		return ack, err
+	}
+	m.ID += "/again" + strconv.FormatUint(ack.Sequence, 10)
+	return b.store(ctx, ack.Stream, m)
 }
 
 // ours refuses the headers by which a client commands the server.

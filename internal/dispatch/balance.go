@@ -2,11 +2,13 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 )
 
@@ -62,7 +64,7 @@ func BalanceOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, 
 		Balance: Balance{Tenant: tenant, Since: since, DeadClosed: map[string]int{}, Waiting: map[string]int{}, InHand: map[string]int{}},
 	}
 	for _, step := range []func(context.Context) error{
-		c.bounds, c.places, c.orders, c.callbacks, c.outcomes, c.letters, c.replays, c.enriched, c.judge,
+		c.history, c.bounds, c.places, c.orders, c.callbacks, c.outcomes, c.letters, c.replays, c.enriched, c.judge,
 	} {
 		if err := step(ctx); err != nil {
 			return Balance{}, fmt.Errorf("balance of %s: %w", tenant, err)
@@ -111,12 +113,25 @@ type counter struct {
 	waits       map[uint64]waiting
 	floors      map[desk]uint64
 	closed      map[uint64]closing
+	store       history.Record
 }
 
 // closing is the last word that a person said on a callback's letters.
 type closing struct {
 	replayed bool
 	who      string
+}
+
+// history reads how the records belong to the streams.
+func (c *counter) history(ctx context.Context) error {
+	e, err := c.b.Bucket(bus.State).Get(ctx, history.Key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil // of a version that did not keep it
+	}
+	if err == nil {
+		c.store, err = history.Decode(e)
+	}
+	return err
 }
 
 // bounds finds the callbacks to count. Where the streams no longer reach back as
@@ -177,6 +192,9 @@ func (c *counter) orders(ctx context.Context) error {
 		for i, s := range []events.Stage{events.Enrich, events.Handle} {
 			l := laneOf(r, s)
 			w[i].cursor, w[i].open = l.Cursor, l.Head != nil || l.Behind
+			if l.History != c.store.History {
+				w[i].cursor, w[i].open = 0, true // it is looked at again when it is taken up
+			}
 			if l.Head != nil {
 				w[i].why = l.Head.Why
 			}

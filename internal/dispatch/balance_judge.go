@@ -8,6 +8,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/ledger"
 )
 
 // judge says of each callback how it ended, or where it is.
@@ -27,7 +29,14 @@ func (c *counter) judge(ctx context.Context) error {
 		case dead:
 			why = c.dead(h, f)
 		default:
-			if !c.underWay(f) {
+			if c.underWay(f) {
+				break
+			}
+			known, err := c.onRecord(ctx, f)
+			if err != nil {
+				return err
+			}
+			if !known {
 				why = "it is settled at stage " + string(desks[f.desk].stage) + ", and no outcome was published"
 			}
 		}
@@ -43,6 +52,9 @@ func (c *counter) judge(ctx context.Context) error {
 func (c *counter) dead(h uint64, f *fate) string {
 	a, closed := c.closed[h]
 	switch {
+	case !closed && c.lost(bus.Audit):
+		c.DeadClosed["unknown, for AUDIT was lost"]++
+		return ""
 	case !closed:
 		return "it is dead, and its letter is gone although nobody closed it"
 	case !a.replayed:
@@ -53,6 +65,45 @@ func (c *counter) dead(h uint64, f *fate) string {
 	default:
 		return "its letter was replayed by " + a.who + ", and no outcome has followed"
 	}
+}
+
+// lost reports whether a stream is known to have lost messages.
+func (c *counter) lost(stream string) bool {
+	return slices.ContainsFunc(c.store.Notes, func(n history.Note) bool { return n.Store == stream && !n.Mild })
+}
+
+// onRecord counts a callback by its order's record, where its outcome went with
+// stream EVENTS.
+func (c *counter) onRecord(ctx context.Context, f *fate) (bool, error) {
+	if c.store.History == "" || desks[f.desk].stage != events.Enrich {
+		return false, nil
+	}
+	m, err := c.b.Get(ctx, bus.Callbacks, f.seq)
+	if err != nil {
+		return false, err
+	}
+	route, err := events.ParseRoute(m.Subject)
+	if err != nil {
+		return false, err
+	}
+	r, err := readRecord(ctx, c.b.Bucket(bus.State), c.Tenant, order{route.Noun, route.Key})
+	if err != nil {
+		return false, err
+	}
+	id, _ := c.name(m)
+	switch r.Ended(id) {
+	case ledger.Applied:
+		c.Applied++
+	case ledger.Superseded:
+		c.Superseded++
+	case ledger.Ignored:
+		c.Ignored++
+	case ledger.Dead:
+		c.DeadClosed["unknown, for EVENTS was lost"]++
+	default:
+		return false, nil
+	}
+	return true, nil
 }
 
 // underWay counts a callback that has not ended where it waits, or as in hand.

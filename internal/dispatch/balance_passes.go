@@ -215,6 +215,16 @@ func (c *counter) enriched(ctx context.Context) error {
 	})
 }
 
+// died is the callback of an event, if it is dead. Where outcomes were lost, its letter
+// or the audit says so alone.
+func (c *counter) died(eventID string) *fate {
+	f := c.all[hash(root(eventID))]
+	if f != nil && (f.state == dead || f.state == pending && c.store.History != "") {
+		return f
+	}
+	return nil
+}
+
 // letters takes down which of the dead ones have a letter open, then which were
 // closed: a letter that is closed meanwhile is in the audit before it goes.
 func (c *counter) letters(ctx context.Context) error {
@@ -223,7 +233,7 @@ func (c *counter) letters(ctx context.Context) error {
 	}
 	box := deadletter.NewBox(c.b, nil)
 	err := box.All(ctx, deadletter.Filter{Tenant: c.Tenant}, func(o deadletter.Open) error {
-		if f := c.all[hash(root(o.EventID))]; f != nil && f.state == dead {
+		if f := c.died(o.EventID); f != nil {
 			f.state = deadOpen
 		}
 		return nil
@@ -241,7 +251,8 @@ func (c *counter) letters(ctx context.Context) error {
 			return nil
 		}
 		h := hash(root(a.Letter.EventID))
-		if f := c.all[h]; f != nil && f.state == dead {
+		if f := c.died(a.Letter.EventID); f != nil {
+			f.state = dead
 			if names[a.Who] == "" {
 				names[a.Who] = a.Who
 			}

@@ -111,7 +111,7 @@ func (a *actor) look(act ledger.Look) {
 func (a *actor) looking(ctx context.Context, act ledger.Look) (out ledger.Looked) {
 	out.Sweep = act.Sweep
 	defer guard(&out.Failure)
-	records, f := a.records(ctx, act.Bill)
+	records, f := a.records(ctx, act.Bill, act.Markers...)
 	switch {
 	case f != nil && errors.Is(f, kingdee.ErrNotUnderstood):
 		return out
@@ -160,12 +160,29 @@ func (a *actor) alike(records []kingdee.DealRecord, act ledger.Look) (int, bool)
 	return max(0, n-act.Applied), true
 }
 
-func (a *actor) records(ctx context.Context, b ledger.Bill) (records []kingdee.DealRecord, f *events.Failure) {
+func (a *actor) records(ctx context.Context, b ledger.Bill, judged ...string) (records []kingdee.DealRecord, f *events.Failure) {
 	f = a.quick(ctx, a.o.gates.reads, func(ctx context.Context) (err error) {
 		records, err = a.o.t.Kingdee.DealRecords(ctx, b.OrderNo)
 		return err
 	})
+	a.markers(ctx, b, records, judged)
 	return records, f
+}
+
+// markers looks through handling records for ours, whoever asked for them: one proves
+// that the query shows them, two with the same marker are a double. Of those that are judged
+// the ledger says so.
+func (a *actor) markers(ctx context.Context, b ledger.Bill, records []kingdee.DealRecord, judged []string) {
+	n := map[string]int{}
+	for _, r := range records {
+		m := ledger.FindMarker(r.Remark)
+		if n[m]++; m != "" && n[m] == 2 && !slices.Contains(judged, m) && a.o.doubles.add(m) {
+			a.alert(ledger.Alert{Why: ledger.AlarmDoubled, Text: "two handling records of bill " + b.OrderNo + " carry " + m})
+		}
+	}
+	if delete(n, ""); len(n) > 0 && a.o.lost() {
+		a.o.proved(ctx)
+	}
 }
 
 // prove looks, after an applied call, whether the query finds

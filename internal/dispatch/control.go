@@ -20,6 +20,8 @@ type control struct {
 	asked  bool // somebody is about to
 	wait   time.Duration
 	next   time.Time // not asked before: a query that never shows our records must not cost a read a call
+
+	proving chan struct{} // held by whoever looks for a record that outcome events tell of
 }
 
 func (c *control) believed() bool {
@@ -60,6 +62,24 @@ func (o *owner) loadControl(ctx context.Context) error {
 	// Where records were lost, what was proved before is to be proved once more.
 	o.control.proven = json.Unmarshal(e.Value, &p) == nil && p.Proven && (!o.lost() || p.History == o.store.History)
 	return nil
+}
+
+// doubles are the markers that two handling records carry, and that were told.
+type doubles struct {
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// add is true the first time.
+func (d *doubles) add(marker string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.told == nil {
+		d.told = map[string]bool{}
+	}
+	news := !d.told[marker]
+	d.told[marker] = true
+	return news
 }
 
 // proof is the positive control on record.

@@ -87,7 +87,7 @@ type Options struct {
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
 	Trim        time.Duration // between two looks at the streams' room; default 1 min
 	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s
-	StoreBeat   time.Duration // between two looks whether the store belongs together; default 5 s
+	StoreBeat   time.Duration // between two looks whether the store belongs together; default 2 s
 
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
@@ -114,7 +114,7 @@ func (o *Options) complete() error {
 	o.Expiry = orDefault(o.Expiry, 10*time.Minute)
 	o.Trim = orDefault(o.Trim, time.Minute)
 	o.Stalls = orDefault(o.Stalls, 30*time.Second)
-	o.StoreBeat = orDefault(o.StoreBeat, 5*time.Second)
+	o.StoreBeat = orDefault(o.StoreBeat, 2*time.Second)
 	for _, t := range o.Tenants {
 		if err := t.Ledger.Check(); err != nil {
 			return fmt.Errorf("tenant %s: %w", t.Name, err)
@@ -192,7 +192,13 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		trims.Go(func() { t.run(ctx) })
 		defer trims.Wait()
 	}
-	return d.runner.Run(ctx, d.start)
+	err := d.runner.Run(ctx, d.start)
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), d.o.Ownership.Reply)
+	defer done()
+	if _, err := d.keeper.Examine(last); err != nil {
+		d.o.Logger.Debug("store not looked at in the end", slog.String("cause", err.Error()))
+	}
+	return err
 }
 
 // start takes a tenant up under a tenure.

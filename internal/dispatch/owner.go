@@ -48,8 +48,9 @@ type owner struct {
 
 	control control
 
-	store history.Record // as it was when the tenant was taken
-	audit closings
+	store   history.Record // as it was when the tenant was taken
+	audit   closings
+	doubles doubles
 }
 
 // desk is a stage of a noun: what blocks one does not block another.
@@ -71,6 +72,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
 		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
 	}
+	o.control.proving = make(chan struct{}, 1)
 	d.space.guard(o.gates)
 	o.soft, o.stop = context.WithCancel(o.ctx)
 	for _, k := range desks {

@@ -185,6 +185,12 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next) (ledger.Input, func()
 			first = &s
 		}
 	}
+	if h := a.lane(n.Stage).Head; h != nil && h.Seq > 0 && (first == nil || first.Sequence > h.Seq) {
+		// What an order waits for does not leave by itself.
+		if err := a.o.held(ctx, n.Stage, h.Seq); err != nil {
+			return nil, func() { a.forget("the store does not fit", err) }
+		}
+	}
 	if first == nil {
 		return ledger.Empty{Stage: n.Stage}, nil
 	}

@@ -14,6 +14,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/ownership"
 )
 
 // recovery is what the streams tell of an order whose record may not fit them; nil
@@ -27,43 +28,62 @@ func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery
 		}
 		return a.recall(ctx, r, ledger.Recovery{Lost: o.lost(), Recheck: o.recheck(a.key.noun)})
 	}
-	fits, err := o.witnessed(ctx, r)
-	if err != nil || fits {
-		return nil, err
-	}
-	rec := ledger.Recovery{Rebase: true, Lost: o.lost()}
-	for i, s := range stages {
-		u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
-		if err != nil {
-			return nil, err
-		}
-		rec.Recheck[i] = u.Last
-	}
-	return a.recall(ctx, r, rec)
+	return nil, a.witness(ctx, r)
 }
 
-// witnessed reports whether the last message that each stage settled is the one that
-// lies at its sequence. What this tenure has seen itself, or the store's record has,
-// needs no reading.
-func (o *owner) witnessed(ctx context.Context, r ledger.Record) (bool, error) {
+// witness makes sure that the last message that each stage settled, and the one that it
+// waits with, lie where the record says. What this tenure has seen itself, or the
+// store's record has, needs no reading. Another message in their place means that the
+// stream went back: the error ends the tenure.
+func (a *actor) witness(ctx context.Context, r ledger.Record) error {
 	for _, s := range stages {
 		l := laneOf(r, s)
-		if l.At == 0 || l.Cursor <= o.store.Seen[streamOf(s)].Last || l.Cursor <= o.seen(s) {
-			continue
+		if err := a.o.witness(ctx, s, l.Cursor, l.At); err != nil {
+			return err
 		}
-		m, err := o.d.o.Ports.Log.Get(ctx, streamOf(s), l.Cursor)
-		if errors.Is(err, bus.ErrNotFound) {
-			u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
-			if err != nil || l.Cursor >= u.First {
-				return false, err
+		if h := l.Head; h != nil {
+			if err := a.o.witness(ctx, s, h.Seq, h.At); err != nil {
+				return err
 			}
-			continue // trimmed or over age
-		}
-		if err != nil || m.Time.UnixNano() != l.At {
-			return false, err
 		}
 	}
-	return true, nil
+	return nil
+}
+
+func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int64) error {
+	stream := streamOf(s)
+	if at == 0 || seq <= o.store.Seen[stream].Last || seq <= o.seen(s) {
+		return nil
+	}
+	m, err := o.d.o.Ports.Log.Get(ctx, stream, seq)
+	switch {
+	case err == nil && m.Time.UnixNano() == at:
+		return nil
+	case err == nil:
+		return o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
+	case !errors.Is(err, bus.ErrNotFound):
+		return err
+	}
+	return o.held(ctx, s, seq)
+}
+
+// held makes sure that a message which its stream does not give was trimmed or is over
+// age.
+func (o *owner) held(ctx context.Context, s events.Stage, seq uint64) error {
+	u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
+	if err != nil || seq < u.First {
+		return err
+	}
+	return o.misfit(ctx, streamOf(s), "has lost message "+strconv.FormatUint(seq, 10))
+}
+
+// misfit begins a new history of the store, and ends the tenure.
+func (o *owner) misfit(ctx context.Context, stream, what string) error {
+	if err := o.d.keeper.Misfit(ctx, o.store.History, stream, what); err != nil {
+		return err
+	}
+	o.tenure.Lost()
+	return ownership.ErrLost
 }
 
 // seen is up to where messages of a stage came in this tenure.
@@ -284,10 +304,17 @@ func (c *closings) add(l *deadletter.AuditedEvent) {
 }
 
 // proveQuery looks for a record that outcome events say is there: only if the query
-// finds one of ours may its silence be believed.
+// finds one of ours may its silence be believed. Orders that need it wait for one of
+// them to have done it.
 func (a *actor) proveQuery(ctx context.Context) {
 	o := a.o
-	if o.control.believed() || !o.control.first() {
+	select {
+	case o.control.proving <- struct{}{}:
+		defer func() { <-o.control.proving }()
+	case <-ctx.Done():
+		return
+	}
+	if !o.control.first() {
 		return
 	}
 	tried := 0

@@ -13,9 +13,6 @@ import (
 	"gongdan-bridge/internal/ownership"
 )
 
-// alarmStore is the alarm of a store that does not belong together; it is no tenant's.
-const alarmStore ledger.Alarm = "store"
-
 func (d *Dispatcher) newKeeper() *history.Keeper {
 	p := d.o.Ports.Store
 	return history.NewKeeper(history.Options{
@@ -25,8 +22,8 @@ func (d *Dispatcher) newKeeper() *history.Keeper {
 				d.o.Logger.Info("store", slog.String("text", n.String()), slog.Time("from", n.From))
 				return
 			}
-			d.meters.alert(context.Background(), "", alarmStore)
-			d.o.Logger.Error("alert", slog.String("why", string(alarmStore)), slog.String("store", n.Store), slog.String("text", n.String()))
+			d.meters.alert(context.Background(), "", ledger.AlarmStore)
+			d.o.Logger.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("store", n.Store), slog.String("text", n.String()))
 		},
 	})
 }
@@ -96,14 +93,13 @@ func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 }
 
 func (o *owner) doubtful() ledger.Doubtful {
-	s, l := o.store.Stale, o.store.Lost
-	return ledger.Doubtful{
-		Stale: ledger.Sequences{Callbacks: s.Callbacks, Events: s.Events},
-		Lost:  ledger.Sequences{Callbacks: l.Callbacks, Events: l.Events},
+	at := func(m history.Moment) ledger.Moments {
+		return ledger.Moments{Callbacks: m.Callbacks, Events: m.Events, Time: m.Time}
 	}
+	return ledger.Doubtful{Stale: at(o.store.Stale), Lost: at(o.store.Lost)}
 }
 
-func (o *owner) lost() bool { return o.store.Lost != history.Places{} }
+func (o *owner) lost() bool { return !o.store.Lost.Time.IsZero() }
 
 // quietUntil is before when no call may be made, since one of an owner before may
 // still be running; the zero time if none can be. With the claims of the owners

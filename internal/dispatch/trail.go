@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 
 	"gongdan-bridge/internal/bus"
 )
@@ -23,6 +24,9 @@ func (r *room) succeed(ctx context.Context) error {
 	}
 	if known && r.history != r.o.store.History || !known && r.o.store.History != "" {
 		return r.restart(ctx)
+	}
+	if err := r.reaches(ctx); err != nil {
+		return err
 	}
 	epochs, err := r.epochs(ctx, first)
 	if err != nil {
@@ -70,6 +74,19 @@ func (r *room) recall(ctx context.Context) (first uint64, known bool, err error)
 	r.start, r.old, r.history, r.recheck = t.Floor+1, t.Delivered, t.History, t.Recheck
 	r.rechecks.Store(t.Rechecks)
 	return t.Epoch, true, nil
+}
+
+// reaches makes sure that the stream holds what the owners before had come to.
+func (r *room) reaches(ctx context.Context) error {
+	stream := streamOf(r.k.stage)
+	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
+	if err != nil {
+		return err
+	}
+	if top := max(r.start-min(r.start, 1), r.old); top > u.Last {
+		return r.o.misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
+	}
+	return nil
 }
 
 // restart begins the queue in a new history of the store: what is new is consumed,

@@ -131,6 +131,33 @@ func (k *Keeper) lookOnce(ctx context.Context, first bool) (Record, error) {
 	return next, nil
 }
 
+// Misfit begins a new history because of something that an order's record told, unless
+// one has begun since history.
+func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	r, revision, err := k.read(ctx)
+	if err == nil && r != nil && r.History == history {
+		next := *r
+		next.History, next.Began = newName(), time.Now().UTC()
+		next.note([]Note{{At: next.Began, Store: stream, What: what, Act: remedies[stream]}})
+		if err = k.write(ctx, next, revision); err == nil {
+			k.tell(next)
+			k.known = &next
+		}
+	}
+	if err != nil && !errors.Is(err, bus.ErrConflict) {
+		return fmt.Errorf("%s does not fit: %w", stream, err)
+	}
+	return nil
+}
+
+// newName names a history.
+func newName() string { return strings.ToLower(rand.Text()[:10]) }
+
 // identities are those of all streams and buckets; what is missing is made first.
 func (k *Keeper) identities(ctx context.Context) (map[string]bus.Identity, error) {
 	ids := map[string]bus.Identity{}
@@ -194,18 +221,18 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 		changed = changed || s != next.Seen[name]
 		next.Seen[name] = s
 	}
-	ends := Places{ids[bus.Callbacks].Last, ids[bus.Events].Last}
+	now := Moment{at, ids[bus.Callbacks].Last, ids[bus.Events].Last}
 	if restart {
-		next.History, next.Began = strings.ToLower(rand.Text()[:10]), at
+		next.History, next.Began = newName(), at
 		// Without the audit nobody knows which letters were closed.
 		next.Letters = (next.Letters || misfits[bus.Dead]) && !misfits[bus.Audit]
 		if lost != "" {
-			next.Lost = next.Lost.max(ends)
+			next.Lost = now
 		}
 	}
 	if n, silent := k.silence(have, ids, at); first && silent {
 		notes = append(notes, n)
-		next.Stale, changed = next.Stale.max(ends), true
+		next.Stale, changed = now, true
 	}
 	next.note(notes)
 	return next, changed, nil

@@ -18,8 +18,8 @@ type Record struct {
 
 	// Stale and Lost are up to where calls may have been made that no record tells of:
 	// before the copy that the store may be was taken, or by records that are gone.
-	Stale Places `json:"stale,omitzero"`
-	Lost  Places `json:"lost,omitzero"`
+	Stale Moment `json:"stale,omitzero"`
+	Lost  Moment `json:"lost,omitzero"`
 	// Letters says that letters went: those of orders that died are made again.
 	Letters bool `json:"letters,omitempty"`
 
@@ -28,15 +28,11 @@ type Record struct {
 	Notes   []Note              `json:"notes,omitempty"`   // oldest first
 }
 
-// Places are sequences of the two streams that the stages read.
-type Places struct {
-	Callbacks uint64 `json:"callbacks,omitempty"`
-	Events    uint64 `json:"events,omitempty"`
-}
-
-// max is the later of each.
-func (p Places) max(q Places) Places {
-	return Places{max(p.Callbacks, q.Callbacks), max(p.Events, q.Events)}
+// Moment is a moment by its time and by the two streams that the stages read.
+type Moment struct {
+	Time      time.Time `json:"time,omitzero"`
+	Callbacks uint64    `json:"callbacks,omitempty"` // newest message of CALLBACKS
+	Events    uint64    `json:"events,omitempty"`    // newest message of EVENTS
 }
 
 // Sighting is what a stream or bucket looked like. The newest message is the witness:

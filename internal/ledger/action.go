@@ -138,6 +138,7 @@ const (
 	AlarmDenied   Alarm = "denied"   // credentials are refused; the API is to be paused
 	AlarmDoubled  Alarm = "doubled"  // two handling records carry one marker
 	AlarmVanished Alarm = "vanished" // a message left its stream before its verdict
+	AlarmStore    Alarm = "store"    // the store is older than what was done, or does not belong together
 	AlarmDisorder Alarm = "disorder" // a message came behind a later one that was vouched for
 )
 

@@ -70,6 +70,9 @@ func (t *turn) looked(in Looked) {
 		if in.Marker != "" {
 			e.Marker = in.Marker
 		}
+		if e.Sends == 0 {
+			t.do(Alert{Why: AlarmStore, Text: "Kingdee holds a handling record that the store does not know: it is an older copy, or its records were lost"})
+		}
 		if in.Found > 1 && e.Marker != "" {
 			t.doubled(*e)
 		}

@@ -183,7 +183,7 @@ func (t *turn) begin(st events.Stage, m Message, fresh bool) {
 		t.pass(st, m)
 	case broke != nil && broke.Seq == m.Seq:
 		t.failed(mainAct(st), broke.Failure)
-	case slices.Contains(l.Seen, seen(m.EventID, m.Replay)):
+	case slices.Contains(l.Seen, seen(m.EventID, m.Replay)) && !t.unanswered(m.EventID, m.Replay):
 		v := t.verdict(st, events.Ignored)
 		v.DuplicateOf, v.Reason = m.EventID, "the same message was settled before"
 		t.settle(st, v, true)

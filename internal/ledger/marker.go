@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +14,11 @@ import (
 func Marker(tenant, identity string, generation, application int) string {
 	return "[wb:" + digest(8, tenant, identity, strconv.Itoa(generation), strconv.Itoa(application)) + "]"
 }
+
+var markerShape = regexp.MustCompile(`\[wb:[0-9a-v]{8}\]`)
+
+// FindMarker is the first marker in a note, "" if it has none.
+func FindMarker(note string) string { return markerShape.FindString(note) }
 
 // WithMarker puts marker behind text, which is cut so that both fit into max
 // characters; max ≤ 0 is no limit. The marker is never cut. Doing it again to

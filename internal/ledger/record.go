@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/events"
@@ -198,6 +199,21 @@ func (r Record) Open() bool {
 		}
 	}
 	return false
+}
+
+// Ended is how the callback's event of that id ended in stage handle, as far as the
+// record knows: one whose effect is another event's is ignored. "" if it does not.
+func (r Record) Ended(callback string) State {
+	var s State
+	for _, e := range r.Effects {
+		if root, _, _ := strings.Cut(e.EventID, "~"); root == callback && e.final() {
+			s = e.State
+		}
+	}
+	if s == "" && slices.Contains(r.Handle.Seen, seen(callback+"~enrich~0", 0)) {
+		return Ignored
+	}
+	return s
 }
 
 // NextGeneration is the generation that a forced replay is to ask for: the one

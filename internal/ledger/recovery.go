@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gongdan-bridge/internal/events"
 )
@@ -13,7 +14,6 @@ import (
 // gives it with [Takeover] where the record names another history, or where what it
 // has settled ends below Recheck.
 type Recovery struct {
-	Rebase  bool      // the lanes' sequences belong to another history, whatever they name
 	Lost    bool      // records were lost: there may be effects that nobody knows
 	Recheck [2]uint64 // of enrich and of handle: messages up to here may have been settled before
 	Ended   [2][]Ended
@@ -31,27 +31,31 @@ type Ended struct {
 	Replay  int
 }
 
-// Doubtful is up to where calls may have been made that no record tells of, in
-// sequences of the callbacks and of the enriched events. Up to Stale the store may
-// be an older copy: a look comes first, and what it does not find is sent. Up to
-// Lost the records are known to be gone: what is not found is sent only where the
-// query has proved that it finds our records.
+// Doubtful is up to when calls may have been made that no record tells of. Up to
+// Stale the store may be an older copy: a look comes first, and what it does not find
+// is sent. Up to Lost the records are known to be gone: what is not found is sent
+// only where the query has proved that it finds our records.
 type Doubtful struct {
-	Stale, Lost Sequences
+	Stale, Lost Moments
 }
 
-// Sequences are places in the two streams that the stages read.
-type Sequences struct {
-	Callbacks uint64 `json:"callbacks,omitempty"`
-	Events    uint64 `json:"events,omitempty"`
+// Moments are one moment by three clocks: the sequences of the two streams that the
+// stages read, and the vendor's time, by which an event is known that comes again.
+type Moments struct {
+	Callbacks, Events uint64
+	Time              time.Time
 }
 
-// covers reports whether a message of handle lies at or below the place, itself or
-// by the callback that it comes from.
-func (s Sequences) covers(m Message) bool {
-	_, text, _ := strings.Cut(m.Position, "-")
-	callback, err := strconv.ParseUint(text, 10, 64)
-	return m.Seq <= s.Events || err == nil && callback <= s.Callbacks
+// covers reports whether a message of handle, or the callback that it comes from, is
+// of that moment or earlier.
+func (s Moments) covers(m Message) bool {
+	if s.Time.IsZero() {
+		return false
+	}
+	millis, sequence, ok := strings.Cut(m.Position, "-")
+	callback, err := strconv.ParseUint(sequence, 10, 64)
+	at, err2 := strconv.ParseInt(millis, 10, 64)
+	return m.Seq <= s.Events || ok && (err == nil && callback <= s.Callbacks || err2 == nil && at <= s.Time.UnixMilli())
 }
 
 // NeedsRecovery reports whether the record must not be gone on with before the
@@ -75,7 +79,7 @@ func (t *turn) recover(in Takeover) {
 	rebased := false
 	for i, st := range stages {
 		l, _ := t.at(st)
-		if l.History != in.History || rec.Rebase {
+		if l.History != in.History {
 			t.rebase(st)
 			rebased = true
 		}
