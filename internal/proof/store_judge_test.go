@@ -156,7 +156,11 @@ func (x *trial) holds(t *testing.T) {
 		busy := x.busy(ctx)
 		return busy == "", busy
 	})
-	for _, why := range x.wrong(t.Context()) {
+	final := x.excess()
+	if len(final) == 0 {
+		final = x.wrong(t.Context())
+	}
+	for _, why := range final {
 		t.Error(why)
 	}
 }
