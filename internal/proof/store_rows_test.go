@@ -33,8 +33,15 @@ func sound() []row {
 // removed are streams and buckets that are not there any more.
 func removed() (out []row) {
 	for _, names := range [][]string{
-		{bus.Callbacks}, {bus.Events}, {bus.Dead}, {bus.Audit}, {kvState}, {kvTables}, {kvTokens},
-		{kvState, bus.Events}, {bus.Callbacks, bus.Events},
+		{bus.Callbacks},
+		{bus.Events},
+		{bus.Dead},
+		{bus.Audit},
+		{kvState},
+		{kvTables},
+		{kvTokens},
+		{kvState, bus.Events},
+		{bus.Callbacks, bus.Events},
 	} {
 		r := row{
 			name: strings.Join(names, " and ") + " removed", hit: names, letters: slices.Contains(names, kvState),
