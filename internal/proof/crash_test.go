@@ -173,7 +173,7 @@ func TestCrash(t *testing.T) {
 		}
 		p = plan{kills: n, tenants: 5, orders: 40 + n/20, acts: 10, patience: 10 * time.Minute}
 		if os.Getenv("GONGDAN_SOAK_STORE") == "1" {
-			p.storeEvery = max(5, min(25, n/8))
+			p.storeEvery = max(5, min(60, n/8))
 		}
 	}
 	s := seed(t)
@@ -282,8 +282,10 @@ func (in *installation) post(ctx context.Context, told [][]fakeweiban.Notice, c 
 		if !more {
 			return
 		}
-		// Weiban's own pace, so that the backlog does not outlive the run.
-		pause(ctx, chunk*time.Minute/540)
+		// Weiban's own pace, so that the backlog does not outlive the run; and where
+		// there are many kills, some callbacks before each of them.
+		spread := time.Duration(p.kills) * 600 * time.Millisecond * chunk / time.Duration(len(told[0]))
+		pause(ctx, max(chunk*time.Minute/540, spread))
 	}
 }
 

@@ -56,8 +56,9 @@ func (r report) page() string {
 
 %q runs real programs (ingest, two dispatchers, a NATS server process) against the
 simulated vendors, kills and stops them at random moments and at the crash points between two effects,
-takes a stream or bucket away now and then, or puts an older copy of one back, and then holds the books: nothing lost, no handling record doubled, order kept per bill, every applied
-event with its one record. This page is written by the run itself.
+takes a stream or bucket away between kills or puts an older copy of one back, and then holds the books:
+nothing lost, no handling record doubled, order kept per bill, every applied event with its one record.
+This page is written by the run itself.
 
 | | |
 |---|---|
