@@ -33,10 +33,11 @@ fuzz:
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
-# The crash run at length; docs/soak.md keeps its last result.
+# The crash run at length, with faults of the store among the kills; docs/soak.md keeps
+# its last result.
 KILLS ?= 1000
 soak:
-	GONGDAN_SOAK_KILLS=$(KILLS) $(GO) test -count=1 -timeout 10h -run '^TestCrash$$' -v ./internal/proof
+	GONGDAN_SOAK_KILLS=$(KILLS) GONGDAN_SOAK_STORE=1 $(GO) test -count=1 -timeout 10h -run '^TestCrash$$' -v ./internal/proof
 
 sandbox:
 	$(GO) run ./cmd/sandbox

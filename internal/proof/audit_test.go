@@ -24,12 +24,16 @@ func (b *books) audited(t *testing.T) {
 				continue
 			}
 			accepted++
-			if b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 {
+			if b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 && !b.lost[c.Name+"/"+d.ID] {
 				t.Errorf("%s: callback %s was answered 200 and is nowhere", c.Name, d.ID)
 			}
 		}
 		for id, times := range b.callbacks[c.Name] {
-			if n := len(b.ends[c.Name+"/"+id]); n != times {
+			n := len(b.ends[c.Name+"/"+id])
+			if b.history > 0 && n > 0 {
+				continue // an outcome that was lost with EVENTS may have been told again
+			}
+			if n != times {
 				t.Errorf("%s: callback %s is in the stream %d times and ended %d times: %+v", c.Name, id, times, n, b.ends[c.Name+"/"+id])
 			}
 		}

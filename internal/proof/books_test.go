@@ -32,6 +32,10 @@ type books struct {
 	outcomes  map[events.Outcome]int
 	messages  map[string]int // message ids of EVENTS: no publication may be there twice
 	closed    map[string]bool
+
+	// A store that was harmed is read again, as another history.
+	history int
+	lost    map[string]bool // tenant/event id of callbacks that were lost with the disk
 }
 
 type enriched struct {
@@ -49,8 +53,32 @@ func (in *installation) books() *books {
 	return &books{
 		in: in, bus: in.observer(), from: map[string]uint64{}, callbacks: map[string]map[string]int{},
 		enriched: map[string]enriched{}, ends: map[string][]ending{}, outcomes: map[events.Outcome]int{},
-		messages: map[string]int{}, closed: map[string]bool{},
+		messages: map[string]int{}, closed: map[string]bool{}, lost: map[string]bool{},
 	}
+}
+
+// harmed reads everything again, of a store of which something was taken away. What
+// was read before stays, but for callbacks without an end, if those may be lost.
+func (b *books) harmed(ctx context.Context, mayLose bool) error {
+	b.history++
+	b.from = map[string]uint64{}
+	for _, ids := range b.callbacks {
+		for id := range ids {
+			ids[id] = 0
+		}
+	}
+	if err := b.read(ctx); err != nil {
+		return err
+	}
+	for tenant, ids := range b.callbacks {
+		for id, times := range ids {
+			if mayLose && times == 0 && len(b.ends[tenant+"/"+id]) == 0 {
+				delete(ids, id)
+				b.lost[tenant+"/"+id] = true
+			}
+		}
+	}
+	return nil
 }
 
 // read takes in what has come since the last time.
@@ -96,13 +124,16 @@ func (b *books) event(s bus.Stored) error {
 	if parts[2] != "event" {
 		return nil
 	}
-	b.messages[s.ID()]++
+	b.messages[fmt.Sprintf("%d/%s", b.history, s.ID())]++
 	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
 	if err != nil {
 		return err
 	}
 	if parts[3] == "enriched" {
-		b.enriched[parts[1]+"/"+ev.ID()] = enriched{s.Sequence, events.Extension(ev, events.ExtPosition), ev.Subject()}
+		place := parts[1] + "/" + ev.ID()
+		if _, known := b.enriched[place]; !known || b.history == 0 {
+			b.enriched[place] = enriched{uint64(b.history)<<48 | s.Sequence, events.Extension(ev, events.ExtPosition), ev.Subject()}
+		}
 		return nil
 	}
 	e := ending{id: ev.ID(), cause: events.Extension(ev, events.ExtCausation)}
@@ -110,7 +141,11 @@ func (b *books) event(s bus.Stored) error {
 		return err
 	}
 	root, _, _ := strings.Cut(ev.ID(), "~")
-	b.ends[parts[1]+"/"+root] = append(b.ends[parts[1]+"/"+root], e)
+	place := parts[1] + "/" + root
+	if b.history > 0 && slices.ContainsFunc(b.ends[place], func(k ending) bool { return k.id == e.id && k.Outcome == e.Outcome }) {
+		return nil
+	}
+	b.ends[place] = append(b.ends[place], e)
 	b.outcomes[e.Outcome]++
 	return nil
 }
@@ -137,7 +172,7 @@ func (b *books) open(ctx context.Context) (int, error) {
 		}
 		for _, d := range c.Weiban.Ledger() {
 			// What has ended may have been trimmed before it was read here.
-			if d.Accepted() && b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 {
+			if d.Accepted() && b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 && !b.lost[c.Name+"/"+d.ID] {
 				n++
 			}
 		}

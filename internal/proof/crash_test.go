@@ -29,6 +29,9 @@ type crash struct {
 	fired map[string]int // by point
 	ends  map[harness.Ending]int
 	stops int
+
+	gate   *gate
+	faults *storeFaults // nil: the store is left alone
 }
 
 // arm is the environment of the next dispatcher: most of them die at a point.
@@ -67,11 +70,27 @@ func (c *crash) kills() int {
 
 // start runs the four processes.
 func (c *crash) start() {
-	counted := harness.Keeping{Ended: c.ended}
-	c.in.ready(c.in.keep(c.in.Servers[0], c.dice, counted))
-	c.in.keep(c.in.Ingest, c.dice, counted)
+	c.in.ready(c.in.keep(c.in.Servers[0], c.dice, c.kept(c.in.Servers[0], nil)))
+	c.in.keep(c.in.Ingest, c.dice, c.kept(c.in.Ingest, nil))
 	for _, p := range c.in.Dispatchers {
-		c.in.keep(p, c.dice, harness.Keeping{Ended: c.ended, Env: c.arm})
+		c.in.keep(p, c.dice, c.kept(p, c.arm))
+	}
+}
+
+// kept counts how a process ends, and lets it start only while its gate is open.
+func (c *crash) kept(p *harness.Process, env func() []string) harness.Keeping {
+	return harness.Keeping{
+		Env: func() []string {
+			c.gate.enter(p)
+			if env == nil {
+				return nil
+			}
+			return env()
+		},
+		Ended: func(env []string, how harness.Ending) {
+			c.ended(env, how)
+			c.gate.leave(p)
+		},
 	}
 }
 
@@ -136,6 +155,7 @@ func (c *customer) unwell() {
 type plan struct {
 	kills, tenants, orders, acts int
 	patience                     time.Duration // for all to have ended afterwards
+	storeEvery                   int           // kills between two faults of the store; 0: there are none
 }
 
 // TestCrash: real programs die, stop and wake at random moments and between any
@@ -152,6 +172,9 @@ func TestCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		p = plan{kills: n, tenants: 5, orders: 40 + n/20, acts: 10, patience: 10 * time.Minute}
+		if os.Getenv("GONGDAN_SOAK_STORE") == "1" {
+			p.storeEvery = max(5, min(60, n/8))
+		}
 	}
 	s := seed(t)
 	r := crashRun(t, s, p)
@@ -164,10 +187,17 @@ func TestCrash(t *testing.T) {
 }
 
 func crashRun(t *testing.T, s uint64, p plan) report {
-	in := install(t, s, set{
+	o := set{
 		Options: harness.Options{Programs: programs(t), Servers: 1, Dispatchers: 2}, tenants: p.tenants, kingdee: fakekingdee.Options{Latency: 3 * time.Millisecond}, weiban: fakeweiban.Options{Latency: 3 * time.Millisecond},
-	})
-	c := &crash{in: in, dice: rand.New(rand.NewPCG(s, 1)), arms: rand.New(rand.NewPCG(s, 9)), armed: true, fired: map[string]int{}, ends: map[harness.Ending]int{}}
+	}
+	if p.storeEvery > 0 {
+		o.weiban.Callback = patient()
+	}
+	in := install(t, s, o)
+	c := &crash{in: in, dice: rand.New(rand.NewPCG(s, 1)), arms: rand.New(rand.NewPCG(s, 9)), armed: true, fired: map[string]int{}, ends: map[harness.Ending]int{}, gate: newGate()}
+	if p.storeEvery > 0 {
+		c.faults = &storeFaults{every: p.storeEvery, played: map[string]int{}}
+	}
 	var told [][]fakeweiban.Notice
 	callbacks, sendings := 0, 0
 	for i, x := range in.customers {
@@ -201,6 +231,9 @@ func crashRun(t *testing.T, s uint64, p plan) report {
 	}()
 	for c.kills() < p.kills || !isClosed(posted) {
 		c.harm(ctx)
+		if c.faults.due(c.kills()) {
+			c.harmStore(t, books)
+		}
 		pause(ctx, time.Duration(150+c.dice.IntN(900))*time.Millisecond)
 	}
 	took := time.Since(began)
@@ -249,8 +282,10 @@ func (in *installation) post(ctx context.Context, told [][]fakeweiban.Notice, c 
 		if !more {
 			return
 		}
-		// Weiban's own pace, so that the backlog does not outlive the run.
-		pause(ctx, chunk*time.Minute/540)
+		// Weiban's own pace, so that the backlog does not outlive the run; and where
+		// there are many kills, some callbacks before each of them.
+		spread := time.Duration(p.kills) * 600 * time.Millisecond * chunk / time.Duration(len(told[0]))
+		pause(ctx, max(chunk*time.Minute/540, spread))
 	}
 }
 

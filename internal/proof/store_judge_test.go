@@ -103,7 +103,7 @@ func (x *trial) missing(p promise, letter bool) string {
 		return fmt.Sprintf("no handling record; a letter: %t", letter)
 	case p.want == buried && !letter && (safe || !x.gone(bus.Dead)):
 		return "its letter is gone"
-	case p.want == discarded && letter && !x.letters && !x.gone(bus.Audit):
+	case p.want == discarded && letter && !x.gone(bus.Audit) && (!x.letters || !x.gone(bus.Events)): // AUDIT says so
 		return "its letter was discarded, and is there again"
 	}
 	return ""
@@ -156,7 +156,11 @@ func (x *trial) holds(t *testing.T) {
 		busy := x.busy(ctx)
 		return busy == "", busy
 	})
-	for _, why := range x.wrong(t.Context()) {
+	final := x.excess()
+	if len(final) == 0 {
+		final = x.wrong(t.Context())
+	}
+	for _, why := range final {
 		t.Error(why)
 	}
 }

@@ -33,15 +33,22 @@ func sound() []row {
 // removed are streams and buckets that are not there any more.
 func removed() (out []row) {
 	for _, names := range [][]string{
-		{bus.Callbacks}, {bus.Events}, {bus.Dead}, {bus.Audit}, {kvState}, {kvTables}, {kvTokens},
-		{kvState, bus.Events}, {bus.Callbacks, bus.Events},
+		{bus.Callbacks},
+		{bus.Events},
+		{bus.Dead},
+		{bus.Audit},
+		{kvState},
+		{kvTables},
+		{kvTokens},
+		{kvState, bus.Events},
+		{bus.Callbacks, bus.Events},
 	} {
 		r := row{
 			name: strings.Join(names, " and ") + " removed", hit: names, letters: slices.Contains(names, kvState),
 			stopped: func(s store) { s.remove(names...) },
 		}
 		out = append(out, r)
-		if names[0] == bus.Callbacks {
+		if slices.Contains(names, bus.Callbacks) || slices.Contains(names, bus.Events) {
 			out = append(out, flooded(r))
 		}
 	}
@@ -68,10 +75,7 @@ func cut() (out []row) {
 				if !index {
 					r.name += ", no index"
 				}
-				out = append(out, r)
-				if stream == bus.Callbacks {
-					out = append(out, flooded(r))
-				}
+				out = append(out, r, flooded(r))
 			}
 		}
 	}
@@ -86,7 +90,7 @@ func older() []row {
 			stopped: func(s store) { s.restore(names...) },
 		}
 	}
-	callbacks, both := from(bus.Callbacks), from(bus.Callbacks, bus.Events)
+	callbacks, events, both := from(bus.Callbacks), from(bus.Events), from(bus.Callbacks, bus.Events)
 	whole := row{
 		name: "the whole store older", hit: []string{bus.Callbacks, bus.Events, bus.Dead, bus.Audit, kvState}, letters: true,
 		stopped: func(s store) { s.restoreAll(s.half) },
@@ -95,7 +99,10 @@ func older() []row {
 	killed.name, killed.stopped = "the whole store older, of programs that were killed", func(s store) { s.restoreAll(s.killed) }
 	told := whole
 	told.name, told.again = whole.name+", delivered again", true
-	return []row{callbacks, flooded(callbacks), from(bus.Events), from(kvState), both, flooded(both), whole, flooded(whole), killed, told}
+	return []row{
+		callbacks, flooded(callbacks), events, flooded(events), both, flooded(both), from(kvState),
+		whole, flooded(whole), killed, told,
+	}
 }
 
 // deleted is what befalls a store under running programs.

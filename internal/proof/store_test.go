@@ -24,7 +24,7 @@ type row struct {
 	stopped func(store)                                      // while no program runs
 	running func(context.Context, jetstream.JetStream) error // or while both do, by a client
 
-	flood   bool // more callbacks come than were lost, before the dispatcher starts
+	flood   bool // both streams take more than was lost, before the dispatcher starts
 	again   bool // Weiban delivers again what the copy of the store does not have
 	letters bool // what has no outcome may end as a letter
 	sound   bool // nothing is missing, and nothing may be said
@@ -80,6 +80,7 @@ func (b *base) run(t *testing.T, r row) {
 		x.look(t)
 	case r.flood:
 		x.look(t)
+		x.crowd(t)
 		x.post(t)
 		x.start(t, in.Dispatchers[0])
 	default:
@@ -134,6 +135,18 @@ func (x *trial) look(t *testing.T) {
 		x.before, err = x.stored(t.Context())
 		return err == nil, fmt.Sprint(err)
 	})
+}
+
+// crowd lets the events of another customer, with a dispatcher of its own, outgrow
+// what EVENTS has ever held.
+func (x *trial) crowd(t *testing.T) {
+	t.Helper()
+	for i := range 5 * len(x.tale.told) {
+		subject := fmt.Sprintf("gongdan.other.event.kingdee.handle_order.ignored.%d", i)
+		if _, err := x.js.Publish(t.Context(), subject, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // post sends what comes after the accident: callbacks of an order that is new, and

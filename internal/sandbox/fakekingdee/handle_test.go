@@ -43,6 +43,30 @@ func TestHandleOrderOfThePage(t *testing.T) {
 	}
 }
 
+// What was handled at one account set is there at the one that adopts it, and what
+// is handled there afterwards takes no id of it.
+func TestAdopt(t *testing.T) {
+	from := newServer(t, Options{})
+	if got := verdict(newCaller(from).post(APIHandle, readFile(t, "handle-order-request.json"))); got != "ok" {
+		t.Fatal(got)
+	}
+	s := New(Options{})
+	s.Adopt(from)
+	if diff := cmp.Diff(from.Records(""), s.Records("")); diff != "" {
+		t.Errorf("records (-from +adopted):\n%s", diff)
+	}
+	if diff := cmp.Diff(from.Bills(), s.Bills()); diff != "" {
+		t.Errorf("bills (-from +adopted):\n%s", diff)
+	}
+	if got := verdict(newCaller(s).post(APIHandle, readFile(t, "handle-order-request.json"))); got != "ok" {
+		t.Fatal(got)
+	}
+	r := s.Records("")
+	if len(r) != 2 || r[0].ID == r[1].ID || r[0].BillNo == r[1].BillNo || r[1].Seq != 2 {
+		t.Errorf("records after one more call: %+v", r)
+	}
+}
+
 // The same call again is a second record; H completes the bill; the numbers of
 // the records start anew each day of China.
 func TestEveryCallLeavesARecord(t *testing.T) {
