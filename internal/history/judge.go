@@ -38,7 +38,7 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 		return "was removed and made again", nil
 	case now.Last < seen.Last:
 		return "went back from message " + num(seen.Last) + " to " + num(now.Last), nil
-	case seen.Last == 0 || name == bus.Tables || name == bus.Tokens:
+	case seen.Last == 0 || name == bus.Tables || name == bus.Tokens || seen.newest(now):
 		return "", nil
 	}
 	m, err := l.Get(ctx, name, seen.Last)
@@ -56,9 +56,17 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 	}
 }
 
+// newest reports whether the newest message is the one that was seen.
+func (s Sighting) newest(now bus.Identity) bool {
+	return s.Last == now.Last && s.Time.Equal(now.LastTime)
+}
+
 // sight is what a stream or bucket looks like now.
-func sight(ctx context.Context, l Log, name string, now bus.Identity) (Sighting, error) {
+func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity) (Sighting, error) {
 	s := Sighting{Life: now.Life, Last: now.Last}
+	if seen.Life == now.Life && seen.newest(now) {
+		return seen, nil
+	}
 	if now.Last == 0 || name == bus.Tables || name == bus.Tokens {
 		s.Last = 0
 		return s, nil

@@ -214,7 +214,7 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: next.Seen[name].Time, Until: at})
 			restart, misfits[name] = restart || restarts(name), true
 		}
-		s, err := sight(ctx, k.o.Log, name, ids[name])
+		s, err := sight(ctx, k.o.Log, name, next.Seen[name], ids[name])
 		if err != nil {
 			return next, false, err
 		}
