@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 
 	"gongdan-bridge/internal/events"
 )
@@ -44,30 +43,6 @@ type lane struct {
 	paused    atomic.Int64 // unix ns; 0 = not paused
 	inFlight  atomic.Int64
 	pool      *pool
-}
-
-// pool is the pace that one or more lanes share. One call at a time stands in its
-// turn, so that an API's queue never holds the slots that other APIs could use.
-type pool struct {
-	turn    chan struct{}
-	limiter *rate.Limiter
-}
-
-func newPool(r Rate) *pool {
-	p := &pool{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
-	if r.PerMinute <= 0 {
-		return p
-	}
-	burst := r.Burst
-	if burst <= 0 {
-		burst = max(r.PerMinute/100, 1)
-	}
-	burst = min(burst, r.PerMinute)
-	// The burst is part of the minute, not on top of it. A ten thousandth is left
-	// to rounding.
-	p.limiter = rate.NewLimiter(rate.Limit(0.9999*float64(r.PerMinute-burst+1)/60), burst)
-	p.limiter.AllowN(time.Now(), burst-1)
-	return p
 }
 
 func (l *Line) lane(api string) *lane {
@@ -220,27 +195,19 @@ func (l *Line) least(c Call) time.Duration {
 	return 0
 }
 
-// pace waits for the next place in the minute; not if too little time would be left.
-func (p *pool) pace(ctx context.Context, least time.Duration) *events.Failure {
-	place := p.limiter.Reserve()
-	wait := place.Delay()
-	if endsWithin(ctx, wait+least) {
-		place.Cancel()
-		return &events.Failure{Kind: events.Throttled, Wait: wait, Reason: "paced: no free place before the deadline", Err: ErrPaused}
-	}
-	if !sleep(ctx, wait) {
-		place.Cancel()
-		return stopped(ctx)
-	}
-	return nil
-}
-
+// pausedFor is how long the API is still paused. Whoever finds a pause over empties
+// the pool: how the vendor counted what led to the pause is not known.
 func (ln *lane) pausedFor() time.Duration {
 	until := ln.paused.Load()
 	if until == 0 {
 		return 0
 	}
-	return time.Until(time.Unix(0, until))
+	rest := time.Until(time.Unix(0, until))
+	if rest <= 0 {
+		ln.pool.empty()
+		ln.paused.CompareAndSwap(until, 0)
+	}
+	return rest
 }
 
 func (ln *lane) pause(d time.Duration) {

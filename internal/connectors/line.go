@@ -38,16 +38,6 @@ type LineOptions struct {
 	Meter  metric.MeterProvider // nil = the global one
 }
 
-// Rate is how often an API may be called. All APIs that name the same Pool share
-// one allowance; "" is the API's own. Calls are spaced evenly: in no 60 s are
-// there more than PerMinute, a Burst included, and a new Line starts without one,
-// so that a takeover breaches nothing.
-type Rate struct {
-	Pool      string
-	PerMinute int // 0 = unlimited
-	Burst     int // calls at once after a rest; default a hundredth of PerMinute, at least 1
-}
-
 // BreakerSettings says when an API counts as down.
 type BreakerSettings struct {
 	Failures int           // in a row; default 5

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ownership"
 )
@@ -84,6 +85,9 @@ func (o *owner) open() error {
 	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
 	o.t.Guard.tenure.Store(o.tenure)
+	for _, l := range []*connectors.Line{o.t.WeibanLine, o.t.KingdeeLine} {
+		l.Empty() // the owner before may just have spent its burst
+	}
 	began := time.Now()
 	if err := o.loadPauses(ctx); err != nil {
 		return err

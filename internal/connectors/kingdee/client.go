@@ -69,10 +69,10 @@ type Static struct {
 	Domain      string // IDC域名, e.g. https://tf.jdy.com
 }
 
-// DefaultRate is the vendor's allowance: 500 calls a minute for the account set,
-// over all APIs.
+// DefaultRate is what the vendor allows, less the calls that may be on their way:
+// 500 a minute for the account set, over all APIs.
 func DefaultRate(string) connectors.Rate {
-	return connectors.Rate{Pool: "account set", PerMinute: 500, Burst: 5}
+	return connectors.Rate{Pool: "account set", PerMinute: 495}
 }
 
 // Client calls Kingdee for one tenant. Safe for concurrent use. Every error of its
