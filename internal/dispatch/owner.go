@@ -84,10 +84,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 func (o *owner) open() error {
 	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
-	o.t.Guard.tenure.Store(o.tenure)
-	for _, l := range []*connectors.Line{o.t.WeibanLine, o.t.KingdeeLine} {
-		l.Empty() // the owner before may just have spent its burst
-	}
+	o.claimLines()
 	began := time.Now()
 	if err := o.loadPauses(ctx); err != nil {
 		return err
@@ -124,6 +121,15 @@ func (o *owner) open() error {
 	}
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
+}
+
+// claimLines lets calls be made under this tenure, without a burst at first: the
+// owner before may just have spent its own.
+func (o *owner) claimLines() {
+	for _, l := range []*connectors.Line{o.t.WeibanLine, o.t.KingdeeLine} {
+		l.Empty()
+	}
+	o.t.Guard.tenure.Store(o.tenure)
 }
 
 // close stops softly: nothing new is begun and what is in hand is finished; at
