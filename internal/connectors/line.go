@@ -38,15 +38,6 @@ type LineOptions struct {
 	Meter  metric.MeterProvider // nil = the global one
 }
 
-// BreakerSettings says when an API counts as down.
-type BreakerSettings struct {
-	Failures int           // in a row; default 5
-	Ratio    float64       // of failures among at least MinCalls in Window; 0 = only Failures counts
-	MinCalls int           // default 20
-	Window   time.Duration // default 1 min
-	OpenFor  time.Duration // until one probe is let through; default 30 s
-}
-
 // Call is one request to the vendor.
 type Call struct {
 	API string // short, stable, secret-free: "workorder/detail"
