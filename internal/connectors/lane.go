@@ -33,6 +33,7 @@ const (
 // lane is one API of a line.
 type lane struct {
 	breaker   *gobreaker.CircuitBreaker[struct{}]
+	suspects  suspects
 	openUntil atomic.Int64 // unix ns, as of the breaker's last opening
 	paused    atomic.Int64 // unix ns; 0 = not paused
 	inFlight  atomic.Int64

@@ -29,6 +29,7 @@ type gate struct {
 	up     time.Duration
 	down   string    // why it is paused, "" if it is not or may be tried again
 	probed bool      // a breaker waits for the call that shows whether it is up again
+	doubt  bool      // an answer failed, and nothing has shown since that the API is up
 	rest   time.Time // a call could not be made: not before
 	denied time.Time // credentials were refused: not before
 	held   bool      // an operator paused the stage
@@ -56,13 +57,14 @@ const trial = time.Minute
 func (g *gate) look(now time.Time) (paused bool, up time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.down == "" && !g.probed && !g.last.IsZero() {
+	if g.down == "" && !g.probed && !g.doubt && !g.last.IsZero() {
 		g.up += max(0, now.Sub(g.last))
 	}
 	g.last = now
 	why, by := g.reason(now)
 	g.down = why
 	g.probed = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Breaker == "half-open" })
+	g.doubt = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Doubted })
 	g.show(now, by)
 	return g.down != "", g.up
 }

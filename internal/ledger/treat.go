@@ -66,6 +66,7 @@ type Attempt struct {
 	Age    time.Duration // of the event
 	Wait   time.Duration // that the vendor asked for
 	Paused bool          // the API is known to be down now
+	Answer bool          // it is about what the vendor said, not about what we hold
 }
 
 // Treatment is what is done about it. Wait is before jitter, which only adds.
@@ -128,8 +129,9 @@ func treatRead(a Attempt, s Settings) Treatment {
 		}
 		return few(a, s, s.MissingTries)
 	case events.Invalid:
-		if a.Act == ActBill || a.Act == ActStatus {
-			// An answer of the vendor that is not understood may be whole next time.
+		if a.Answer {
+			// It may be whole next time. It is this order's alone: an answer that
+			// fails while the API is not known to be up is Unavailable.
 			return few(a, s, s.InternalTries)
 		}
 		return Treatment{Do: end(a)}

@@ -78,9 +78,10 @@ func DefaultRate(string) connectors.Rate {
 // Client calls Kingdee for one tenant. Safe for concurrent use. Every error of its
 // methods is an *events.Failure and quotes no secret.
 type Client struct {
-	o      Options
-	shared *connectors.Shared[snapshot]
-	rows   map[string]*drift.Tree // rows by entity
+	o       Options
+	shared  *connectors.Shared[snapshot]
+	control connectors.Control
+	rows    map[string]*drift.Tree // rows by entity
 }
 
 // New makes a client; it calls nobody. What is wrong with o shows with the first call.
@@ -133,6 +134,7 @@ func New(o Options) *Client {
 type request struct {
 	api, path string
 	body      []byte
+	about     string // the order or file, for the breaker
 	write     bool
 	form      string        // Content-Type of a file's form; "" is a weigusoft call
 	within    time.Duration // 0 = the line's bound
@@ -177,7 +179,7 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 		return req, nil
 	}
 	b := bench{dialect: weigusoft, write: r.write, throttle: c.o.Throttle, secrets: append(s.secrets(), c.o.ClientSecret)}
-	v, f := c.do(ctx, b, connectors.Call{API: r.api, Request: build, Write: r.write, Timeout: r.within})
+	v, f := c.do(ctx, b, connectors.Call{API: r.api, About: r.about, Request: build, Write: r.write, Timeout: r.within})
 	return v.envelope, f, v.remedy
 }
 
