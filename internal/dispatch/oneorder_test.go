@@ -1,0 +1,111 @@
+package dispatch_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/sandbox/script"
+)
+
+const calledOften = 15
+
+// Orders that Weiban or Kingdee never answers for readably, while it answers for
+// others, hold nobody: no stage pauses, and they become letters after a few tries.
+func TestOrdersThatFailAloneHoldNobody(t *testing.T) {
+	for name, f := range map[string]script.Fault{
+		"page":         {Kind: script.HTML, API: fakeweiban.APIOrder},
+		"page 404":     {Kind: script.HTML, API: fakeweiban.APIOrder, Status: 404},
+		"half":         {Kind: script.Half, API: fakeweiban.APIOrder},
+		"unknown code": {Kind: script.Code, API: fakeweiban.APIOrder, Code: "10099"},
+		"empty":        {Kind: script.Verbatim, API: fakeweiban.APIOrder, Text: `{"errcode":0,"errmsg":"ok","work_order":{}}`},
+		"other order":  {Kind: script.Verbatim, API: fakeweiban.APIOrder, Text: `{"errcode":0,"errmsg":"ok","work_order":{"order_no":"1"}}`},
+		"bill":         {Kind: script.HTML, API: fakekingdee.APIList},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, log := newBridge(t), &testLog{}
+			b.log = log
+			faults, f := b.faultsW, f
+			if f.API == fakekingdee.APIList {
+				faults = b.faultsK
+			}
+			calls := func() int { return b.weiban.Calls()[f.API].Total + b.kingdee.Calls()[f.API].Total }
+			f.Times = -1
+			for range 2 {
+				number, bill := b.order()
+				f.Key = number
+				if faults == b.faultsK {
+					f.Key = bill
+				}
+				faults.Add(f)
+				b.end(number, "修好")
+			}
+			b.run("one", nil)
+			b.until("both are tried again, while nothing shows that the API is up", func() bool { return calls() >= 6 })
+			if n := len(b.letters()); n > 0 && name != "other order" {
+				t.Errorf("%d letters before the API was seen to be up", n)
+			}
+			for range 4 {
+				number, _ := b.order()
+				b.ended(b.end(number, "修好"), "applied")
+			}
+			b.until("the two are letters", func() bool { return len(b.letters()) == 2 })
+			for _, l := range b.letters() {
+				if l.Kind != "invalid" {
+					t.Errorf("a letter of kind %s: %s", l.Kind, l.Reason)
+				}
+			}
+			if log.has("stage paused") {
+				t.Error("a stage paused")
+			}
+		})
+	}
+}
+
+// A page of maintenance for every call, with HTTP 200, is an outage: the breaker
+// opens where several orders meet it, or one that others were answered before; no
+// order becomes a letter; all go on by themselves.
+func TestAMaintenancePageIsAnOutage(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before, orders int
+		opens          bool
+	}{
+		"several":           {0, 6, true},
+		"one after another": {1, 1, true},
+		"one alone":         {0, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, log := newBridge(t), &testLog{}
+			b.log = log
+			b.run("one", func(s *ledger.Settings) { s.GiveUp = 100 * time.Millisecond })
+			for range tc.before {
+				number, _ := b.order()
+				b.ended(b.end(number, "修好"), "applied")
+			}
+			b.faultsW.Add(script.Fault{Kind: script.HTML, API: fakeweiban.APIOrder, Times: -1})
+			var ids []string
+			for range tc.orders {
+				number, _ := b.order()
+				ids = append(ids, b.end(number, "修好"))
+			}
+			calls := func() int { return b.weiban.Calls()[fakeweiban.APIOrder].Total }
+			b.until("it is tried often", func() bool { return calls() > calledOften })
+			if got := log.has("stage paused"); got != tc.opens {
+				t.Errorf("the stage paused: %v, want %v", got, tc.opens)
+			}
+			if n := len(b.letters()); n > 0 {
+				t.Errorf("%d letters while the API was down", n)
+			}
+			b.faultsW.Clear()
+			for _, id := range ids {
+				b.ended(id, "applied")
+			}
+			if n := len(b.letters()); n > 0 {
+				t.Errorf("%d letters after an outage: %s", n, strings.Join(b.outcomes(), ", "))
+			}
+		})
+	}
+}
