@@ -33,6 +33,11 @@ type gate struct {
 	rest   time.Time // a call could not be made: not before
 	denied time.Time // credentials were refused: not before
 	held   bool      // an operator paused the stage
+	passed int       // calls that succeeded
+
+	// refused is, for each order whose call was refused by HTTP status alone and has
+	// not succeeded since, how many calls had passed at the first refusal.
+	refused map[string]int
 
 	shown  string    // why it is paused, as people are told
 	cause  cause     // of that
@@ -127,10 +132,30 @@ func (g *gate) shut(until time.Time) {
 	}
 }
 
-func (g *gate) allow() {
+// allow is told of an order's call that succeeded.
+func (g *gate) allow(order string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.denied, g.works = time.Time{}, true
+	g.passed++
+	delete(g.refused, order)
+}
+
+// alone is told of an order's call that was refused without a code of the vendor's,
+// as a firewall before the vendor does. It reports whether the order was refused
+// before, and others were not since: then it is no matter of credentials.
+func (g *gate) alone(order string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before, known := g.refused[order]
+	if known {
+		return g.passed > before
+	}
+	if g.refused == nil {
+		g.refused = make(map[string]int)
+	}
+	g.refused[order] = g.passed
+	return false
 }
 
 func (g *gate) hold(on bool) {

@@ -109,3 +109,25 @@ func TestAMaintenancePageIsAnOutage(t *testing.T) {
 		})
 	}
 }
+
+// A firewall before Kingdee that refuses one order's call, for the words in it, does
+// not pause the stage again and again: others are called, and it becomes a letter.
+func TestOneOrderThatIsRefusedHoldsNobody(t *testing.T) {
+	b := newBridge(t)
+	number, bill := b.order()
+	b.faultsK.Add(script.Fault{Kind: script.HTML, Status: 403, API: fakekingdee.APIHandle, Key: bill, Times: -1})
+	b.end(number, "修好")
+	b.run("one", nil)
+	b.until("it is refused", func() bool { return b.kingdee.Calls()[fakekingdee.APIHandle].Total > 1 })
+	for range 4 {
+		number, _ := b.order()
+		b.ended(b.end(number, "修好"), "applied")
+	}
+	b.until("it is a letter", func() bool { return len(b.letters()) == 1 })
+	if l := b.letters()[0]; l.Kind != "invalid" || l.Status != 403 || !strings.Contains(l.Reason, "for other orders the API answers") {
+		t.Errorf("letter %s, HTTP %d: %s", l.Kind, l.Status, l.Reason)
+	}
+	if n := len(b.kingdee.Records(bill)); n != 0 {
+		t.Errorf("%d handling records", n)
+	}
+}

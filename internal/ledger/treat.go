@@ -103,7 +103,12 @@ func treatWrite(a Attempt, s Settings) Treatment {
 	case events.Missing:
 		// Kingdee found the bill a moment ago.
 		return few(a, s, s.MissingTries)
-	case events.Rejected, events.Unmapped, events.Invalid:
+	case events.Invalid:
+		if a.Answer {
+			return few(a, s, s.InternalTries) // refused before the vendor: nothing ran
+		}
+		return Treatment{Do: ToLetter}
+	case events.Rejected, events.Unmapped:
 		return Treatment{Do: ToLetter}
 	default:
 		// Uncertain, and a fault of ours in the midst of a write.
