@@ -147,7 +147,7 @@ func TestControl(t *testing.T) {
 			if got := events.KindOf(err); got != tc.want || asked != tc.asked {
 				t.Errorf("kind %s after %d calls, want %s after %d", got, asked, tc.want, tc.asked)
 			}
-			if OneOrders(err) != (tc.want == events.Invalid) || !errors.Is(err, ErrOpen) && tc.err == page {
+			if one := tc.want == events.Invalid; OneOrders(err) != one || one && !errors.Is(err, ErrOpen) {
 				t.Errorf("the failure %v has lost its cause, or is not marked", err)
 			}
 		})

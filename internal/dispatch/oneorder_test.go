@@ -54,8 +54,8 @@ func TestOrdersThatFailAloneHoldNobody(t *testing.T) {
 			}
 			b.until("the two are letters", func() bool { return len(b.letters()) == 2 })
 			for _, l := range b.letters() {
-				if l.Kind != "invalid" {
-					t.Errorf("a letter of kind %s: %s", l.Kind, l.Reason)
+				if l.Kind != "invalid" || l.Tries != 3 {
+					t.Errorf("a letter of kind %s after %d tries: %s", l.Kind, l.Tries, l.Reason)
 				}
 			}
 			if log.has("stage paused") {

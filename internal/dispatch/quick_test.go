@@ -22,7 +22,9 @@ func TestQuickTriesOfAnAnswer(t *testing.T) {
 		err   error
 		tries int
 	}{
-		{own, 3}, {page, 3}, {&events.Failure{Kind: events.Invalid, API: "weiban x"}, 1},
+		{own, 3},
+		{page, 3},
+		{&events.Failure{Kind: events.Invalid, API: "weiban x"}, 1},
 		{&events.Failure{Kind: events.Unavailable, Err: connectors.ErrOpen}, 1},
 	} {
 		n, err := q.do(t.Context(), func(context.Context) error { return tc.err })

@@ -134,7 +134,7 @@ func treatRead(a Attempt, s Settings) Treatment {
 		}
 		return few(a, s, s.MissingTries)
 	case events.Invalid:
-		if a.Answer {
+		if a.Answer || a.Act == ActBill || a.Act == ActStatus { // these have nothing but answers
 			// It may be whole next time. It is this order's alone: an answer that
 			// fails while the API is not known to be up is Unavailable.
 			return few(a, s, s.InternalTries)
