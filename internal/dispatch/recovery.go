@@ -71,8 +71,11 @@ func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int6
 // age.
 func (o *owner) held(ctx context.Context, s events.Stage, seq uint64) error {
 	u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
-	if err != nil || seq < u.First {
+	if err != nil {
 		return err
+	}
+	if seq < u.First {
+		return o.fits(ctx) // by whom it was removed, the store's record knows
 	}
 	return o.misfit(ctx, streamOf(s), "has lost message "+strconv.FormatUint(seq, 10))
 }
