@@ -251,17 +251,25 @@ func treatments() string {
 	rows := [][]string{head}
 	s := ledger.Defaults("acme")
 	s.BillWait = time.Hour
-	for _, k := range events.Kinds() {
-		row := []string{code(string(k))}
+	row := func(name string, at ledger.Attempt) {
+		row := []string{name}
 		for _, a := range acts {
-			first := ledger.Treat(ledger.Attempt{Act: a, Kind: k}, s).Do
-			last := ledger.Treat(ledger.Attempt{Act: a, Kind: k, Tries: 1000, Up: 1000 * time.Hour, Age: 1000 * time.Hour}, s).Do
-			if last != first {
+			at := at
+			at.Act = a
+			first := ledger.Treat(at, s).Do
+			at.Tries, at.Up, at.Age = 1000, 1000*time.Hour, 1000*time.Hour
+			if last := ledger.Treat(at, s).Do; last != first {
 				first += ", then " + last
 			}
 			row = append(row, string(first))
 		}
 		rows = append(rows, row)
+	}
+	for _, k := range events.Kinds() {
+		row(code(string(k)), ledger.Attempt{Kind: k})
+		if k == events.Invalid {
+			row(code(string(k))+", an answer", ledger.Attempt{Kind: k, Answer: true})
+		}
 	}
 	return table(rows...)
 }

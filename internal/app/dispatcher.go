@@ -149,7 +149,7 @@ func (b *base) line(vendor string, t config.Tenant, g *dispatch.Guard, inFlight 
 
 func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*weiban.Client, *connectors.Line) {
 	w := t.Weiban
-	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute, Burst: 1})
+	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute})
 	o := weiban.Options{
 		BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l, Drift: d, Known: b.known("weiban", t),
 	}
@@ -164,7 +164,7 @@ func (b *base) known(vendor string, t config.Tenant) func(name, secret string) {
 func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*kingdee.Client, *connectors.Line) {
 	k := t.Kingdee
 	rate := kingdee.DefaultRate("")
-	rate.PerMinute, rate.Burst = k.PerMinute, 1
+	rate.PerMinute = k.PerMinute
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
 		UploadPart: k.Photos.Part, UploadWithin: b.cfg.Dispatcher.Calls.Timeout, Drift: d, Known: b.known("kingdee", t),

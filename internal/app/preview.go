@@ -255,7 +255,7 @@ func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
 	c, t := w.cfg.Dispatcher, w.tenant.Weiban
 	line := connectors.NewLine(connectors.LineOptions{
 		Vendor: "weiban", Tenant: w.tenant.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
-		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: t.PerMinute} },
+		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: t.PerMinute, Burst: 1} },
 	})
 	defer line.Close()
 	list, err := weiban.New(weiban.Options{BaseURL: t.BaseURL, CorpID: t.CorpID, Secret: t.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)

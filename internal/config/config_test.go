@@ -97,7 +97,7 @@ func TestLoadReadsTheFileAndFillsInDefaults(t *testing.T) {
 			Receivers: []string{"1704174310933890049"},
 		},
 		Kingdee: Kingdee{
-			BaseURL: "https://api.kingdee.com", AccountID: "1234567890123456789", PerMinute: 490, InFlight: 4, Marker: true,
+			BaseURL: "https://api.kingdee.com", AccountID: "1234567890123456789", PerMinute: 495, InFlight: 4, Marker: true,
 			AuthorityKey: "2c17e560c500f55c", AuthorityIV: "5e8y6w45ju8w9jq8",
 			App: &KingdeeApp{ClientID: "012345", ClientSecret: Secret{from: "file:" + filepath.Join(dir, "client-secret"), held: ptr("kingdee-hunter2-secret")}, OuterInstanceID: "98765"},
 			Photos: Photos{

@@ -100,6 +100,12 @@ func TestFaults(t *testing.T) {
 			`bridge.yaml:14:19: tenants[0].weiban.per_minute: found "601", expected a whole number, at least 1, at most 600`,
 			`bridge.yaml:15:18: tenants[0].weiban.in_flight: found "5", expected a whole number, at least 1, at most 4`,
 		}},
+		{"no room for the calls on their way", `      secret: env:WEIBAN_SECRET`, "      secret: env:WEIBAN_SECRET\n      per_minute: 597\n      in_flight: 3", []string{
+			`bridge.yaml:14:19: tenants[0].weiban.per_minute: found 597 a minute with 3 in flight, expected per_minute and in_flight together below the vendor's 600 a minute`,
+		}},
+		{"too many in flight for the default pace", `      account_id:`, "      in_flight: 5\n      account_id:", []string{
+			`bridge.yaml:18:18: tenants[0].kingdee.in_flight: found 495 a minute with 5 in flight, expected per_minute and in_flight together below the vendor's 500 a minute`,
+		}},
 		{"count in quotes", "ingest:\n", "ingest:\n  max_in_flight: \"8\"\n", []string{
 			`bridge.yaml:5:18: ingest.max_in_flight: found the text "8", expected a whole number, at least 1, at most 65536`,
 		}},

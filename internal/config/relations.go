@@ -142,6 +142,8 @@ func relateTenants(c *Config, d *decoder) {
 		seen[value] = i
 	}
 	for i, t := range c.Tenants {
+		relatePace(d, fmt.Sprintf("tenants[%d].weiban", i), t.Weiban.PerMinute, t.Weiban.InFlight, weibanLimit)
+		relatePace(d, fmt.Sprintf("tenants[%d].kingdee", i), t.Kingdee.PerMinute, t.Kingdee.InFlight, kingdeeLimit)
 		unique(names, i, "name", t.Name)
 		unique(corps, i, "weiban.corp_id", t.Weiban.CorpID)
 		unique(accounts, i, "kingdee.account_id", t.Kingdee.AccountID)
@@ -156,6 +158,26 @@ func relateTenants(c *Config, d *decoder) {
 			d.against(path+".photos.hosts", "nothing beside mode: upload", "the hosts that pictures may be fetched from")
 		}
 	}
+}
+
+// The vendors' limits, calls a minute: Weiban's of one API (doc-382947), Kingdee's of an account set.
+const (
+	weibanLimit  = 600
+	kingdeeLimit = 500
+)
+
+// relatePace refuses a pace that the vendor's minute has no room for. A line starts at most
+// perMinute calls in any minute, a burst included; but of the calls that are on their way at its
+// beginning as many as inFlight may arrive late and count with those that come after.
+func relatePace(d *decoder, at string, perMinute, inFlight, limit int) {
+	if perMinute+inFlight < limit || d.broken(at) {
+		return
+	}
+	path := at + ".per_minute"
+	if !d.written(path) { // told where something is written that can be changed
+		path = at + ".in_flight"
+	}
+	d.against(path, fmt.Sprintf("%d a minute with %d in flight", perMinute, inFlight), fmt.Sprintf("per_minute and in_flight together below the vendor's %d a minute", limit))
 }
 
 // broken reports a section that is not even a mapping: what it lacks is then not worth a word.

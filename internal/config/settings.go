@@ -94,7 +94,7 @@ func dispatcherSettings() []Setting {
 		{Path: "dispatcher.calls.max_wait", Type: kindDuration, Default: "5s", Min: shortest, Meaning: "longest wait in place for a vendor's pause; longer ones are put on record"},
 		{Path: "dispatcher.calls.max_answer", Type: kindSize, Default: "4MiB", Min: "64KiB", Max: "64MiB", Meaning: "largest answer read"},
 		{Path: "dispatcher.breaker", Type: kindSection, Meaning: "the circuit breaker of each vendor API"},
-		{Path: "dispatcher.breaker.failures", Type: kindCount, Default: "5", Min: "1", Max: "1000", Meaning: "failures in a row that open it"},
+		{Path: "dispatcher.breaker.failures", Type: kindCount, Default: "5", Min: "1", Max: "1000", Meaning: "failures in a row that open it; an unreadable answer of HTTP below 500 counts once a minute for each order"},
 		{Path: "dispatcher.breaker.open_for", Type: kindDuration, Default: "30s", Min: shortest, Meaning: "how long it stays open before one call probes"},
 		{Path: "dispatcher.breaker.probe_denied", Type: kindDuration, Default: "5m", Min: shortest, Meaning: "beat of the probes after refused credentials"},
 	}
@@ -111,7 +111,7 @@ func retrySettings(at string) []Setting {
 		{Path: at + ".give_up", Type: kindDuration, Default: "24h", Min: shortest, Meaning: "after so much waiting with the API up: a dead letter"},
 		{Path: at + ".missing_tries", Type: kindCount, Default: "5", Min: "0", Max: "100", Meaning: "tries for what Weiban does not know yet"},
 		{Path: at + ".missing_young", Type: kindDuration, Default: "10m", Min: shortest, Meaning: "an event younger than this may be ahead of Weiban's own reads"},
-		{Path: at + ".internal_tries", Type: kindCount, Default: "3", Min: "0", Max: "100", Meaning: "tries after a fault of our own"},
+		{Path: at + ".internal_tries", Type: kindCount, Default: "3", Min: "0", Max: "100", Meaning: "tries after a fault of our own, or for an answer that fails for one order alone"},
 	}
 }
 

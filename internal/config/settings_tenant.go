@@ -26,7 +26,7 @@ func weibanSettings() []Setting {
 		{Path: at + ".callbacks[].token", Type: kindSecret, Required: true, Meaning: "Token"},
 		{Path: at + ".callbacks[].encoding_aes_key", Type: kindSecret, Required: true, check: checkAESKey, Meaning: "EncodingAESKey, 43 letters and digits"},
 		{Path: at + ".receivers", Type: kindIDs, Meaning: "receiver ids that a callback may carry; absent: the `corp_id`"},
-		{Path: at + ".per_minute", Type: kindCount, Default: "595", Min: "1", Max: "600", Meaning: "pace per API, spaced evenly; Weiban blocks at 600 for a minute, then for an hour, and the calls on their way need room"},
+		{Path: at + ".per_minute", Type: kindCount, Default: "595", Min: "1", Max: "600", Meaning: "most calls of one API in any minute; at most five of them go at once, after a rest. Weiban blocks at 600 for a minute, then for an hour; with `in_flight` calls on their way it must stay below"},
 		{Path: at + ".in_flight", Type: kindCount, Default: "4", Min: "1", Max: "4", Meaning: "calls in progress over all APIs"},
 	}
 }
@@ -48,7 +48,7 @@ func kingdeeSettings() []Setting {
 		{Path: at + ".static.access_token", Type: kindSecret, Required: true, Meaning: "`access_token`"},
 		{Path: at + ".static.group_name", Type: kindID, Required: true, Meaning: "`groupName`, such as `ns-v7g6`"},
 		{Path: at + ".static.domain", Type: kindURL, Required: true, Meaning: "`domain`, sent as `X-GW-Router-Addr`"},
-		{Path: at + ".per_minute", Type: kindCount, Default: "490", Min: "1", Max: "500", Meaning: "pace over all calls of the account set; Kingdee allows 500"},
+		{Path: at + ".per_minute", Type: kindCount, Default: "495", Min: "1", Max: "500", Meaning: "most calls of the account set in any minute; at most five of them go at once, after a rest. Kingdee allows 500; with `in_flight` calls on their way it must stay below"},
 		{Path: at + ".in_flight", Type: kindCount, Default: "4", Min: "1", Max: "64", Meaning: "calls in progress"},
 		{Path: at + ".send_paging", Type: kindSwitch, Default: "false", Meaning: "send `pageindex` and `pagesize` with `handle-order`: the vendor's table wants them, its examples lack them"},
 		{Path: at + ".marker", Type: kindSwitch, Default: "true", Meaning: "a short token at the end of the note (`clsmid`), by which a handling record is known again"},

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 
 	"gongdan-bridge/internal/events"
 )
@@ -26,12 +25,6 @@ func Unsent(err error) bool {
 	return errors.Is(err, ErrOpen) || errors.Is(err, ErrPaused) || errors.Is(err, errUnsent)
 }
 
-// Weights of an outcome for the breaker.
-var (
-	errDown   = errors.New("counts as a failure")
-	errNoWord = errors.New("says nothing about the api")
-)
-
 const (
 	defaultPause = 10 * time.Second // a throttle that names no time
 	probeWait    = time.Second      // while another call is the breaker's probe
@@ -40,34 +33,11 @@ const (
 // lane is one API of a line.
 type lane struct {
 	breaker   *gobreaker.CircuitBreaker[struct{}]
+	suspects  suspects
 	openUntil atomic.Int64 // unix ns, as of the breaker's last opening
 	paused    atomic.Int64 // unix ns; 0 = not paused
 	inFlight  atomic.Int64
 	pool      *pool
-}
-
-// pool is the pace that one or more lanes share. One call at a time stands in its
-// turn, so that an API's queue never holds the slots that other APIs could use.
-type pool struct {
-	turn    chan struct{}
-	limiter *rate.Limiter
-}
-
-func newPool(r Rate) *pool {
-	p := &pool{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
-	if r.PerMinute <= 0 {
-		return p
-	}
-	burst := r.Burst
-	if burst <= 0 {
-		burst = max(r.PerMinute/100, 1)
-	}
-	burst = min(burst, r.PerMinute)
-	// The burst is part of the minute, not on top of it. A ten thousandth is left
-	// to rounding.
-	p.limiter = rate.NewLimiter(rate.Limit(0.9999*float64(r.PerMinute-burst+1)/60), burst)
-	p.limiter.AllowN(time.Now(), burst-1)
-	return p
 }
 
 func (l *Line) lane(api string) *lane {
@@ -90,57 +60,6 @@ func (l *Line) lane(api string) *lane {
 	ln.breaker = newBreaker(l.o.Breaker, ln)
 	l.lanes[api] = ln
 	return ln
-}
-
-func newBreaker(b BreakerSettings, ln *lane) *gobreaker.CircuitBreaker[struct{}] {
-	if b.Failures <= 0 {
-		b.Failures = 5
-	}
-	if b.MinCalls <= 0 {
-		b.MinCalls = 20
-	}
-	if b.Window <= 0 {
-		b.Window = time.Minute
-	}
-	if b.OpenFor <= 0 {
-		b.OpenFor = 30 * time.Second
-	}
-	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Interval:     b.Window,
-		BucketPeriod: b.Window / 6,
-		Timeout:      b.OpenFor,
-		ReadyToTrip: func(c gobreaker.Counts) bool {
-			if int(c.ConsecutiveFailures) >= b.Failures {
-				return true
-			}
-			heard := c.TotalSuccesses + c.TotalFailures
-			return b.Ratio > 0 && int(heard) >= b.MinCalls && float64(c.TotalFailures) >= b.Ratio*float64(heard)
-		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errNoWord) },
-		OnStateChange: func(_ string, _, to gobreaker.State) {
-			if to == gobreaker.StateOpen {
-				ln.openUntil.Store(time.Now().Add(b.OpenFor).UnixNano())
-			}
-		},
-	})
-}
-
-// weigh says what an outcome tells the breaker about the API.
-func weigh(ctx context.Context, f *events.Failure) error {
-	switch {
-	case f == nil:
-		return nil
-	case ctx.Err() != nil:
-		return errNoWord
-	}
-	switch f.Kind {
-	case events.Unavailable, events.Uncertain:
-		return errDown
-	case events.Throttled, events.Denied, events.Interrupted, events.Internal:
-		return errNoWord
-	default:
-		return nil // the vendor answered in its trade: it is up
-	}
 }
 
 // admit waits for pause, slot and pace. What it returns must be called when the
@@ -220,27 +139,19 @@ func (l *Line) least(c Call) time.Duration {
 	return 0
 }
 
-// pace waits for the next place in the minute; not if too little time would be left.
-func (p *pool) pace(ctx context.Context, least time.Duration) *events.Failure {
-	place := p.limiter.Reserve()
-	wait := place.Delay()
-	if endsWithin(ctx, wait+least) {
-		place.Cancel()
-		return &events.Failure{Kind: events.Throttled, Wait: wait, Reason: "paced: no free place before the deadline", Err: ErrPaused}
-	}
-	if !sleep(ctx, wait) {
-		place.Cancel()
-		return stopped(ctx)
-	}
-	return nil
-}
-
+// pausedFor is how long the API is still paused. Whoever finds a pause over empties
+// the pool: how the vendor counted what led to the pause is not known.
 func (ln *lane) pausedFor() time.Duration {
 	until := ln.paused.Load()
 	if until == 0 {
 		return 0
 	}
-	return time.Until(time.Unix(0, until))
+	rest := time.Until(time.Unix(0, until))
+	if rest <= 0 {
+		ln.pool.empty()
+		ln.paused.CompareAndSwap(until, 0)
+	}
+	return rest
 }
 
 func (ln *lane) pause(d time.Duration) {

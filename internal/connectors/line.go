@@ -38,25 +38,6 @@ type LineOptions struct {
 	Meter  metric.MeterProvider // nil = the global one
 }
 
-// Rate is how often an API may be called. All APIs that name the same Pool share
-// one allowance; "" is the API's own. Calls are spaced evenly: in no 60 s are
-// there more than PerMinute, a Burst included, and a new Line starts without one,
-// so that a takeover breaches nothing.
-type Rate struct {
-	Pool      string
-	PerMinute int // 0 = unlimited
-	Burst     int // calls at once after a rest; default a hundredth of PerMinute, at least 1
-}
-
-// BreakerSettings says when an API counts as down.
-type BreakerSettings struct {
-	Failures int           // in a row; default 5
-	Ratio    float64       // of failures among at least MinCalls in Window; 0 = only Failures counts
-	MinCalls int           // default 20
-	Window   time.Duration // default 1 min
-	OpenFor  time.Duration // until one probe is let through; default 30 s
-}
-
 // Call is one request to the vendor.
 type Call struct {
 	API string // short, stable, secret-free: "workorder/detail"
@@ -66,6 +47,7 @@ type Call struct {
 	// hold all the slots that the fetch needs): such a call is refused as Internal.
 	Request func(ctx context.Context) (*http.Request, error)
 
+	About    string                       // the order that it is about, for the breaker; "" = none: see BreakerSettings
 	Write    bool                         // its effect cannot be repeated: no answer after the first byte is Uncertain
 	Share    string                       // see LineOptions.Shares; "" = none
 	Classify func(Answer) *events.Failure // reads the outcome; nil result = success; nil func = by HTTP status
@@ -84,6 +66,7 @@ type Answer struct {
 type State struct {
 	Breaker     string    // "closed", "open" or "half-open"
 	PausedUntil time.Time // zero = not paused
+	Doubted     bool      // of some order no answer gave an outcome, and since then no call has shown that the API is up
 	InFlight    int       // calls of this API on the wire
 }
 
@@ -186,7 +169,7 @@ func (l *Line) do(ctx context.Context, c Call, s *sight) (a Answer, f *events.Fa
 	s.admitted()
 	_, err := ln.breaker.Execute(func() (struct{}, error) {
 		a, f = l.exchange(ctx, ln, c, s)
-		return struct{}{}, weigh(ctx, f)
+		return struct{}{}, ln.weigh(ctx, c, a, f)
 	})
 	if f == nil && err != nil {
 		return a, ln.refusal()
@@ -219,7 +202,7 @@ func (l *Line) Pause(api string, d time.Duration) { l.lane(api).pause(d) }
 // State tells how an API stands; an API that was never called is closed and free.
 func (l *Line) State(api string) State {
 	ln := l.lane(api)
-	s := State{Breaker: ln.breaker.State().String(), InFlight: int(ln.inFlight.Load())}
+	s := State{Breaker: ln.breaker.State().String(), Doubted: ln.suspects.doubted(), InFlight: int(ln.inFlight.Load())}
 	if rest := ln.pausedFor(); rest > 0 {
 		s.PausedUntil = time.Now().Add(rest)
 	}

@@ -131,7 +131,7 @@ func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
 	f := events.FailureOf(err)
 	switch {
 	case f == nil:
-		g.allow()
+		g.allow(a.key.id())
 		return nil
 	case errors.Is(err, connectors.ErrOpen) || errors.Is(err, connectors.ErrPaused):
 		// Nothing was sent: the API is known to be down, so no try is spent.
@@ -141,6 +141,10 @@ func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
 		g.shut(time.Now().Add(f.Wait))
 	case f.Kind == events.Throttled:
 		g.shut(time.Now().Add(f.Wait))
+	case f.Kind == events.Denied && f.Status != 0 && f.Code == "" && g.alone(a.key.id()):
+		c := *f
+		c.Kind, c.Reason = events.Invalid, f.Reason+"; for other orders the API answers"
+		f = &c
 	case f.Kind == events.Denied:
 		g.deny(time.Now().Add(a.o.d.o.ProbeDenied))
 	case ctx.Err() != nil && f.Kind != events.Uncertain:

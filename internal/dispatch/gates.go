@@ -29,9 +29,15 @@ type gate struct {
 	up     time.Duration
 	down   string    // why it is paused, "" if it is not or may be tried again
 	probed bool      // a breaker waits for the call that shows whether it is up again
+	doubt  bool      // an answer failed, and nothing has shown since that the API is up
 	rest   time.Time // a call could not be made: not before
 	denied time.Time // credentials were refused: not before
 	held   bool      // an operator paused the stage
+	passed int       // calls that succeeded
+
+	// refused is, for each order whose call was refused by HTTP status alone and has
+	// not succeeded since, how many calls had passed at the first refusal.
+	refused map[string]int
 
 	shown  string    // why it is paused, as people are told
 	cause  cause     // of that
@@ -56,13 +62,14 @@ const trial = time.Minute
 func (g *gate) look(now time.Time) (paused bool, up time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.down == "" && !g.probed && !g.last.IsZero() {
+	if g.down == "" && !g.probed && !g.doubt && !g.last.IsZero() {
 		g.up += max(0, now.Sub(g.last))
 	}
 	g.last = now
 	why, by := g.reason(now)
 	g.down = why
 	g.probed = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Breaker == "half-open" })
+	g.doubt = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Doubted })
 	g.show(now, by)
 	return g.down != "", g.up
 }
@@ -125,10 +132,30 @@ func (g *gate) shut(until time.Time) {
 	}
 }
 
-func (g *gate) allow() {
+// allow is told of an order's call that succeeded.
+func (g *gate) allow(order string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.denied, g.works = time.Time{}, true
+	g.passed++
+	delete(g.refused, order)
+}
+
+// alone is told of an order's call that was refused without a code of the vendor's,
+// as a firewall before the vendor does. It reports whether the order was refused
+// before, and others were not since: then it is no matter of credentials.
+func (g *gate) alone(order string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before, known := g.refused[order]
+	if known {
+		return g.passed > before
+	}
+	if g.refused == nil {
+		g.refused = make(map[string]int)
+	}
+	g.refused[order] = g.passed
+	return false
 }
 
 func (g *gate) hold(on bool) {

@@ -80,7 +80,7 @@ func TestAPauseIsToldOnce(t *testing.T) {
 			t.Fatalf("before the probe has answered: paused %v, told %q", paused, why)
 		}
 	}
-	g.allow()
+	g.allow("1")
 	if _, why := look(time.Second); why != "" {
 		t.Fatalf("still told after a success: %q", why)
 	}

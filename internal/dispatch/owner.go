@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ownership"
@@ -89,7 +90,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 func (o *owner) open() error {
 	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
-	o.t.Guard.tenure.Store(o.tenure)
+	o.claimLines()
 	began := time.Now()
 	var err error
 	if o.store, err = o.d.keeper.Examine(ctx); err != nil {
@@ -131,6 +132,15 @@ func (o *owner) open() error {
 	o.threads.Go(func() { o.walk(o.soft) })
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
+}
+
+// claimLines lets calls be made under this tenure, without a burst at first: the
+// owner before may just have spent its own.
+func (o *owner) claimLines() {
+	for _, l := range []*connectors.Line{o.t.WeibanLine, o.t.KingdeeLine} {
+		l.Empty()
+	}
+	o.t.Guard.tenure.Store(o.tenure)
 }
 
 // close stops softly: nothing new is begun and what is in hand is finished; at

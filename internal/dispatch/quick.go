@@ -38,6 +38,8 @@ func (q Quick) orDefault() Quick {
 // outcome is unknown, and not a call that an open breaker kept back.
 func (q Quick) may(f *events.Failure) bool {
 	switch f.Kind {
+	case events.Invalid:
+		return connectors.OneOrders(f)
 	case events.Unavailable, events.Missing:
 		return !errors.Is(f, connectors.ErrOpen) && !errors.Is(f, connectors.ErrPaused)
 	default:

@@ -71,8 +71,11 @@ func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int6
 // age.
 func (o *owner) held(ctx context.Context, s events.Stage, seq uint64) error {
 	u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
-	if err != nil || seq < u.First {
+	if err != nil {
 		return err
+	}
+	if seq < u.First {
+		return o.fits(ctx) // by whom it was removed, the store's record knows
 	}
 	return o.misfit(ctx, streamOf(s), "has lost message "+strconv.FormatUint(seq, 10))
 }
@@ -128,7 +131,7 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 		c.open[x.letter] = true // as good as open: somebody has answered it
 	}
 	for _, s := range list {
-		if err := o.each(ctx, s.stream, s.subject, s.take); err != nil {
+		if err := o.each(ctx, s.stream, s.subject, func(m bus.Stored) bool { s.take(m); return true }); err != nil {
 			return nil, err
 		}
 	}
@@ -136,8 +139,8 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 	return c.rec, nil
 }
 
-// each visits every message of a subject.
-func (o *owner) each(ctx context.Context, stream, subject string, visit func(bus.Stored)) error {
+// each visits the messages of a subject until visit has seen enough.
+func (o *owner) each(ctx context.Context, stream, subject string, visit func(bus.Stored) (more bool)) error {
 	for from := uint64(1); ; {
 		m, err := o.d.o.Ports.Log.Next(ctx, stream, subject, from)
 		if errors.Is(err, bus.ErrNotFound) {
@@ -146,7 +149,9 @@ func (o *owner) each(ctx context.Context, stream, subject string, visit func(bus
 		if err != nil {
 			return err
 		}
-		visit(m)
+		if !visit(m) {
+			return nil
+		}
 		from = m.Sequence + 1
 	}
 }
@@ -319,17 +324,18 @@ func (a *actor) proveQuery(ctx context.Context) {
 	}
 	tried := 0
 	subject := "gongdan." + events.Token(o.t.Name) + ".event.kingdee.handle_order.applied.*"
-	err := o.each(ctx, bus.Events, subject, func(m bus.Stored) {
+	err := o.each(ctx, bus.Events, subject, func(m bus.Stored) bool {
 		ev := decoded(m)
 		var out events.HandleOutcome
-		if tried >= maxProofs || o.control.believed() || ev.Context == nil || json.Unmarshal(ev.Data(), &out) != nil || out.Marker == "" || out.Bill == nil {
-			return
+		if ev.Context == nil || json.Unmarshal(ev.Data(), &out) != nil || out.Marker == "" || out.Bill == nil {
+			return true
 		}
 		tried++
 		records, f := a.records(ctx, ledger.Bill{ID: out.Bill.ID, OrderNo: out.Bill.OrderNo})
 		if f == nil && slices.ContainsFunc(records, func(r kingdee.DealRecord) bool { return strings.Contains(r.Remark, out.Marker) }) {
 			o.proved(ctx)
 		}
+		return tried < maxProofs && !o.control.believed()
 	})
 	if err != nil || !o.control.believed() {
 		o.control.again()

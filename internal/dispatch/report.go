@@ -96,6 +96,11 @@ func advice(f *events.Failure, waiting bool) string {
 		return "check that the order still exists in Weiban, then replay or discard"
 	case events.Denied:
 		return "correct the credentials, then replay"
+	case events.Invalid:
+		if f.API != "" {
+			return "open the order at the vendor: what its API answers for it cannot be read; replay once it can be, else report it with the letter's trace id"
+		}
+		return "report it with the letter's trace id"
 	case events.Unavailable, events.Throttled:
 		return "replay when the vendor answers again"
 	default:

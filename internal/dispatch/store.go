@@ -51,7 +51,7 @@ func (d *Dispatcher) watchStore(ctx context.Context) {
 			return
 		case <-beat.C:
 		}
-		r, err := d.keeper.Examine(ctx)
+		r, err := d.keeper.Glance(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				d.o.Logger.Warn("store not looked at", slog.String("cause", err.Error()))

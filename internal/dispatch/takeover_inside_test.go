@@ -1,12 +1,17 @@
 package dispatch
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	mnoop "go.opentelemetry.io/otel/metric/noop"
+	tnoop "go.opentelemetry.io/otel/trace/noop"
 	"golang.org/x/sync/errgroup"
 
 	"gongdan-bridge/internal/bus"
@@ -145,4 +150,38 @@ func loadMany(t testing.TB, n int) time.Duration {
 		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.at), len(o.actors), len(o.listed), n)
 	}
 	return took
+}
+
+// A process that owned the tenant before has collected a burst since; the owner in
+// between may have spent one.
+func TestATakeoverHasNoBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guard := &Guard{}
+		line := connectors.NewLine(connectors.LineOptions{
+			Vendor: "any", HTTP: &http.Client{Transport: refusing{}}, Before: guard.Check,
+			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
+			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
+		})
+		call := func() (took time.Duration) {
+			begun := time.Now()
+			_, _ = line.Do(t.Context(), connectors.Call{API: "x", Request: func(ctx context.Context) (*http.Request, error) {
+				return httptest.NewRequestWithContext(ctx, http.MethodGet, "http://vendor.test/", nil), nil
+			}})
+			return time.Since(begun)
+		}
+		call()
+		<-time.After(time.Minute)
+		if took := call(); took != 0 {
+			t.Fatalf("no burst was collected: a call waits %v", took)
+		}
+		tenure := ownership.Grant(t.Context(), "acme", 7, bus.Fence{})
+		o := &owner{t: Tenant{WeibanLine: line, KingdeeLine: line, Guard: guard}, tenure: tenure}
+		o.claimLines()
+		if guard.tenure.Load() != tenure {
+			t.Error("calls are not made under the new tenure")
+		}
+		if took := call(); took < 100*time.Millisecond {
+			t.Errorf("the first call after a takeover waits %v", took)
+		}
+	})
 }

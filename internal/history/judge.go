@@ -30,7 +30,8 @@ func restarts(name string) bool {
 }
 
 // judge holds a stream or bucket against its last sighting: what does not fit, or "".
-func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity, trimmed uint64) (string, error) {
+// A glance reads no witness where the stream says that its newest message is the same.
+func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity, trimmed uint64, glance bool) (string, error) {
 	switch {
 	case seen.Life == "":
 		return "", nil // first seen
@@ -38,7 +39,7 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 		return "was removed and made again", nil
 	case now.Last < seen.Last:
 		return "went back from message " + num(seen.Last) + " to " + num(now.Last), nil
-	case seen.Last == 0 || name == bus.Tables || name == bus.Tokens:
+	case seen.Last == 0 || name == bus.Tables || name == bus.Tokens || glance && seen.newest(now):
 		return "", nil
 	}
 	m, err := l.Get(ctx, name, seen.Last)
@@ -56,9 +57,18 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 	}
 }
 
+// newest reports whether the stream says that its newest message is the one that was
+// seen. It may say so of a message that is lost.
+func (s Sighting) newest(now bus.Identity) bool {
+	return s.Last == now.Last && s.Time.Equal(now.LastTime) && now.First <= s.Last
+}
+
 // sight is what a stream or bucket looks like now.
-func sight(ctx context.Context, l Log, name string, now bus.Identity) (Sighting, error) {
+func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity) (Sighting, error) {
 	s := Sighting{Life: now.Life, Last: now.Last}
+	if seen.Life == now.Life && seen.newest(now) {
+		return seen, nil
+	}
 	if now.Last == 0 || name == bus.Tables || name == bus.Tokens {
 		s.Last = 0
 		return s, nil

@@ -72,17 +72,30 @@ func (k *Keeper) take(ctx context.Context) (func(), error) {
 
 // Begin is the first look of a process, before it writes anything to STATE: it also
 // tells whether nobody was at work for longer than a lease.
-func (k *Keeper) Begin(ctx context.Context) (Record, error) { return k.look(ctx, true) }
+func (k *Keeper) Begin(ctx context.Context) (Record, error) { return k.look(ctx, begin) }
 
 // Examine holds the store against its record, begins a new history where they do not
-// fit, and provisions what is missing. It is called before a tenant is taken, and at
-// intervals.
-func (k *Keeper) Examine(ctx context.Context) (Record, error) { return k.look(ctx, false) }
+// fit, and provisions what is missing. It is called before a tenant is taken, and where
+// something is missed.
+func (k *Keeper) Examine(ctx context.Context) (Record, error) { return k.look(ctx, examine) }
+
+// Glance is Examine at intervals: where a stream says that nothing has come since, none
+// of its messages is read.
+func (k *Keeper) Glance(ctx context.Context) (Record, error) { return k.look(ctx, glance) }
+
+// sort is how a look is meant.
+type sort int
+
+const (
+	glance sort = iota
+	examine
+	begin
+)
 
 // lookTries is how often another replica may be first.
 const lookTries = 5
 
-func (k *Keeper) look(ctx context.Context, first bool) (Record, error) {
+func (k *Keeper) look(ctx context.Context, how sort) (Record, error) {
 	leave, err := k.take(ctx)
 	if err != nil {
 		return Record{}, err
@@ -90,7 +103,7 @@ func (k *Keeper) look(ctx context.Context, first bool) (Record, error) {
 	defer leave()
 	for range lookTries {
 		var r Record
-		if r, err = k.lookOnce(ctx, first); err == nil {
+		if r, err = k.lookOnce(ctx, how); err == nil {
 			return r, nil
 		}
 		if !errors.Is(err, bus.ErrConflict) && !errors.Is(err, bus.ErrExists) {
@@ -100,7 +113,7 @@ func (k *Keeper) look(ctx context.Context, first bool) (Record, error) {
 	return Record{}, fmt.Errorf("look at the store: %w", err)
 }
 
-func (k *Keeper) lookOnce(ctx context.Context, first bool) (Record, error) {
+func (k *Keeper) lookOnce(ctx context.Context, how sort) (Record, error) {
 	// What is on record is read before what it is held against: others are at work.
 	have, revision, err := k.read(ctx)
 	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
@@ -114,7 +127,7 @@ func (k *Keeper) lookOnce(ctx context.Context, first bool) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	next, changed, err := k.decide(ctx, have, e, ids, first)
+	next, changed, err := k.decide(ctx, have, e, ids, how)
 	if err != nil {
 		return Record{}, err
 	}
@@ -180,7 +193,7 @@ func (k *Keeper) identities(ctx context.Context) (map[string]bus.Identity, error
 }
 
 // decide is what the record is to be.
-func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[string]bus.Identity, first bool) (Record, bool, error) {
+func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[string]bus.Identity, how sort) (Record, bool, error) {
 	next := Record{}
 	if have != nil {
 		next = *have
@@ -206,7 +219,7 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 	changed := have == nil || lost != ""
 	misfits := map[string]bool{}
 	for _, name := range kept {
-		what, err := judge(ctx, k.o.Log, name, next.Seen[name], ids[name], next.Trimmed[name])
+		what, err := judge(ctx, k.o.Log, name, next.Seen[name], ids[name], next.Trimmed[name], how == glance)
 		if err != nil {
 			return next, false, err
 		}
@@ -214,7 +227,7 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: next.Seen[name].Time, Until: at})
 			restart, misfits[name] = restart || restarts(name), true
 		}
-		s, err := sight(ctx, k.o.Log, name, ids[name])
+		s, err := sight(ctx, k.o.Log, name, next.Seen[name], ids[name])
 		if err != nil {
 			return next, false, err
 		}
@@ -230,7 +243,7 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 			next.Lost = now
 		}
 	}
-	if n, silent := k.silence(have, ids, at); first && silent {
+	if n, silent := k.silence(have, ids, at); how == begin && silent {
 		notes = append(notes, n)
 		next.Stale, changed = now, true
 	}

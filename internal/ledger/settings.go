@@ -13,7 +13,7 @@ type Settings struct {
 	GiveUp        time.Duration   // waited so long with the API up: a dead letter
 	MissingTries  int             // tries for what the vendor does not know yet
 	MissingYoung  time.Duration   // an event older than this is not ahead of the vendor's reads
-	InternalTries int             // tries after a fault of our own, or an answer about a bill that is not understood
+	InternalTries int             // tries after a fault of our own, or an answer of a vendor that is not understood
 	Jitter        float64         // how much longer a wait may be at random, 0.2 is a fifth
 	Probe         time.Duration   // beat at which a paused head asks whether its API is up again
 	BillWait      time.Duration   // the mapping's bill.wait: how long Kingdee may lack a bill, the API being up

@@ -203,7 +203,7 @@ func (t *turn) failed(a Act, f *events.Failure) {
 func (t *turn) treat(a Act, f *events.Failure) Treatment {
 	l, _ := t.at(a.Stage())
 	at := Attempt{
-		Act: a, Kind: f.Kind, Wait: f.Wait, Paused: t.m.Gate(a.API()).Paused,
+		Act: a, Kind: f.Kind, Wait: f.Wait, Paused: t.m.Gate(a.API()).Paused, Answer: f.API != "",
 		Age: age(t.current(a.Stage()).Position, t.m.At),
 	}
 	if h := l.Head; h != nil && (h.On == a.API() || h.Why == Doubt) {

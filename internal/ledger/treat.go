@@ -66,6 +66,7 @@ type Attempt struct {
 	Age    time.Duration // of the event
 	Wait   time.Duration // that the vendor asked for
 	Paused bool          // the API is known to be down now
+	Answer bool          // it is about what the vendor said, not about what we hold
 }
 
 // Treatment is what is done about it. Wait is before jitter, which only adds.
@@ -102,7 +103,12 @@ func treatWrite(a Attempt, s Settings) Treatment {
 	case events.Missing:
 		// Kingdee found the bill a moment ago.
 		return few(a, s, s.MissingTries)
-	case events.Rejected, events.Unmapped, events.Invalid:
+	case events.Invalid:
+		if a.Answer {
+			return few(a, s, s.InternalTries) // refused before the vendor: nothing ran
+		}
+		return Treatment{Do: ToLetter}
+	case events.Rejected, events.Unmapped:
 		return Treatment{Do: ToLetter}
 	default:
 		// Uncertain, and a fault of ours in the midst of a write.
@@ -128,8 +134,9 @@ func treatRead(a Attempt, s Settings) Treatment {
 		}
 		return few(a, s, s.MissingTries)
 	case events.Invalid:
-		if a.Act == ActBill || a.Act == ActStatus {
-			// An answer of the vendor that is not understood may be whole next time.
+		if a.Answer || a.Act == ActBill || a.Act == ActStatus { // these have nothing but answers
+			// It may be whole next time. It is this order's alone: an answer that
+			// fails while the API is not known to be up is Unavailable.
 			return few(a, s, s.InternalTries)
 		}
 		return Treatment{Do: end(a)}

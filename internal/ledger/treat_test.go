@@ -24,11 +24,15 @@ func TestTreat(t *testing.T) {
 	s := ledger.Defaults("acme")
 	s.BillWait = time.Hour
 	var out strings.Builder
-	kinds := append(events.Kinds(), "unheard of")
+	const answer = "answer" // Invalid, about what the vendor said
+	kinds := append(events.Kinds(), "unheard of", answer)
 	for _, act := range acts {
 		fmt.Fprintf(&out, "%s: %s\n", act.Stage(), act)
 		for _, kind := range kinds {
 			at := ledger.Attempt{Act: act, Kind: kind}
+			if kind == answer {
+				at.Kind, at.Answer = events.Invalid, true
+			}
 			fmt.Fprintf(&out, "  %-12s", kind)
 			for try := range 8 {
 				at.Tries = try

@@ -78,7 +78,7 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 	}
 	guard := &dispatch.Guard{}
 	line := func(vendor string, inFlight, perMinute int, pool string) *connectors.Line {
-		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: max(perMinute/100, 1)}
+		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: connectors.DefaultBurst(perMinute)}
 		return connectors.NewLine(connectors.LineOptions{
 			Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return r }, Before: guard.Check,
 			Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
@@ -101,6 +101,6 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 // scaledPace is what PerMinute must be for the line to make factor times the
 // calls that it makes at perMinute with its ordinary burst.
 func scaledPace(perMinute, factor int) int {
-	burst := max(perMinute/100, 1)
+	burst := connectors.DefaultBurst(perMinute)
 	return (perMinute-burst+1)*factor + burst - 1
 }

@@ -69,18 +69,19 @@ type Static struct {
 	Domain      string // IDC域名, e.g. https://tf.jdy.com
 }
 
-// DefaultRate is the vendor's allowance: 500 calls a minute for the account set,
-// over all APIs.
+// DefaultRate is what the vendor allows, less the calls that may be on their way:
+// 500 a minute for the account set, over all APIs.
 func DefaultRate(string) connectors.Rate {
-	return connectors.Rate{Pool: "account set", PerMinute: 500, Burst: 5}
+	return connectors.Rate{Pool: "account set", PerMinute: 495}
 }
 
 // Client calls Kingdee for one tenant. Safe for concurrent use. Every error of its
 // methods is an *events.Failure and quotes no secret.
 type Client struct {
-	o      Options
-	shared *connectors.Shared[snapshot]
-	rows   map[string]*drift.Tree // rows by entity
+	o       Options
+	shared  *connectors.Shared[snapshot]
+	control connectors.Control
+	rows    map[string]*drift.Tree // rows by entity
 }
 
 // New makes a client; it calls nobody. What is wrong with o shows with the first call.
@@ -133,6 +134,7 @@ func New(o Options) *Client {
 type request struct {
 	api, path string
 	body      []byte
+	about     string // the order or file, for the breaker
 	write     bool
 	form      string        // Content-Type of a file's form; "" is a weigusoft call
 	within    time.Duration // 0 = the line's bound
@@ -177,7 +179,7 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 		return req, nil
 	}
 	b := bench{dialect: weigusoft, write: r.write, throttle: c.o.Throttle, secrets: append(s.secrets(), c.o.ClientSecret)}
-	v, f := c.do(ctx, b, connectors.Call{API: r.api, Request: build, Write: r.write, Timeout: r.within})
+	v, f := c.do(ctx, b, connectors.Call{API: r.api, About: r.about, Request: build, Write: r.write, Timeout: r.within})
 	return v.envelope, f, v.remedy
 }
 

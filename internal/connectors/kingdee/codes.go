@@ -85,6 +85,9 @@ func meaningOf(code string) (meaning, bool) {
 	return meaning{}, false
 }
 
+// ofGateway reports a code of the gateway's, which is never about one bill.
+func ofGateway(code string) bool { return len(code) == 4 }
+
 // verdict is one answer, judged.
 type verdict struct {
 	envelope envelope

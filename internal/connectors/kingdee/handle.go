@@ -32,7 +32,7 @@ func (c *Client) HandleOrder(ctx context.Context, r HandleOrder) (Applied, error
 	if err != nil {
 		return Applied{}, &events.Failure{Kind: events.Invalid, API: vendor + " " + APIHandleOrder, Reason: "the body cannot be written as JSON", Err: err}
 	}
-	e, err := c.call(ctx, request{api: APIHandleOrder, path: pathHandle, body: body, write: true})
+	e, err := c.call(ctx, request{api: APIHandleOrder, path: pathHandle, body: body, about: r.Body.OrderNo, write: true})
 	if err != nil {
 		return Applied{}, err
 	}

@@ -62,13 +62,29 @@ type row map[string]any
 // key tells rows of one list apart; "" is a row without identity.
 func (r row) key() string { return first(member(r, "id"), member(r, "billno")) }
 
-// page reads one page. total is -1 where the answer names none.
+// about is the bill that the list is of.
+func (q listing) about() string {
+	if len(q.Filters) == 0 {
+		return ""
+	}
+	return q.Filters[0].Value
+}
+
+// page reads one page. total is -1 where the answer names none. An answer without
+// an outcome is Invalid where Kingdee answers about another bill at once.
 func (c *Client) page(ctx context.Context, api string, q listing) (rows []row, total int, err error) {
 	body, err := compact(q)
 	if err != nil {
 		return nil, 0, &events.Failure{Kind: events.Internal, API: vendor + " " + api, Reason: "the query cannot be written as JSON"}
 	}
-	e, err := c.call(ctx, request{api: api, path: pathList, body: body})
+	r := request{api: api, path: pathList, body: body, about: q.about()}
+	e, err := c.call(ctx, r)
+	if f := events.FailureOf(err); f == nil || !ofGateway(f.Code) {
+		err = c.control.Judge(ctx, vendor+" "+api, r.about, err, func(ctx context.Context) error {
+			_, err := c.call(ctx, request{api: api, path: pathList, body: body})
+			return err
+		})
+	}
 	if err != nil {
 		return nil, 0, err
 	}

@@ -3,6 +3,8 @@ package kingdee
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"hash/crc32"
 	"mime/multipart"
 	"net/textproto"
 	"net/url"
@@ -29,7 +31,7 @@ func (c *Client) Upload(ctx context.Context, f File) (string, error) {
 	if err != nil {
 		return "", &events.Failure{Kind: events.Invalid, API: vendor + " " + APIUpload, Reason: "the file cannot be written as a form", Err: err}
 	}
-	e, err := c.call(ctx, request{api: APIUpload, path: pathUpload, body: body, form: form, within: c.o.UploadWithin})
+	e, err := c.call(ctx, request{api: APIUpload, path: pathUpload, body: body, about: fmt.Sprintf("%s %x", f.Name, crc32.ChecksumIEEE(f.Data)), form: form, within: c.o.UploadWithin})
 	if err != nil {
 		return "", err
 	}

@@ -44,6 +44,7 @@ type Client struct {
 	o         Options
 	token     *connectors.Shared[string]
 	documents Documents
+	control   connectors.Control
 }
 
 // New makes a client; nothing is called before it is asked.
@@ -141,10 +142,19 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 	return d, nil
 }
 
-// fetch gets the object that an answer holds under the document's name.
-func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (d Detail[T], err error) {
+// fetch gets the object that an answer holds under the document's name. An answer
+// without an outcome is Invalid where Weiban answers for another object at once.
+func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (Detail[T], error) {
+	d, err := fetchOnce[T](ctx, c, api, q, q.Encode(), known)
+	return d, c.control.Judge(ctx, "weiban "+api, q.Encode(), err, func(ctx context.Context) error {
+		_, err := fetchOnce[T](ctx, c, api, q, "", known)
+		return err
+	})
+}
+
+func fetchOnce[T any](ctx context.Context, c *Client, api string, q url.Values, about string, known *drift.Tree) (d Detail[T], err error) {
 	member := known.Document()
-	body, sent, err := c.get(ctx, api, q)
+	body, sent, err := c.get(ctx, api, q, about)
 	if err != nil {
 		return d, err
 	}
@@ -155,7 +165,7 @@ func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, know
 	}
 	// Under load Weiban has been seen to answer "ok" with nothing in it.
 	if some, _ := object(raw); len(some) == 0 {
-		return d, &events.Failure{Kind: events.Unavailable, API: "weiban " + api, Reason: "the answer says ok and holds no " + member}
+		return d, &events.Failure{Kind: events.Unavailable, API: "weiban " + api, Status: http.StatusOK, Reason: "the answer says ok and holds no " + member}
 	}
 	c.o.Drift.See(ctx, known, raw)
 	if err := decode(raw, &d.Value); err != nil {
@@ -166,12 +176,12 @@ func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, know
 }
 
 // get calls a read API, and once more with a new token if the token was refused.
-func (c *Client) get(ctx context.Context, api string, q url.Values) (body []byte, sent time.Time, err error) {
+func (c *Client) get(ctx context.Context, api string, q url.Values, about string) (body []byte, sent time.Time, err error) {
 	token, err := c.token.Get(ctx)
 	if err != nil {
 		return nil, sent, err
 	}
-	body, sent, err = c.getWith(ctx, api, q, token)
+	body, sent, err = c.getWith(ctx, api, q, about, token)
 	if !tokenRefused(err) {
 		return body, sent, err
 	}
@@ -179,16 +189,16 @@ func (c *Client) get(ctx context.Context, api string, q url.Values) (body []byte
 	if err != nil {
 		return nil, sent, err
 	}
-	return c.getWith(ctx, api, q, token)
+	return c.getWith(ctx, api, q, about, token)
 }
 
-func (c *Client) getWith(ctx context.Context, api string, q url.Values, token string) (body []byte, sent time.Time, err error) {
+func (c *Client) getWith(ctx context.Context, api string, q url.Values, about, token string) (body []byte, sent time.Time, err error) {
 	withToken := url.Values{"access_token": {token}}
 	for name, values := range q {
 		withToken[name] = values
 	}
 	answer, err := c.o.Line.Do(ctx, connectors.Call{
-		API: api,
+		API: api, About: about,
 		Request: func(ctx context.Context) (*http.Request, error) {
 			sent = time.Now()
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(api, withToken), nil)

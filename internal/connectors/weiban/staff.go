@@ -77,7 +77,7 @@ func (c *Client) Staff(ctx context.Context) ([]Staff, error) {
 func (c *Client) staffPage(ctx context.Context, offset int) (rows []Staff, total int, err error) {
 	body, _, err := c.get(ctx, APIStaffList, url.Values{
 		"limit": {strconv.Itoa(staffPage)}, "offset": {strconv.Itoa(offset)}, "fields": {`["department"]`},
-	})
+	}, "")
 	if err != nil {
 		return nil, 0, err
 	}
