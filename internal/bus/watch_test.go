@@ -61,9 +61,7 @@ func TestWatchOfABucketThatIsRemoved(t *testing.T) {
 			if have := receive(t, got); have != "acme.x=2" {
 				t.Fatalf("watched %s", have)
 			}
-			if err := raw(t, s).DeleteStream(within(t), "KV_"+bus.Tables); err != nil {
-				t.Fatal(err)
-			}
+			bustest.Remove(t, s, "KV_"+bus.Tables)
 			is(t, receive(t, ends), bus.ErrUnprovisioned)
 			if again {
 				if missing := must(b.Mend(within(t)))(t); len(missing) != 1 || missing[0] != "KV_TABLES" {

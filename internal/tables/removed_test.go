@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/tables"
@@ -36,18 +33,7 @@ func TestLiveAfterItsBucketWasRemoved(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); l.Run(ctx) }()
 	defer func() { cancel(); <-done }()
-	nc, err := nats.Connect(srv.URL(), nats.Token(srv.Token()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err == nil {
-		err = js.DeleteStream(t.Context(), "KV_"+tables.Bucket)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	bustest.Remove(t, srv, "KV_"+tables.Bucket)
 	if _, err := b.Mend(t.Context()); err != nil {
 		t.Fatal(err)
 	}
