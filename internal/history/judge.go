@@ -80,7 +80,7 @@ func (s Sighting) missingSince(now bus.Identity) time.Time {
 // sight is what a stream or bucket looks like now.
 func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity) (Sighting, error) {
 	s := Sighting{Life: now.Life, Last: now.Last}
-	if seen.Life == now.Life && seen.newest(now) {
+	if seen.Life == now.Life && !seen.Gone && seen.newest(now) {
 		return seen, nil
 	}
 	if now.Last == 0 || name == bus.Tables || name == bus.Tokens {

@@ -101,8 +101,12 @@ func (k *Keeper) look(ctx context.Context, how sort) (Record, error) {
 		return Record{}, err
 	}
 	defer leave()
+	return k.lookNow(ctx, how)
+}
+
+// lookNow is called in turn.
+func (k *Keeper) lookNow(ctx context.Context, how sort) (r Record, err error) {
 	for range lookTries {
-		var r Record
 		if r, err = k.lookOnce(ctx, how); err == nil {
 			return r, nil
 		}
@@ -238,6 +242,8 @@ func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, e
 			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: seen.missingSince(ids[name]), Until: at})
 			restart, misfits[name] = restart || restarts(name), true
 			seen = Sighting{} // it is read anew, whatever the stream says of it
+			next.Trimmed = maps.Clone(next.Trimmed)
+			delete(next.Trimmed, name) // these sequences are other messages'
 		}
 		s, err := sight(ctx, k.o.Log, name, seen, ids[name])
 		if err != nil {
@@ -362,31 +368,35 @@ func told(list []Note, n Note) bool {
 	return false
 }
 
+// errBegun: whoever wants to trim has worked out what may go by another history.
+var errBegun = errors.New("a new history of the store has begun")
+
 // Trimming notes, before it is done, that the bridge removes all messages of a stream
-// below a sequence: they are not missed then.
+// below a sequence: they are not missed then. What is missing already is noticed
+// before, and is then an error.
 func (k *Keeper) Trimming(ctx context.Context, stream string, below uint64) error {
 	leave, err := k.take(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	for range lookTries {
-		var r *Record
-		var revision uint64
-		if r, revision, err = k.read(ctx); err != nil || r == nil {
-			break
-		}
-		if r.Trimmed[stream] >= below {
-			return nil
-		}
-		r.Trimmed = maps.Clone(r.Trimmed)
-		if r.Trimmed == nil {
-			r.Trimmed = map[string]uint64{}
-		}
-		r.Trimmed[stream] = below
-		if err = k.write(ctx, *r, revision); err == nil || !errors.Is(err, bus.ErrConflict) {
-			break
-		}
+	was := k.known
+	r, err := k.lookNow(ctx, examine)
+	leave()
+	if err == nil && was != nil && was.History != r.History {
+		err = errBegun
+	}
+	if err == nil {
+		err = k.revise(ctx, func(r *Record) bool {
+			if r.Trimmed[stream] >= below {
+				return false
+			}
+			r.Trimmed = maps.Clone(r.Trimmed)
+			if r.Trimmed == nil {
+				r.Trimmed = map[string]uint64{}
+			}
+			r.Trimmed[stream] = below
+			return true
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("note that %s is trimmed: %w", stream, err)
