@@ -60,7 +60,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 	}
 	failed := make(chan error, 2)
 	admin, err := b.admin(ctx, cfg.Admin, failed,
-		telemetry.Check{Name: "nats", Ready: conn.Ready}, telemetry.Check{Name: "stages", Ready: d.Ready})
+		telemetry.Check{Name: "nats", Ready: conn.Ready}, telemetry.Check{Name: "store", Ready: d.StoreReady}, telemetry.Check{Name: "stages", Ready: d.Ready})
 	if err != nil {
 		return err
 	}

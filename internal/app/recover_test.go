@@ -25,7 +25,7 @@ func TestRecover(t *testing.T) {
 	stopIngest()
 
 	bustest.Remove(t, in.server, bus.Events)
-	in.refuses("recover", "now EVENTS is not there: every stored callback", "may be missing: what was stored from", "does not fit together")
+	in.refuses("recover", "now EVENTS is not there: every stored callback", "may be missing: what was stored before", "does not fit together")
 	if id, err := in.bus.Identity(t.Context(), bus.Events); err != nil || !id.Missing {
 		t.Fatalf("the look made the stream: %+v, %v", id, err)
 	}
@@ -34,7 +34,7 @@ func TestRecover(t *testing.T) {
 	in.ends(2, "recover --run", "needs --reason")
 	in.ends(2, "recover --run --acknowledge --reason x")
 	in.refuses("recover --run --reason x", "nobody owns acme: it is looked at again as soon as a dispatcher does")
-	in.refuses("owners", "acme released waits for its owner to begin")
+	in.refuses("owners", "acme released", "waits for its owner to begin")
 
 	stop = in.start(app.Run.Dispatcher)
 	in.until("all is looked at again", func() bool {

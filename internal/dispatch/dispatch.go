@@ -140,7 +140,8 @@ type Dispatcher struct {
 	space  space
 	keeper *history.Keeper
 
-	letters atomic.Int64 // open ones of all tenants, as last seen
+	unseen  atomic.Pointer[error] // why the last look at the store failed; nil if it did not
+	letters atomic.Int64          // open ones of all tenants, as last seen
 
 	mu     sync.Mutex
 	owners map[string]*owner
@@ -163,6 +164,7 @@ func New(o Options) (*Dispatcher, error) {
 		return nil, err
 	}
 	d.keeper = d.newKeeper()
+	d.unseen.Store(&errUnseen)
 	names := make([]string, len(o.Tenants))
 	for i, t := range o.Tenants {
 		names[i] = t.Name

@@ -74,7 +74,7 @@ func StoreOf(ctx context.Context, b *bus.Bus, silence time.Duration, tenants []s
 		return StoreState{}, err
 	}
 	s := StoreState{
-		History: r.History, Began: r.Began, Notes: r.Notes, Found: found, Lost: !r.Lost.Time.IsZero(), Stale: r.Stale.Time,
+		History: r.History, Began: r.Began, Notes: append([]history.Note{}, r.Notes...), Found: append([]history.Note{}, found...), Lost: !r.Lost.Time.IsZero(), Stale: r.Stale.Time,
 		Record: r, Letters: map[string]int{}, Unknown: []string{},
 	}
 	if s.Tenants, err = Recoveries(ctx, b, r, tenants); err != nil {

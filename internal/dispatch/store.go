@@ -3,7 +3,10 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -33,8 +36,10 @@ func (d *Dispatcher) beginStore(ctx context.Context) error {
 	for {
 		_, err := d.keeper.Begin(ctx)
 		if err == nil || ctx.Err() != nil {
+			d.unseen.Store(nil)
 			return context.Cause(ctx)
 		}
+		d.unseen.Store(&err)
 		d.o.Logger.Warn("store not looked at yet", slog.String("cause", err.Error()))
 		pause(ctx, time.Second)
 	}
@@ -54,10 +59,12 @@ func (d *Dispatcher) watchStore(ctx context.Context) {
 		r, err := d.keeper.Glance(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
+				d.unseen.Store(&err)
 				d.o.Logger.Warn("store not looked at", slog.String("cause", err.Error()))
 			}
 			continue
 		}
+		d.unseen.Store(nil)
 		d.mu.Lock()
 		for _, o := range d.owners {
 			if o.store.History != r.History {
@@ -197,4 +204,36 @@ func (o *owner) warnWalk(ctx context.Context, err error) {
 func pauseOK(ctx context.Context, d time.Duration) bool {
 	pause(ctx, d)
 	return ctx.Err() == nil
+}
+
+// errUnseen is why a dispatcher that has just begun is not ready.
+var errUnseen = errors.New("the store has not been looked at yet")
+
+// StoreReady says why it is not known that the store belongs together, or which tenants
+// of this replica are still looked at again since it did not; nil otherwise.
+func (d *Dispatcher) StoreReady(context.Context) error { return d.storeWhy() }
+
+func (d *Dispatcher) storeWhy() error {
+	var all error
+	if unseen := d.unseen.Load(); unseen != nil {
+		all = *unseen
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(d.owners)) {
+		if o := d.owners[name]; o.rechecking() {
+			all = errors.Join(all, fmt.Errorf("tenant %s: what is stored is looked at again since %s%s; see dispatcher recover",
+				name, o.store.Began.Format(time.RFC3339), lastNote(o.store)))
+		}
+	}
+	return all
+}
+
+// lastNote is what did not fit last, as the end of a sentence.
+func lastNote(r history.Record) string {
+	if open := r.Open(); len(open) > 0 {
+		n := open[len(open)-1]
+		return ": " + n.Store + " " + n.What
+	}
+	return ""
 }

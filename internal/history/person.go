@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"gongdan-bridge/internal/bus"
 )
 
 // ErrNoRecord: no dispatcher has worked with this store yet.
@@ -77,30 +75,4 @@ func (k *Keeper) Again(ctx context.Context, who, why string) (history string, er
 		return "", fmt.Errorf("look at all that is stored again: %w", err)
 	}
 	return history, nil
-}
-
-// revise changes the record unless change says that there is nothing to write.
-func (k *Keeper) revise(ctx context.Context, change func(*Record) bool) error {
-	leave, err := k.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	for range lookTries {
-		var r *Record
-		var revision uint64
-		if r, revision, err = k.read(ctx); err != nil {
-			return err
-		}
-		if r == nil {
-			return ErrNoRecord
-		}
-		if !change(r) {
-			return nil
-		}
-		if err = k.write(ctx, *r, revision); !errors.Is(err, bus.ErrConflict) {
-			return err
-		}
-	}
-	return err
 }

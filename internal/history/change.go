@@ -1,0 +1,162 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// Misfit begins a new history because of something that an order's record told, unless
+// one has begun since history.
+func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	r, revision, err := k.read(ctx)
+	if err == nil && r != nil && r.History == history {
+		next := *r
+		next.History, next.Began = newName(), time.Now().UTC()
+		next.note([]Note{{At: next.Began, Store: stream, What: what, Act: remedies[stream]}})
+		if err = k.write(ctx, next, revision); err == nil {
+			k.tell(next)
+			k.known = &next
+		}
+	}
+	if err != nil && !errors.Is(err, bus.ErrConflict) {
+		return fmt.Errorf("%s does not fit: %w", stream, err)
+	}
+	return nil
+}
+
+// errBegun: whoever wants to trim has worked out what may go by another history.
+var errBegun = errors.New("a new history of the store has begun")
+
+// Trimming notes, before it is done, that the bridge removes all messages of a stream
+// below a sequence: they are not missed then. What is missing already is noticed
+// before, and is then an error.
+func (k *Keeper) Trimming(ctx context.Context, stream string, below uint64) error {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return err
+	}
+	was := k.known
+	r, err := k.lookNow(ctx, examine)
+	leave()
+	if err == nil && was != nil && was.History != r.History {
+		err = errBegun
+	}
+	if err == nil {
+		err = k.revise(ctx, func(r *Record) bool {
+			if r.Trimmed[stream] >= below {
+				return false
+			}
+			r.Trimmed = maps.Clone(r.Trimmed)
+			if r.Trimmed == nil {
+				r.Trimmed = map[string]uint64{}
+			}
+			r.Trimmed[stream] = below
+			return true
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("note that %s is trimmed: %w", stream, err)
+	}
+	return nil
+}
+
+// revise changes the record unless change says that there is nothing to write.
+func (k *Keeper) revise(ctx context.Context, change func(*Record) bool) error {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for range lookTries {
+		var r *Record
+		var revision uint64
+		if r, revision, err = k.read(ctx); err != nil {
+			return err
+		}
+		if r == nil {
+			return ErrNoRecord
+		}
+		if !change(r) {
+			return nil
+		}
+		if err = k.write(ctx, *r, revision); !errors.Is(err, bus.ErrConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+func (k *Keeper) read(ctx context.Context) (*Record, uint64, error) {
+	e, err := k.o.State.Get(ctx, Key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := Decode(e)
+	return &r, e.Revision, err
+}
+
+func (k *Keeper) write(ctx context.Context, r Record, revision uint64) error {
+	b, err := r.encode()
+	if err != nil {
+		return err
+	}
+	if revision == 0 {
+		_, err = k.o.State.Create(ctx, Key, b)
+	} else {
+		_, err = k.o.State.Update(ctx, Key, b, revision)
+	}
+	return err
+}
+
+// upgraded reports whether STATE was kept by a version that had no record of the
+// store: it has tenants.
+func (k *Keeper) upgraded(ctx context.Context) (bool, error) {
+	found := false
+	err := k.o.State.Load(ctx, "trail", func(bus.Entry) error { found = true; return nil })
+	return found, err
+}
+
+func (k *Keeper) readAnchor(ctx context.Context) (anchor, error) {
+	var a anchor
+	e, err := k.o.Tables.Get(ctx, Key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return a, nil
+	}
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(e.Value, &a); err != nil {
+		return a, fmt.Errorf("what TABLES knows of STATE: %w", err)
+	}
+	return a, nil
+}
+
+// anchor keeps outside of STATE how far STATE has come.
+func (k *Keeper) anchor(ctx context.Context, a anchor) error {
+	if a == k.saved {
+		return nil
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if _, err := k.o.Tables.Put(ctx, Key, b); err != nil {
+		return err
+	}
+	k.saved = a
+	return nil
+}
