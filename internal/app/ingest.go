@@ -62,6 +62,11 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 		return err
 	}
 	b.watch(ctx, "room", func(ctx context.Context) { room.Watch(ctx, roomBeat) })
+	again, err := ingest.NewProvisioner(conn.Mend, b.log, b.tel.MeterProvider)
+	if err != nil {
+		return err
+	}
+	b.watch(ctx, "provisioner", func(ctx context.Context) { again.Watch(ctx, roomBeat) })
 	end, err := endpoint(b, conn, room)
 	if err != nil {
 		return err
@@ -123,7 +128,8 @@ func embed(ctx context.Context, b *base) error {
 	return nil
 }
 
-// roomBeat is how often ingest looks how full CALLBACKS is.
+// roomBeat is how often ingest looks how full CALLBACKS is, and whether all streams and
+// buckets are there.
 const roomBeat = 2 * time.Second
 
 // watch runs something beside the program until ctx ends, or the program does.

@@ -32,8 +32,7 @@ type Room struct {
 
 // NewRoom returns a room that has not been looked at: it refuses nothing.
 func NewRoom(usage func(ctx context.Context, stream string) (bus.Usage, error), log *slog.Logger, m metric.MeterProvider) (*Room, error) {
-	count, err := m.Meter("gongdan-bridge/internal/ingest").Int64Counter("gongdan.ingest.alerts",
-		metric.WithDescription("What people must look at, by alarm."), metric.WithUnit("{alert}"))
+	count, err := alerts(m)
 	return &Room{usage: usage, log: log, count: count}, err
 }
 
