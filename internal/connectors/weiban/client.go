@@ -83,17 +83,16 @@ const (
 	APIStaffList   = "staff/list"
 )
 
-// Detail is an object as Weiban gave it.
+// Detail is an object as Weiban gave it, read as far as it can be.
 type Detail[T any] struct {
-	Value     T
-	Raw       json.RawMessage // the object's bytes, verbatim
-	FetchedAt time.Time       // when the call was sent: the state is no older
-	UpdatedAt time.Time       // by Weiban's own word, to the second; zero if it has none
+	Object[T]
+	FetchedAt time.Time // when the call was sent: the state is no older
+	UpdatedAt time.Time // by Weiban's own word, to the second; zero if it has none
 }
 
 // WorkOrder fetches a work order (获取工单详情, api-8267914). It may be called
 // any number of times. Missing: Weiban does not know the number, or not yet.
-// Invalid: the answer is about another order, or a member is in no known form.
+// Invalid: the answer is about another order, or holds something else than one.
 func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrder], error) {
 	if orderNo == "" {
 		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "no order number to ask for")
@@ -103,7 +102,7 @@ func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrde
 	if err != nil {
 		return d, err
 	}
-	if string(d.Value.OrderNo) != orderNo {
+	if !d.settle("order_no", &d.Value.OrderNo, &d.Value.Unread, orderNo, false) {
 		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "the answer is about another work order")
 	}
 	d.UpdatedAt = d.Value.UpdatedAt.Time()
@@ -118,8 +117,8 @@ type OpportunityRef struct {
 
 // Opportunity fetches an opportunity (获取商机详情, api-10790878). It may be
 // called any number of times. Missing: Weiban does not know it, or it was
-// deleted. Invalid: the answer is about another one, or a member is in no known
-// form.
+// deleted. Invalid: the answer is about another one, or holds something else than
+// one, or was asked for by serial number and has no id.
 func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Opportunity], error) {
 	q := url.Values{}
 	switch {
@@ -134,15 +133,24 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 	if err != nil {
 		return d, err
 	}
-	if ref.ID != "" && string(d.Value.ID) != ref.ID || ref.ID == "" && string(d.Value.SerialNumber) != ref.SerialNumber {
+	same := false
+	if o := &d.Value; ref.ID != "" {
+		same = d.settle("id", &o.ID, &o.Unread, ref.ID, true)
+	} else {
+		same = d.settle("serial_number", &o.SerialNumber, &o.Unread, ref.SerialNumber, true)
+	}
+	switch {
+	case !same:
 		return Detail[Opportunity]{}, invalid(APIOpportunity, "the answer is about another opportunity")
+	case d.Value.ID == "":
+		return Detail[Opportunity]{}, invalid(APIOpportunity, "the opportunity has no readable id")
 	}
 	d.UpdatedAt = d.Value.UpdatedAt.Time()
 	return d, nil
 }
 
 // fetch gets the object that an answer holds under the document's name.
-func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (d Detail[T], err error) {
+func fetch[T WorkOrder | Opportunity](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (d Detail[T], err error) {
 	member := known.Document()
 	body, sent, err := c.get(ctx, api, q)
 	if err != nil {
@@ -150,7 +158,10 @@ func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, know
 	}
 	members, _ := object(body)
 	raw := members[member]
-	if _, f := scalar(raw); f != formNull && f != formObject {
+	if inside := jsonIn(scalar(raw)); inside != nil {
+		raw = inside
+	}
+	if text, f := scalar(raw); f != formObject && !isEmpty(text, f) {
 		return d, invalid(api, fmt.Sprintf("%s is no object but %s", member, f))
 	}
 	// Under load Weiban has been seen to answer "ok" with nothing in it.
@@ -158,10 +169,10 @@ func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, know
 		return d, &events.Failure{Kind: events.Unavailable, API: "weiban " + api, Reason: "the answer says ok and holds no " + member}
 	}
 	c.o.Drift.See(ctx, known, raw)
-	if err := decode(raw, &d.Value); err != nil {
+	if d.Object, err = Read[T](raw); err != nil {
 		return Detail[T]{}, invalid(api, member+": "+err.Error())
 	}
-	d.Raw, d.FetchedAt = raw, sent
+	d.FetchedAt = sent
 	return d, nil
 }
 
@@ -187,7 +198,7 @@ func (c *Client) getWith(ctx context.Context, api string, q url.Values, token st
 	for name, values := range q {
 		withToken[name] = values
 	}
-	answer, err := c.o.Line.Do(ctx, connectors.Call{
+	answer, err := c.do(ctx, connectors.Call{
 		API: api,
 		Request: func(ctx context.Context) (*http.Request, error) {
 			sent = time.Now()
@@ -202,9 +213,21 @@ func (c *Client) getWith(ctx context.Context, api string, q url.Values, token st
 	return answer.Body, sent, err
 }
 
+// do makes a call, whose answer may have something around its JSON.
+func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answer, error) {
+	classify := call.Classify
+	call.Classify = func(a connectors.Answer) *events.Failure {
+		a.Body = bare(a.Body)
+		return classify(a)
+	}
+	answer, err := c.o.Line.Do(ctx, call)
+	answer.Body = bare(answer.Body)
+	return answer, err
+}
+
 // judge is the code table's word, with codes that it does not hold counted.
 func (c *Client) judge(ctx context.Context, api string, a connectors.Answer, secrets ...string) *events.Failure {
-	f, known := judge(a, secrets...)
+	f, known := judge(a, map[string]string{APIWorkOrder: "work_order", APIOpportunity: "opportunity"}[api], secrets...)
 	if !known {
 		c.o.Line.Unlisted(ctx, api)
 	}

@@ -39,7 +39,8 @@ type (
 	// reads. Zero means that none was sent.
 	Unix int64
 
-	// Texts is a list of texts, sent as list, null, empty text or one text.
+	// Texts is a list of texts, sent as list, as the text of its JSON, null, empty
+	// text or one text.
 	// Empty members are left out; members that are no text are read as [Text].
 	Texts []string
 )
@@ -208,6 +209,9 @@ func (v *Texts) UnmarshalJSON(b []byte) error {
 }
 
 func asTexts(v any) (all Texts) {
+	if list, ok := valueIn(v).([]any); ok {
+		v = list
+	}
 	list, ok := v.([]any)
 	if !ok {
 		list = []any{v}

@@ -64,12 +64,13 @@ func TestScalarsReadEveryForm(t *testing.T) {
 		}},
 		{"Texts", read[Texts], map[string]string{
 			`["a","b"]`: `["a","b"]`, `[]`: `null`, `null`: `null`, `""`: `null`, `"a"`: `["a"]`, `7`: `["7"]`, `{}`: `null`,
-			`["",null,1,{"url":"x"}]`: `["1","{\"url\":\"x\"}"]`, `{"a":1}`: `["{\"a\":1}"]`,
+			`["",null,1,{"url":"x"}]`: `["1","{\"url\":\"x\"}"]`, `{"a":1}`: `["{\"a\":1}"]`, `"[\"a\",\"b\"]"`: `["a","b"]`, `"[]"`: `null`, `"[a]"`: `["[a]"]`,
 		}},
 		{"Content", read[Content], map[string]string{
 			`{"text":"x","pic":null}`: `{"text":"x","pic":null}`, `"x"`: `{"text":"x","pic":null}`, `null`: `{"text":"","pic":null}`,
 			`[]`: `{"text":"","pic":null}`, `{"pic":["u"]}`: `{"text":"","pic":["u"]}`, `["x"]`: misread, `true`: misread,
 			`7`: `{"text":"7","pic":null}`, `false`: `{"text":"","pic":null}`, `"{\"text\":\"x\",\"pic\":[\"u\"]}"`: `{"text":"x","pic":["u"]}`, `"[1]"`: `{"text":"[1]","pic":null}`,
+			`"{\"a\":1}"`: `{"text":"{\"a\":1}","pic":null}`, `"{}"`: `{"text":"","pic":null}`,
 		}},
 		{"Attachments", read[Attachments], map[string]string{
 			`[{"type":"image","url":"u"}]`: `[{"type":"image","url":"u"}]`, `["u"]`: `[{"type":"","url":"u"}]`, `[]`: `null`, `null`: `null`, `""`: `null`,
