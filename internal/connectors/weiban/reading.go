@@ -34,21 +34,12 @@ func (r *reader) object(raw json.RawMessage, v reflect.Value, at string) json.Ra
 		if !ok || name == "-" {
 			continue
 		}
-		pointer := at + "/" + name
-		inner := reader{}
-		got := inner.member(sent, v.FieldByIndex(f.Index), pointer)
-		switch {
-		case got.replaced:
-			r.keep(pointer, sent)
-		default:
-			for below, m := range inner.original {
-				r.keep(below, m)
-			}
-		}
+		before := len(r.original)
+		got := r.take(sent, v.FieldByIndex(f.Index), at+"/"+name)
 		if got.lost {
 			v.Addr().Interface().(interface{ unread(string) }).unread(name)
 		}
-		odd = odd || got.replaced || inner.original != nil
+		odd = odd || len(r.original) > before
 		if members[name] = got.out; got.out == nil {
 			delete(members, name)
 		}
@@ -73,6 +64,21 @@ var (
 	emptyObject = reading{out: json.RawMessage("{}"), replaced: true}
 	emptyList   = reading{out: json.RawMessage("[]"), replaced: true}
 )
+
+// take reads a member or a row, and keeps what was sent for it, or for what is odd
+// inside it, but not both.
+func (r *reader) take(sent json.RawMessage, v reflect.Value, pointer string) reading {
+	inner := reader{}
+	got := inner.member(sent, v, pointer)
+	if got.replaced {
+		r.keep(pointer, sent)
+		return got
+	}
+	for below, m := range inner.original {
+		r.keep(below, m)
+	}
+	return got
+}
 
 func (r *reader) member(raw json.RawMessage, v reflect.Value, at string) reading {
 	own, ok := v.Addr().Interface().(json.Unmarshaler)
@@ -128,14 +134,10 @@ func (r *reader) list(raw json.RawMessage, v reflect.Value, at string) reading {
 	list, out := reflect.MakeSlice(v.Type(), 0, len(rows)), make([]json.RawMessage, 0, len(rows))
 	for i, row := range rows {
 		into := reflect.New(v.Type().Elem()).Elem()
-		pointer := at + "/" + strconv.Itoa(i)
-		x := r.member(row, into, pointer)
+		x := r.take(row, into, at+"/"+strconv.Itoa(i))
 		if x.out == nil {
 			got.replaced, got.lost = true, true
 			continue
-		}
-		if x.replaced {
-			r.keep(pointer, row)
 		}
 		out = append(out, x.out)
 		if into.Type() != reflect.TypeFor[Attachment]() || string(row) != "null" { // as Attachments reads itself

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/strictjson"
 )
 
@@ -234,6 +235,14 @@ func readsAny[T WorkOrder | Opportunity](t *testing.T, file, member string) {
 		again, err := Read[T](o.Raw)
 		if err != nil || again.Original != nil || string(again.Raw) != string(o.Raw) {
 			rt.Fatalf("what is published is odd: %v, %s", err, again.Original)
+		}
+		e := events.Enriched{WorkOrder: o.Raw, Opportunity: o.Raw, Original: map[string]json.RawMessage{}}
+		for pointer, sent := range o.Original {
+			e.Original["/work_order"+pointer], e.Original["/opportunity"+pointer] = sent, sent
+		}
+		e = e.AsSent()
+		if diff := cmp.Diff(value(raw), value(e.WorkOrder)); diff != "" || string(e.Opportunity) != string(e.WorkOrder) {
+			rt.Fatalf("what was sent is not what is told (-sent +told):\n%s", diff)
 		}
 		if (o.Original == nil) != (string(o.Raw) == string(raw)) {
 			rt.Fatalf("kept %s, and published %s", o.Original, o.Raw)
