@@ -117,7 +117,8 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 		return m
 	}
-	m.notice, m.Position = n, events.Position(n.CreateTime, m.callback)
+	m.notice = n
+	m.Position = events.Position(events.Happened(ev, n.CreateTime, s.Time, a.o.d.o.MaxFuture), m.callback)
 	return m
 }
 
