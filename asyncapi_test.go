@@ -110,6 +110,7 @@ servers:
         %s: {type: string}
         %s: {enum: [%s]}
         %s: {type: string, description: "id of the event that this one follows from"}
+        %s: {type: string, format: date-time, description: "when the callback came; only where that stands in position in place of time"}
         %s: {type: string, description: "orders the events of one order; compare as text"}
         %s: {type: string, description: "the trace that it began with"}
         %s: {type: string}
@@ -147,7 +148,7 @@ func document(all []contract) string {
 		string(events.FromCallback), string(events.FromPoll), string(events.FromReconcile), string(events.FromBackfill),
 	}
 	fmt.Fprintf(&b, asyncTail, events.ExtTenant, events.ExtOrigin, strings.Join(origins, ", "), events.ExtCausation,
-		events.ExtPosition, events.ExtParent, events.ExtState)
+		events.ExtArrived, events.ExtPosition, events.ExtParent, events.ExtState)
 	return b.String()
 }
 

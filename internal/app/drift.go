@@ -117,6 +117,7 @@ func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, te
 		return nil, 0, err
 	}
 	details, err := dispatch.EachRecorded(ctx, b, tenant, "", dispatch.Period{Since: since}, tell, func(x mapping.Recorded) error {
+		x.Data = x.Data.AsSent()
 		for _, d := range []struct {
 			tree *drift.Tree
 			json []byte

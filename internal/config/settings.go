@@ -69,6 +69,7 @@ func ingestSettings() []Setting {
 		{Path: "ingest.publish_timeout", Type: kindDuration, Default: "4s", Min: shortest, Meaning: "bound for JetStream's acknowledgement; after it 503"},
 		{Path: "ingest.max_in_flight", Type: kindCount, Default: "512", Min: "1", Max: "65536", Meaning: "callbacks in hand at once; one more is 503"},
 		{Path: "ingest.max_clock_skew", Type: kindDuration, Default: "0s", Meaning: "how far a callback's `timestamp` may be off; 0s: not looked at"},
+		{Path: "ingest.max_future", Type: kindDuration, Default: "5m", Min: shortest, Max: "24h", Meaning: "how far a callback's own time may lie ahead of its arrival; further ahead the arrival decides what is late"},
 		{Path: "ingest.retry_after", Type: kindDuration, Default: "5s", Min: "1s", Meaning: "`Retry-After` of a 503"},
 		{Path: "ingest.stop_within", Type: kindDuration, Default: "10s", Min: shortest, Meaning: "bound of a soft stop"},
 	}

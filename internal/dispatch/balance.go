@@ -23,6 +23,7 @@ type Balance struct {
 	Cut    bool      `json:"cut,omitempty"`
 
 	Published int `json:"published"` // events that no stage reads; for subscribers alone, and not accepted here
+	Foreign   int `json:"foreign"`   // other programs' messages that are no events, on subjects that a stage reads; each ends as a letter, and those in CALLBACKS are accepted, too
 	Accepted  int `json:"accepted"`
 
 	Again       int            `json:"again"` // the same message once more, after the duplicate window
@@ -60,7 +61,7 @@ type Progress func(what string, done, of uint64)
 // the other, and never in none.
 func BalanceOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell Progress) (Balance, error) {
 	c := &counter{
-		b: b, tell: tell, all: map[uint64]*fate{}, waits: map[uint64]waiting{}, floors: map[desk]uint64{}, closed: map[uint64]closing{},
+		b: b, tell: tell, all: map[uint64]*fate{}, aliens: map[uint64]bool{}, waits: map[uint64]waiting{}, floors: map[desk]uint64{}, closed: map[uint64]closing{},
 		Balance: Balance{Tenant: tenant, Since: since, DeadClosed: map[string]int{}, Waiting: map[string]int{}, InHand: map[string]int{}},
 	}
 	for _, step := range []func(context.Context) error{
@@ -110,6 +111,7 @@ type counter struct {
 	first, last uint64 // of the callbacks that are counted
 	events      uint64 // where their outcomes begin
 	all         map[uint64]*fate
+	aliens      map[uint64]bool
 	waits       map[uint64]waiting
 	floors      map[desk]uint64
 	closed      map[uint64]closing

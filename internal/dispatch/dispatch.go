@@ -84,6 +84,7 @@ type Options struct {
 	KeepSettled time.Duration // how long a settled record lives; default 400 days
 	Beat        time.Duration // between two looks at the vendors' breakers and pauses; default 500 ms
 	ProbeDenied time.Duration // after refused credentials; default 5 min
+	MaxFuture   time.Duration // ingest's setting, for events from before it was there; default events.MaxFuture
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
 	Trim        time.Duration // between two looks at the streams' room; default 1 min
 	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s

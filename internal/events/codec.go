@@ -35,6 +35,20 @@ func (c *Codec) Encode(e Event) ([]byte, error) {
 	return b, nil
 }
 
+// EncodeAny is Encode of an event that goes on whatever its data is: misfit says how
+// the data breaks the schema of its type, nil where it does not.
+func (c *Codec) EncodeAny(e Event) (b []byte, misfit, err error) {
+	b, err = c.Encode(e)
+	if faults := (*schemas.Faults)(nil); errors.As(err, &faults) {
+		misfit = faults
+		b, err = json.Marshal(e)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("event %s: encode: %w", e.ID(), err)
+	}
+	return b, misfit, nil
+}
+
 // Conforms reports whether the event's data satisfies the schema of its type.
 func (c *Codec) Conforms(e Event) bool { return c.check(e) == nil }
 

@@ -28,6 +28,7 @@ const (
 	ExtCausation = "causationid" // id of the event that this one follows from
 	ExtPosition  = "position"    // see Position
 	ExtOrigin    = "origin"      // see Origin
+	ExtArrived   = "arrived"     // when a callback came, RFC 3339; only where Callback.Arrived is set
 	ExtParent    = "traceparent" // the starting trace, for life
 	ExtState     = "tracestate"
 )
@@ -46,8 +47,11 @@ type Callback struct {
 	Status string
 	Key    string // order number or opportunity id
 	Time   time.Time
-	Origin Origin
-	Data   []byte // the decrypted plaintext
+	// Arrived is when it came, where that stands in its position in place of Time:
+	// Time is absent, or too far ahead of the arrival to be believed. Else zero.
+	Arrived time.Time
+	Origin  Origin
+	Data    []byte // the decrypted plaintext
 }
 
 // NewCallback builds the event of a verified callback. A plaintext that was not
@@ -69,6 +73,9 @@ func NewCallback(ctx context.Context, c Callback) (Event, error) {
 	}
 	e.SetExtension(ExtTenant, c.Tenant)
 	e.SetExtension(ExtOrigin, string(c.Origin))
+	if !c.Arrived.IsZero() {
+		e.SetExtension(ExtArrived, c.Arrived.UTC().Format(time.RFC3339Nano))
+	}
 	stampTrace(ctx, &e)
 	if strictjson.Check(c.Data) == nil {
 		e.SetDataContentType(event.ApplicationJSON)
@@ -169,7 +176,7 @@ func derive(parent Event, step string, n int) Event {
 	e.SetID(parent.ID() + "~" + step + "~" + strconv.Itoa(n))
 	e.SetDataContentType(event.ApplicationJSON)
 	e.SetExtension(ExtCausation, parent.ID())
-	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtParent, ExtState} {
+	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtArrived, ExtParent, ExtState} {
 		if v := Extension(parent, x); v != "" {
 			e.SetExtension(x, v)
 		}
@@ -190,10 +197,29 @@ func Extension(e Event, name string) string {
 	return s
 }
 
-// Position orders the events of one order: the vendor's time in milliseconds,
-// then the callback's sequence in its stream. Positions compare as text.
-func Position(vendor time.Time, sequence uint64) string {
-	return fmt.Sprintf("%015d-%020d", max(vendor.UnixMilli(), 0), sequence)
+// Position orders the events of one order: when it happened in milliseconds, see
+// [Happened], then the callback's sequence in its stream. Positions compare as text.
+func Position(happened time.Time, sequence uint64) string {
+	return fmt.Sprintf("%015d-%020d", max(happened.UnixMilli(), 0), sequence)
+}
+
+// MaxFuture is how far a vendor's time may lie ahead of the arrival, by default.
+const MaxFuture = 5 * time.Minute
+
+// Happened is the time that a callback's event has in its position: the vendor's,
+// or that of the arrival where the event says so. An event from before events said
+// so is held against the time at which it was stored; a zero ahead is [MaxFuture].
+func Happened(e Event, vendor, stored time.Time, ahead time.Duration) time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, Extension(e, ExtArrived)); err == nil {
+		return at
+	}
+	if ahead <= 0 {
+		ahead = MaxFuture
+	}
+	if !stored.IsZero() && vendor.After(stored.Add(ahead)) {
+		return stored
+	}
+	return vendor
 }
 
 // SafeID is id where it can be an event id as it is (printable ASCII of at most

@@ -155,6 +155,22 @@ func TestEncodeRefusesWhatBreaksTheContract(t *testing.T) {
 	if c.Conforms(e) {
 		t.Fatal("Conforms disagrees with Encode")
 	}
+	// What must go on goes on all the same, and says what is wrong with it.
+	b, misfit, err := c.EncodeAny(e)
+	if err != nil || !errors.As(misfit, &f) {
+		t.Fatalf("%v, misfit %v", err, misfit)
+	}
+	if again, err := events.Decode(events.ContentType, b); err != nil || string(again.Data()) != string(e.Data()) {
+		t.Errorf("%v: %s", err, b)
+	}
+	e.DataEncoded = []byte(`{"event":"work_order_change","status":"close","msg_data":{"order_no":"1"}}`)
+	if _, misfit, err := c.EncodeAny(e); err != nil || misfit != nil {
+		t.Errorf("%v, misfit %v", err, misfit)
+	}
+	e.SetID("")
+	if b, _, err := c.EncodeAny(e); err == nil {
+		t.Errorf("an event without an id became %s", b)
+	}
 }
 
 func TestDecodeRefuses(t *testing.T) {

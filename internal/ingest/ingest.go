@@ -46,6 +46,7 @@ type Options struct {
 	PublishTimeout time.Duration // until the event is on disk, default 4 s
 	RetryAfter     time.Duration // told with a 503, default 5 s
 	MaxSkew        time.Duration // largest age of a signature, 0 = any
+	MaxFuture      time.Duration // how far a callback's own time may lie ahead, default events.MaxFuture
 	Refuse         func() error  // asked first: why nothing can be accepted now; may be nil
 	Logger         *slog.Logger
 	Tracer         trace.TracerProvider
@@ -75,6 +76,7 @@ func New(o Options) (*Endpoint, error) {
 	o.ReadTimeout = orDefault(o.ReadTimeout, 5*time.Second)
 	o.PublishTimeout = orDefault(o.PublishTimeout, 4*time.Second)
 	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
+	o.MaxFuture = orDefault(o.MaxFuture, events.MaxFuture)
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),

@@ -168,6 +168,7 @@ func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *
 	c := events.Callback{
 		Tenant: t.Name, CorpID: t.CorpID, ID: n.ID, Event: n.Event, Status: n.Status,
 		Key: n.Key, Time: n.CreateTime, Origin: events.FromCallback, Data: plaintext,
+		Arrived: e.arrived(n.CreateTime),
 	}
 	if err != nil {
 		at.cause = err
@@ -198,6 +199,16 @@ func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *
 		Subject: subject, ID: events.MessageID(t.Name, ev.ID(), 0),
 		ContentType: events.ContentType, Data: data,
 	}, nil
+}
+
+// arrived is now where a callback's own time is absent, or lies so far ahead that
+// it would make every later event of its order a late one; else the zero time.
+func (e *Endpoint) arrived(created time.Time) time.Time {
+	now := time.Now()
+	if created.IsZero() || created.After(now.Add(e.o.MaxFuture)) {
+		return now.Truncate(time.Millisecond)
+	}
+	return time.Time{}
 }
 
 // raw is the same callback as one that was not understood: known by its bytes.

@@ -7,8 +7,15 @@ import (
 	"gongdan-bridge/internal/strictjson"
 )
 
+// bare is JSON without what some programs put around it: a byte order mark before
+// it, NULs and blanks behind it.
+func bare(b []byte) []byte {
+	return bytes.TrimRight(bytes.TrimPrefix(b, []byte("\ufeff")), "\x00 \t\r\n")
+}
+
 // envelope takes the base64 text out of the body of a callback.
 func envelope(body []byte) (encrypt string, fault Fault) {
+	body = bare(body)
 	if encrypt, ok := plainEnvelope(body); ok {
 		return encrypt, ""
 	}

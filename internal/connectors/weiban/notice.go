@@ -79,7 +79,7 @@ func ParseNotice(plaintext []byte) (Notice, error) {
 	data, _ := members["msg_data"].(map[string]any)
 	n.MsgData = msgData(data)
 	n.SerialNumber = string(n.MsgData.SerialNumber)
-	n.ContentKey = n.contentKey(members["msg_data"])
+	n.ContentKey = n.contentKey(members["create_time"], members["msg_data"])
 	n.ID = printable([]byte(identifier(members["id"])), maxID)
 	if n.ID == "" {
 		n.ID = n.ContentKey
@@ -118,11 +118,8 @@ func (n *Notice) setKey() bool {
 }
 
 // contentKey hashes what the message says, not how it is written.
-func (n *Notice) contentKey(data any) string {
-	var millis int64
-	if !n.CreateTime.IsZero() {
-		millis = n.CreateTime.UnixMilli()
-	}
+func (n *Notice) contentKey(created, data any) string {
+	millis := keyMillis(created)
 	b := make([]byte, 0, 1024)
 	for _, text := range []string{n.Event, n.Status, strconv.FormatInt(millis, 10)} {
 		b = canonical(b, text)
@@ -159,7 +156,7 @@ func canonical(b []byte, v any) []byte {
 // moment is the time that a value stands for, the zero time if it is none.
 func moment(v any) time.Time {
 	text, f := scalarOf(v)
-	at, ok := instant(text)
+	at, ok := Moment(text)
 	if !ok || f != formNumber && f != formText {
 		return time.Time{}
 	}
