@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -120,6 +121,17 @@ func (o *owner) open() error {
 	}
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
+}
+
+// why says what of the tenant does not work now; nil if all does.
+func (o *owner) why() error {
+	all := o.gates.why()
+	for _, r := range o.rooms {
+		if down := r.down.Load(); down != nil {
+			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
+		}
+	}
+	return all
 }
 
 // close stops softly: nothing new is begun and what is in hand is finished; at
