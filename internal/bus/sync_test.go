@@ -136,3 +136,22 @@ func TestJudgeSync(t *testing.T) {
 		}
 	}
 }
+
+// In a cluster the servers have settings of their own: a probe may be unable to tell,
+// but it calls no server that syncs one that does not, and leaves nothing behind.
+func TestProbeOfACluster(t *testing.T) {
+	_, urls := cluster(t)
+	b := open(t, bus.Options{URL: urls, Replicas: 3})
+	provision(t, b)
+	js := must(jetstreamOf(urls))(t)
+	t.Cleanup(js.Conn().Close)
+	before := len(names(t, js))
+	for range 5 {
+		if s, how := b.ProbeSync(within(t)); s == bus.Unsynced || how == "" {
+			t.Errorf("found %d: %s", s, how)
+		}
+	}
+	if left := names(t, js); len(left) != before {
+		t.Errorf("left behind: %v", left)
+	}
+}
