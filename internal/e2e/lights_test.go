@@ -3,9 +3,11 @@
 package e2e_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,4 +160,68 @@ func TestStreamDeletedUnderPrograms(t *testing.T) {
 	if said := command(t, i, 0, "owners", "--json"); !strings.Contains(said, "CALLBACKS is not there") {
 		t.Errorf("owners says %s", said)
 	}
+}
+
+// TestServerThatIsTooOld puts something that greets as NATS 2.11.6 in the server's
+// place: both programs refuse it in one line that names both versions.
+func TestServerThatIsTooOld(t *testing.T) {
+	t.Parallel()
+	i := install(t, harness.Options{Servers: 1})
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", strings.TrimPrefix(i.NATSURL(), "nats://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				_, _ = c.Write([]byte(`INFO {"server_id":"x","version":"2.11.6","headers":true,"proto":1,"max_payload":8388608}` + "\r\n"))
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					if strings.HasPrefix(lines.Text(), "PING") {
+						_, _ = c.Write([]byte("PONG\r\n"))
+					}
+				}
+			}()
+		}
+	}()
+	for _, program := range []string{programs(t).Ingest, programs(t).Dispatcher} {
+		r, err := i.Run(within(t, patience), program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := r.Stderr[strings.LastIndex(strings.TrimSpace(r.Stderr), "\n")+1:]
+		if r.Status != 1 || !strings.Contains(said, "too old: it is version 2.11.6, and the bridge needs 2.11.8 or later") {
+			t.Errorf("%s: status %d, last words %q", filepath.Base(program), r.Status, said)
+		}
+	}
+}
+
+// TestMappingRefusedWhileItRuns breaks a mapping: the program stays ready, and its
+// readiness, its metrics and `dispatcher owners` tell of it until it is mended.
+func TestMappingRefusedWhileItRuns(t *testing.T) {
+	t.Parallel()
+	i := install(t, harness.Options{})
+	start(t, i)
+	d := i.Dispatchers[0]
+	shows(t, d, 200, "mapping of acme", "true ")
+	edit(t, i, "acme/mapping.yaml", "version: 1", "version: 1\nnonsense: true")
+	const says = "the changed mapping is refused"
+	shows(t, d, 200, "mapping of acme", "true "+says)
+	_, metrics, err := d.Get(within(t, patience), "/metrics")
+	if err != nil || !bytes.Contains(metrics, []byte(`gongdan_mapping_refused{tenant="acme"} 1`)) {
+		t.Errorf("no metric tells of it: %v", err)
+	}
+	if said := command(t, i, 0, "owners", "--json"); !strings.Contains(said, says) {
+		t.Errorf("owners says %s", said)
+	}
+	edit(t, i, "acme/mapping.yaml", "\nnonsense: true", "")
+	eventually(t, "the mapping is in force", func() bool {
+		_, checks := readiness(t, d)
+		return checks["mapping of acme"] == "true "
+	})
 }
