@@ -53,10 +53,11 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 			return err
 		}
 	}
-	conn, err := b.connect(ctx, "gongdan-ingest", true)
+	conn, err := b.connect(ctx, "gongdan-ingest", callbackPayload(cfg), true)
 	if err != nil {
 		return err
 	}
+	sync := b.probeSync(ctx, conn)
 	room, err := ingest.NewRoom(conn.Usage, b.log, b.tel.MeterProvider)
 	if err != nil {
 		return err
@@ -66,7 +67,8 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed, telemetry.Check{Name: "nats", Ready: conn.Ready})
+	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed,
+		telemetry.Check{Name: "nats", Ready: conn.Ready}, sync, telemetry.Check{Name: "store", Ready: room.Ready})
 	if err != nil {
 		return err
 	}

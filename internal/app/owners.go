@@ -28,6 +28,7 @@ type tenantOwner struct {
 	State      string           `json:"state"` // owned, released, expired or unclaimed
 	Configured bool             `json:"configured"`
 	Paused     []dispatch.Pause `json:"paused,omitempty"`
+	Trouble    []string         `json:"trouble,omitempty"` // as its owner tells it
 }
 
 var errUnowned = errors.New("nobody owns")
@@ -86,6 +87,9 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 		if out[i].Paused, err = dispatch.Pauses(ctx, b, out[i].Tenant); err != nil {
 			return nil, err
 		}
+		if out[i].State == "owned" {
+			out[i].Trouble = dispatch.TroubleOf(ctx, b, out[i].Tenant)
+		}
 	}
 	slices.SortFunc(out, func(a, b tenantOwner) int { return strings.Compare(a.Tenant, b.Tenant) })
 	return out, nil
@@ -94,9 +98,11 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 func showOwners(w io.Writer, list []tenantOwner) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"tenant", "state", "owner", "since", "epoch", "lease renewed", "paused"})
+	t.AppendHeader(table.Row{"tenant", "state", "owner", "since", "epoch", "lease renewed", "paused", "trouble"})
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 5, Align: text.AlignRight}, {Number: 7, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 5, Align: text.AlignRight},
+		{Number: 7, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 8, WidthMax: 80, WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, o := range list {
 		state := o.State
@@ -111,7 +117,7 @@ func showOwners(w io.Writer, list []tenantOwner) error {
 			}
 			paused = append(paused, fmt.Sprintf("%s by %s at %s%s", p.Stage, p.Who, when(p.At), why))
 		}
-		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n")})
+		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n"), strings.Join(o.Trouble, "\n")})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err

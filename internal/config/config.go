@@ -42,6 +42,7 @@ type NATS struct {
 	TLS             TLS           `yaml:"tls"`
 	Replicas        int           `yaml:"replicas"`        // 1, 3 or 5
 	ConnectTimeout  time.Duration `yaml:"connect_timeout"` // of one attempt
+	AcceptUnsynced  bool          `yaml:"accept_unsynced"` // a server that confirms before a message is on disk
 	Embedded        Embedded      `yaml:"embedded"`
 	Streams         Streams       `yaml:"streams"`
 	Buckets         Buckets       `yaml:"buckets"`

@@ -17,6 +17,7 @@ func natsSettings() []Setting {
 		{Path: "nats.tls.key_file", Type: kindPath, Meaning: "its key"},
 		{Path: "nats.replicas", Type: kindCount, Default: "1", Words: []string{"1", "3", "5"}, Meaning: "copies of every stream and bucket in a cluster"},
 		{Path: "nats.connect_timeout", Type: kindDuration, Default: "5s", Min: shortest, Meaning: "bound of one attempt to connect"},
+		{Path: "nats.accept_unsynced", Type: kindSwitch, Default: "false", Meaning: "an existing server that confirms messages before they are on disk does not keep the programs from being ready; a power cut loses what it confirmed"},
 		{Path: "nats.embedded", Type: kindSection, Meaning: "the server inside `ingest`, used where `nats.url` is absent"},
 		{Path: "nats.embedded.dir", Type: kindPath, Default: "data/nats", Meaning: "the store; one process at a time"},
 		{Path: "nats.embedded.port", Type: kindCount, Default: "4250", Min: "1", Max: "65535", Meaning: "port on 127.0.0.1"},

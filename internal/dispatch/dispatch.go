@@ -42,6 +42,8 @@ type Tenant struct {
 	Ledger  ledger.Settings
 	Quick   Quick
 	Mapping func() *mapping.Mapping // the one in force; asked once an event
+	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
+	Refused func() error
 	// Fresh brings the mapping's tables up to date before a replay is planned; nil
 	// if they do not change.
 	Fresh func(context.Context) error
@@ -225,13 +227,30 @@ func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	}, nil
 }
 
-// Ready says why a stage of an owned tenant does not work now; nil if all do.
+// Ready says why the tenants of this replica are not all worked for now: it has no
+// lease, a tenant that it claims does not start, or a stage of an owned one does
+// not work. It is nil if all do.
 func (d *Dispatcher) Ready(context.Context) error {
+	all := d.runner.Ready()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var all error
 	for _, o := range d.owners {
-		all = errors.Join(all, o.gates.why())
+		all = errors.Join(all, o.why())
 	}
 	return all
+}
+
+// lookLate is after how long without a look at the store nothing is known of it:
+// more than a look at each stream and bucket may take.
+const lookLate = time.Minute
+
+// StoreReady says which streams and buckets are not there, do not answer or have no
+// room, as last looked at; nil if there are none.
+func (d *Dispatcher) StoreReady(context.Context) error { return d.storeReady() }
+
+func (d *Dispatcher) storeReady() error {
+	if d.o.Bus == nil {
+		return nil // nobody looks
+	}
+	return d.space.why(time.Now(), lookLate)
 }

@@ -110,6 +110,13 @@ func newBridge(t *testing.T) *bridge {
 // run starts a replica and returns what stops it.
 func (b *bridge) run(instance string, change func(*ledger.Settings)) (stop func()) {
 	b.t.Helper()
+	_, stop = b.replica(instance, change)
+	return stop
+}
+
+// replica is run, and gives the dispatcher too.
+func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dispatch.Dispatcher, stop func()) {
+	b.t.Helper()
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}
 	s.Probe, s.BayWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
@@ -166,7 +173,7 @@ func (b *bridge) run(instance string, change func(*ledger.Settings)) (stop func(
 		}
 	}
 	b.t.Cleanup(stop)
-	return stop
+	return d, stop
 }
 
 // order makes a work order in Weiban with a bill of its own in Kingdee.
