@@ -7,13 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 	"go.opentelemetry.io/otel/propagation"
-
-	"gongdan-bridge/internal/strictjson"
 )
 
 // Event is a CloudEvent 1.0. Its id, type and source are plain ASCII.
@@ -30,36 +29,54 @@ const (
 	ExtOrigin    = "origin"      // see Origin
 	ExtParent    = "traceparent" // the starting trace, for life
 	ExtState     = "tracestate"
+
+	// ExtContent and ExtIntake are the two keys of a callback's content, made of
+	// the plaintext as it came: what an effect is known by, and what a redelivery
+	// is known by.
+	ExtContent = "contentkey"
+	ExtIntake  = "intakekey"
+
+	// ExtRepaired says what was odd about a plaintext and could be read all the
+	// same, as words with commas between, such as "bom,gbk".
+	ExtRepaired = "repaired"
+
+	// ExtUnnumbered says why the order of a callback cannot be told. Its subject's
+	// key is then made up, and no stage can do anything with it.
+	ExtUnnumbered = "unnumbered"
 )
 
 // MaxID is the longest message id, in bytes, that becomes an event id as it is.
 const MaxID = 128
 
-const unrecognised = "unrecognised"
+// What a callback is called that says nothing of an order.
+const unrecognised, raw = "unrecognised", "raw"
 
 // Callback is what [NewCallback] makes an event of.
 type Callback struct {
 	Tenant string
 	CorpID string // Weiban's tenant id, from the configuration
-	ID     string // Weiban's message id, or a content hash
+	ID     string // see CallbackID
 	Event  string // Weiban's own word, "" if the plaintext was not understood
 	Status string
 	Key    string // order number or opportunity id
 	Time   time.Time
 	Origin Origin
-	Data   []byte // the decrypted plaintext
+	Data   []byte // JSON, unless NotJSON
+
+	NotJSON    bool   // Data travels as data_base64
+	ContentKey string // see ExtContent, and so on
+	IntakeKey  string
+	Repaired   string
+	Unnumbered string
 }
 
 // NewCallback builds the event of a verified callback. A plaintext that was not
-// understood becomes com.weibanzhushou.unrecognised.raw.v1, as data_base64
-// where it is not strict JSON. The trace of ctx becomes its starting trace.
+// understood becomes com.weibanzhushou.unrecognised.raw.v1. The trace of ctx
+// becomes its starting trace.
 func NewCallback(ctx context.Context, c Callback) (Event, error) {
 	e := event.New()
 	e.SetID(SafeID(c.ID))
 	e.SetSource("urn:weiban:corp:" + Token(c.CorpID))
-	if c.Event == "" {
-		c.Event, c.Status = unrecognised, "raw"
-	}
 	e.SetType(CallbackType(c.Event, c.Status))
 	if c.Key != "" {
 		e.SetSubject(c.Key)
@@ -69,21 +86,41 @@ func NewCallback(ctx context.Context, c Callback) (Event, error) {
 	}
 	e.SetExtension(ExtTenant, c.Tenant)
 	e.SetExtension(ExtOrigin, string(c.Origin))
+	for name, text := range map[string]string{
+		ExtContent: c.ContentKey, ExtIntake: c.IntakeKey, ExtRepaired: c.Repaired, ExtUnnumbered: c.Unnumbered,
+	} {
+		if text != "" {
+			e.SetExtension(name, text)
+		}
+	}
 	stampTrace(ctx, &e)
-	if strictjson.Check(c.Data) == nil {
-		e.SetDataContentType(event.ApplicationJSON)
-		e.DataEncoded = c.Data
-	} else {
+	e.SetDataContentType(event.ApplicationJSON)
+	e.DataEncoded = c.Data
+	if c.NotJSON {
 		e.SetDataContentType("application/octet-stream")
-		e.DataEncoded, e.DataBase64 = c.Data, true
+		e.DataBase64 = true
 	}
 	return e, valid(e)
 }
 
 // CallbackType is the event type of a callback; event and status are Weiban's
-// own words.
+// own words, event is "" where the plaintext was not understood.
 func CallbackType(event, status string) string {
+	event, status = callbackWords(event, status)
 	return "com.weibanzhushou." + Token(event) + "." + Token(status) + ".v1"
+}
+
+// callbackWords are the words in the type and the subject of a callback. Weiban's
+// own event "unrecognised" gets an underscore more, and so do the names that look
+// like the result, so that none of them is ours.
+func callbackWords(event, status string) (string, string) {
+	switch {
+	case event == "":
+		return unrecognised, raw
+	case strings.TrimRight(event, "_") == unrecognised:
+		return event + "_", status
+	}
+	return event, status
 }
 
 // EnrichedType is the event type of an enriched order.
@@ -95,7 +132,7 @@ func OutcomeType(o Outcome) string { return "com.kingdee.handle_order." + string
 // NewEnriched derives the enriched event from its callback's event. n is 0, or
 // the replay's number; position is the callback's, see [Position].
 func NewEnriched(parent Event, n Noun, key string, replay int, position string, data Enriched) (Event, error) {
-	raw, err := json.Marshal(data)
+	raw, err := JSON(data)
 	if err != nil {
 		return Event{}, fmt.Errorf("event %s: enrich: %w", parent.ID(), err)
 	}
@@ -143,7 +180,7 @@ type LetterRef struct {
 // Kingdee's account set id; n is 0, or the replay's number; at is the moment of
 // the outcome.
 func NewOutcome(parent Event, account string, replay int, at time.Time, o HandleOutcome) (Event, error) {
-	raw, err := json.Marshal(o)
+	raw, err := JSON(o)
 	if err != nil {
 		return Event{}, fmt.Errorf("event %s: outcome: %w", parent.ID(), err)
 	}
@@ -162,7 +199,7 @@ func derive(parent Event, step string, n int) Event {
 	e.SetID(parent.ID() + "~" + step + "~" + strconv.Itoa(n))
 	e.SetDataContentType(event.ApplicationJSON)
 	e.SetExtension(ExtCausation, parent.ID())
-	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtParent, ExtState} {
+	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtParent, ExtState, ExtContent, ExtIntake} {
 		if v := Extension(parent, x); v != "" {
 			e.SetExtension(x, v)
 		}
@@ -191,8 +228,10 @@ func Position(vendor time.Time, sequence uint64) string {
 
 // SafeID is id where it can be an event id as it is (printable ASCII of at most
 // [MaxID] bytes, not empty), else a hash of it.
-func SafeID(id string) string {
-	ok := id != "" && len(id) <= MaxID
+func SafeID(id string) string { return safe(id, MaxID) }
+
+func safe(id string, limit int) string {
+	ok := id != "" && len(id) <= limit
 	for i := 0; ok && i < len(id); i++ {
 		ok = id[i] > ' ' && id[i] < 0x7f && id[i] != '~'
 	}
@@ -200,6 +239,31 @@ func SafeID(id string) string {
 		return id
 	}
 	return "h-" + Hash([]byte(id))
+}
+
+// A callback's event id ends with a point and so many hex digits of its intake
+// key.
+const keyDigits = 16
+
+// MessageName is Weiban's message id where it can be part of an event id as it
+// is, else a hash of it.
+func MessageName(id string) string { return safe(id, MaxID-1-keyDigits) }
+
+// CallbackID is the event id of a callback: Weiban's message id and the
+// beginning of the content's intake key, since that Weiban's ids are unique is
+// nowhere documented.
+func CallbackID(id, intakeKey string) string {
+	return MessageName(id) + "." + intakeKey[:keyDigits]
+}
+
+// SplitCallbackID takes apart what [CallbackID] made; ok is false for the id of
+// an event of another kind, or of one that was stored before ids had a key.
+func SplitCallbackID(event string) (id, key string, ok bool) {
+	at := len(event) - 1 - keyDigits
+	if at < 1 || event[at] != '.' || strings.Trim(event[at+1:], "0123456789abcdef") != "" {
+		return "", "", false
+	}
+	return event[:at], event[at+1:], true
 }
 
 // Hash is the lower-case hex SHA-256 of b.

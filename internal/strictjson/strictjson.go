@@ -18,7 +18,7 @@ import (
 // Bounds of what is accepted. They are far above what either vendor sends
 // (a 19-digit id, four levels of nesting) and far below what hurts a reader.
 const (
-	MaxDepth    = 64 // arrays and objects inside each other
+	MaxDepth    = 72 // arrays and objects inside each other: 64 of a vendor, and what our events put around them
 	MaxNumber   = 40 // bytes of one number token
 	MaxExponent = 30 // magnitude of a number's exponent
 )
