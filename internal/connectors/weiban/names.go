@@ -1,0 +1,140 @@
+package weiban
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode"
+)
+
+// Unnumbered begins the key of what is about an order that cannot be told. No
+// number that is read begins so.
+const Unnumbered = "unnumbered-"
+
+// number is what an order, an opportunity or a message is called: a text without
+// the blanks around it, or the digits of a whole number. Else fault says why it
+// cannot be read, and nothing of what it holds.
+func number(v any) (text, fault string) {
+	switch v := v.(type) {
+	case nil:
+		return "", "is absent"
+	case string:
+		return numberText(strings.TrimSpace(v))
+	case json.Number:
+		if text, ok := wholeDigits(v.String()); ok {
+			return text, ""
+		}
+		return "", "is a number whose digits are not all written"
+	case literal:
+		return "", "is a number that is too long"
+	case several:
+		return "", "is given more than once, with different values"
+	}
+	_, f := scalarOf(v)
+	return "", "is of type " + string(f)
+}
+
+func numberText(text string) (_, fault string) {
+	switch {
+	case text == "":
+		return "", "is empty"
+	case len(text) > maxID:
+		return "", "is too long"
+	case strings.ContainsRune(text, unicode.ReplacementChar):
+		return "", "has characters that cannot be told"
+	case strings.IndexFunc(text, unseen) >= 0:
+		return "", "has control or invisible characters"
+	case strings.HasPrefix(text, Unnumbered):
+		return "", "begins as only the bridge's own keys do"
+	}
+	return text, ""
+}
+
+// unseen reports whether a character cannot be seen, so that two texts that look
+// the same may differ by it.
+func unseen(r rune) bool {
+	return !unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// wholeDigits is a number in plain digits, if the literal has all of them: one
+// with an exponent that stands for zeros may have been rounded.
+func wholeDigits(number string) (string, bool) {
+	if digits(number) {
+		return number, true
+	}
+	d, ok := parseDecimal(number)
+	if !ok || d.negative || d.fraction != "" {
+		return "", false
+	}
+	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
+	written := strings.TrimLeft(strings.ReplaceAll(mantissa, ".", ""), "0")
+	return d.whole, len(written) >= len(d.whole)
+}
+
+// identifier is number where only what can be read counts.
+func identifier(v any) string {
+	text, _ := number(v)
+	return text
+}
+
+// word is a text that may stand in a subject and in an event's type: without
+// blanks around it and characters that cannot be seen, one of the documented
+// words in its own spelling. "" is none.
+func word(v any, documented ...string) string {
+	text, ok := v.(string)
+	if !ok {
+		return ""
+	}
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unseen(r) && !unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, text))
+	for _, d := range documented {
+		if strings.EqualFold(text, d) {
+			return d
+		}
+	}
+	if !plain(text) {
+		return ""
+	}
+	return text
+}
+
+// plain reports whether a text is 1 to maxWord letters, digits, '_', '-' and '.'.
+func plain(text string) bool {
+	for _, c := range []byte(text) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '_' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= maxWord
+}
+
+// about is the noun that a text is about which names no event: "" if it says
+// nothing of an order. Whoever writes JSON may escape any letter.
+func about(text []byte) (event string) {
+	s := strings.ToLower(string(plainLetters(text)))
+	switch {
+	case strings.Contains(s, "work_order"), strings.Contains(s, "order_no"):
+		return EventWorkOrder
+	case strings.Contains(s, "opportunity"):
+		return EventOpportunity
+	default:
+		return ""
+	}
+}
+
+// plainLetters is a text with the escapes of ASCII taken out.
+func plainLetters(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for rest := text; len(rest) > 0; {
+		if c := unit(rest); c > ' ' && c < unicode.MaxASCII {
+			out, rest = append(out, byte(c)), rest[6:]
+			continue
+		}
+		out, rest = append(out, rest[0]), rest[1:]
+	}
+	return out
+}
