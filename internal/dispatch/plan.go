@@ -175,7 +175,9 @@ func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) 
 	if in.Flow != nil {
 		ids = append(ids, own+"flow/"+string(in.Flow.ID))
 	}
-	if n, err := weiban.ParseNotice(data.Callback); err == nil {
+	if key := events.Extension(m.event, events.ExtContent); key != "" {
+		ids = append(ids, own+key)
+	} else if n, err := weiban.ParseNotice(data.Callback); err == nil { // stored before events had the attribute
 		ids = append(ids, own+n.ContentKey)
 	}
 	return append(ids, eventName(a.key, m.EventID))

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"gongdan-bridge/internal/bus"
@@ -26,15 +25,14 @@ const (
 type Room struct {
 	usage func(ctx context.Context, stream string) (bus.Usage, error)
 	log   *slog.Logger
-	count metric.Int64Counter
+	alert alerts
 	share atomic.Uint64 // thousandths of the limit that are taken
 }
 
 // NewRoom returns a room that has not been looked at: it refuses nothing.
 func NewRoom(usage func(ctx context.Context, stream string) (bus.Usage, error), log *slog.Logger, m metric.MeterProvider) (*Room, error) {
-	count, err := m.Meter("gongdan-bridge/internal/ingest").Int64Counter("gongdan.ingest.alerts",
-		metric.WithDescription("What people must look at, by alarm."), metric.WithUnit("{alert}"))
-	return &Room{usage: usage, log: log, count: count}, err
+	alert, err := newAlerts(log, m)
+	return &Room{usage: usage, log: log, alert: alert}, err
 }
 
 // Refuse is for [Options].Refuse: why nothing can be accepted now.
@@ -81,8 +79,7 @@ func (r *Room) look(ctx context.Context) {
 	} {
 		switch {
 		case before < edge.at && share >= edge.at:
-			r.count.Add(ctx, 1, metric.WithAttributes(attribute.String("alarm", "room")))
-			r.log.ErrorContext(ctx, "alert", slog.String("why", "room"), stream, percent, slog.String("text", edge.over))
+			r.alert.raise(ctx, alarmRoom, edge.over, stream, percent)
 		case before >= edge.at && share < edge.at:
 			r.log.InfoContext(ctx, edge.gone, stream, percent)
 		}

@@ -2,6 +2,7 @@ package weiban
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"gongdan-bridge/internal/events"
@@ -102,6 +103,7 @@ func settle(plaintext []byte, d document, members map[string]any, n Notice) ([]b
 	f := fitter{original: map[string]any{}}
 	if len(d.odd) > 0 {
 		f.plain("", members)
+		f.changed = slices.Contains(d.odd, oddDuplicate) || f.changed
 	}
 	if d.altered() && len(plaintext) <= maxWhole {
 		f.original[""] = base64.StdEncoding.EncodeToString(plaintext)
@@ -118,11 +120,7 @@ func settle(plaintext []byte, d document, members map[string]any, n Notice) ([]b
 
 // altered reports whether the text says in other bytes what the plaintext said.
 func (d *document) altered() bool {
-	for _, word := range d.odd {
-		switch word {
-		case oddUTF16, oddGBK, oddUTF8, oddSurrogate:
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.odd, func(word string) bool {
+		return word == oddUTF16 || word == oddGBK || word == oddUTF8 || word == oddSurrogate
+	})
 }

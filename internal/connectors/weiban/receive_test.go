@@ -55,6 +55,7 @@ func TestReceiveFindsTheOrder(t *testing.T) {
 		{"no status", with(`"status":"close",`, ""), UnknownStatus, `null`, `{}`, ""},
 		{"odd envelope", with(`"corp_id":"1704174310933890049"`, `"corp_id":1704174310933890049,"seq":"2","retry_count":{},"original":5`, "1640244967.924", "[]", `"type":"event"`, `"type":1`), "close", `{"/corp_id":1704174310933890049,"/seq":"2","/retry_count":{},"/create_time":[],"/type":1,"/original":5}`, `{}`, ""},
 		{"a member twice", closed(`,"x":1,"x":2,"y":1,"y":1.0`), "close", `{"/msg_data/x":[1,2]}`, `{"x":2,"y":1}`, "duplicate"},
+		{"a member twice, alike", closed(`,"x":[1],"x":[1]`), "close", `null`, `{"x":[1]}`, "duplicate"},
 		{"number out of bounds", closed(`,"x":1e10000000`), "close", `null`, `{"x":"1e10000000"}`, "number"},
 		{"too deep", closed(`,"x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100)), "close", `null`, "", "deep"},
 		{"byte order mark, padding", bom + closed("") + "\x02\x02", "close", `null`, `{}`, "bom,padding"},
@@ -236,7 +237,7 @@ func TestEventIDs(t *testing.T) {
 // that subjects and ids need, and whose data a strict reader can read; whoever
 // reads that data finds the same order.
 func FuzzReceive(f *testing.F) {
-	for _, s := range []string{switched, closed(`,"is_show":"1"`), `{"event":"a","status":"b"}`, `{"event":"opportunity_change","status":"b","msg_data":{"id":1e5}}`, `[]`, `{"create_time":1e30}`, closed(`,"a":1,"a":[{}]`), bom + closed("")} {
+	for _, s := range []string{switched, closed(`,"is_show":"1"`), `{"event":"a","status":"b"}`, `{"event":"opportunity_change","status":"b","msg_data":{"id":1e5}}`, `[]`, `{"create_time":1e30}`, closed(`,"a":1,"a":[{}]`), closed(`,"a":{},"a":{}`), bom + closed("")} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
