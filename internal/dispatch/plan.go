@@ -129,7 +129,7 @@ func (a *actor) mapped(ctx context.Context, match *mapping.Match, known *ledger.
 		out.Failure = events.FailureOf(err)
 		return
 	}
-	body, err := json.Marshal(order.Body)
+	body, err := events.JSON(order.Body)
 	if err != nil {
 		out.Failure = &events.Failure{Kind: events.Internal, Reason: "the body cannot be written as JSON", Err: err}
 		return
