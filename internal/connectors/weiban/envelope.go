@@ -12,6 +12,7 @@ func envelope(body []byte) (encrypt string, fault Fault) {
 	if encrypt, ok := plainEnvelope(body); ok {
 		return encrypt, ""
 	}
+	body = unframed(body)
 	if strictjson.Check(body) != nil {
 		return "", FaultBody
 	}

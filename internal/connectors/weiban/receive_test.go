@@ -113,6 +113,23 @@ func quoted(text string) string {
 	return string(b)
 }
 
+// Whoever looks for drift sees what Weiban sent.
+func TestAsSent(t *testing.T) {
+	for _, text := range []string{
+		closed(""), closed(`,"is_show":"1"`), closed(`,"content":{"text":7,"pic":[],"~a/b":{}}`), closed(`,"handler_id":{"a":1}`),
+		with("close", "CLOSE "), with(`"type":"event"`, `"original":{"/x":1}`), with("1640244967.924", "false"), `[1]`,
+	} {
+		sent := AsSent(Receive([]byte(text)).Data)
+		if diff := cmp.Diff(decodedJSON(t, text), decodedJSON(t, string(sent))); diff != "" {
+			t.Errorf("%s (-sent +given back):\n%s", text, diff)
+		}
+	}
+	data := closed(`,"content":"{\"text\":7}"`)
+	if sent := AsSent(Receive([]byte(data)).Data); !bytes.Contains(sent, []byte(`"content":"{\"text\":7}"`)) {
+		t.Errorf("%s", sent)
+	}
+}
+
 // What is about an order that cannot be told says so, and never shares a key with
 // another one.
 func TestReceiveMarksTheUnnumbered(t *testing.T) {
