@@ -51,8 +51,8 @@ const (
 	FromBackfill  Origin = "backfill"
 )
 
-// Enriched is the data of an enriched event. Callback is Weiban's decrypted
-// plaintext, WorkOrder or Opportunity the vendor's object of the detail page,
+// Enriched is the data of an enriched event. Callback is the data of the
+// callback's event, WorkOrder or Opportunity the vendor's object of the detail page,
 // each verbatim: nothing is lost, nothing rounded. The detail is the state at
 // FetchedAt, not at the callback's time.
 type Enriched struct {

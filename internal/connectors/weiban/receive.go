@@ -25,7 +25,7 @@ type Received struct {
 	NotJSON bool
 	Tree    any // Data, decoded; nil where NotJSON
 
-	Repaired   string // what was odd, as words with commas between: see oddBOM and its like
+	Repaired   string // what was odd, of Oddities, with commas between
 	Unnumbered string // why its order cannot be told, "" if it can
 	Cause      error  // why the plaintext was not understood, nil if it was
 }

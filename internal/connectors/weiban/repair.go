@@ -12,8 +12,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// The words for what was odd about a plaintext and could be read all the same.
-// The first two are about bytes around the JSON, the others about what is in it.
+// The words for what was odd about a plaintext and could be read all the same, in
+// attribute repaired of an event.
 const (
 	oddBOM       = "bom"       // a byte order mark before it
 	oddPadding   = "padding"   // blanks, NULs or padding bytes around it
@@ -28,6 +28,13 @@ const (
 	oddDeep      = "deep"      // nested too deep; its JSON as a text stands for it
 	oddText      = "text"      // the whole object inside a JSON text
 )
+
+// Oddities are all of these words.
+func Oddities() []string {
+	return []string{
+		oddBOM, oddPadding, oddUTF16, oddGBK, oddCESU8, oddUTF8, oddControl, oddSurrogate, oddDuplicate, oddNumber, oddDeep, oddText,
+	}
+}
 
 // repaired is a plaintext that was not JSON as it came.
 type repaired struct {
