@@ -87,8 +87,17 @@ func (b *books) callback(s bus.Stored) error {
 	if b.callbacks[parts[1]] == nil {
 		b.callbacks[parts[1]] = map[string]int{}
 	}
-	b.callbacks[parts[1]][ev.ID()]++
+	b.callbacks[parts[1]][sentAs(ev.ID())]++
 	return nil
+}
+
+// sentAs is the id that Weiban sent the callback of an event under.
+func sentAs(event string) string {
+	root, _, _ := strings.Cut(event, "~")
+	if id, _, ok := events.SplitCallbackID(root); ok {
+		return id
+	}
+	return root
 }
 
 func (b *books) event(s bus.Stored) error {
@@ -109,7 +118,7 @@ func (b *books) event(s bus.Stored) error {
 	if err := json.Unmarshal(ev.Data(), &e.HandleOutcome); err != nil {
 		return err
 	}
-	root, _, _ := strings.Cut(ev.ID(), "~")
+	root := sentAs(ev.ID())
 	b.ends[parts[1]+"/"+root] = append(b.ends[parts[1]+"/"+root], e)
 	b.outcomes[e.Outcome]++
 	return nil
