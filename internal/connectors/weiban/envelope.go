@@ -12,9 +12,11 @@ func envelope(body []byte) (encrypt string, fault Fault) {
 	if encrypt, ok := plainEnvelope(body); ok {
 		return encrypt, ""
 	}
-	body = unframed(body)
 	if strictjson.Check(body) != nil {
-		return "", FaultBody
+		// Nothing but the one text is needed of it.
+		if body = repair(body).text; strictjson.Check(body) != nil {
+			return "", FaultBody
+		}
 	}
 	// A map, since a struct would take the member in any spelling.
 	var members map[string]json.RawMessage

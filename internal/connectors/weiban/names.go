@@ -2,8 +2,10 @@ package weiban
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Unnumbered begins the key of what is about an order that cannot be told. No
@@ -78,11 +80,11 @@ func identifier(v any) string {
 
 // word is a text that may stand in a subject and in an event's type: without
 // blanks around it and characters that cannot be seen, one of the documented
-// words in its own spelling. "" is none.
+// words in its own spelling, whatever its capitals and what parts it. "" is none.
 func word(v any, documented ...string) string {
 	text, ok := v.(string)
-	if !ok {
-		return ""
+	if !ok || slices.Contains(documented, text) {
+		return text
 	}
 	text = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unseen(r) && !unicode.IsSpace(r) {
@@ -91,7 +93,7 @@ func word(v any, documented ...string) string {
 		return r
 	}, text))
 	for _, d := range documented {
-		if strings.EqualFold(text, d) {
+		if strings.EqualFold(unparted(text), unparted(d)) {
 			return d
 		}
 	}
@@ -99,6 +101,16 @@ func word(v any, documented ...string) string {
 		return ""
 	}
 	return text
+}
+
+// unparted is a name without what parts its words.
+func unparted(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("_-. ", r) {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 // plain reports whether a text is 1 to maxWord letters, digits, '_', '-' and '.'.
@@ -112,26 +124,29 @@ func plain(text string) bool {
 	return text != "" && len(text) <= maxWord
 }
 
-// about is the noun that a text is about which names no event: "" if it says
-// nothing of an order. Whoever writes JSON may escape any letter.
+// about is the event that a text is about which names none: "" if it says nothing
+// of an order. Whoever writes JSON may escape any letter.
 func about(text []byte) (event string) {
-	s := strings.ToLower(string(plainLetters(text)))
+	s := strings.ToLower(unparted(string(unescaped(text))))
+	mentions := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) })
+	}
 	switch {
-	case strings.Contains(s, "work_order"), strings.Contains(s, "order_no"):
+	case mentions("workorder", "orderno", "工单"):
 		return EventWorkOrder
-	case strings.Contains(s, "opportunity"):
+	case mentions("opportunity", "商机"):
 		return EventOpportunity
 	default:
 		return ""
 	}
 }
 
-// plainLetters is a text with the escapes of ASCII taken out.
-func plainLetters(text []byte) []byte {
+// unescaped is a text with the characters that its \u escapes stand for.
+func unescaped(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for rest := text; len(rest) > 0; {
-		if c := unit(rest); c > ' ' && c < unicode.MaxASCII {
-			out, rest = append(out, byte(c)), rest[6:]
+		if c := unit(rest); c > ' ' {
+			out, rest = utf8.AppendRune(out, c), rest[6:]
 			continue
 		}
 		out, rest = append(out, rest[0]), rest[1:]

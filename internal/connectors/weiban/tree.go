@@ -170,18 +170,19 @@ func (d *document) number(text string) any {
 	return json.Number(text)
 }
 
-// inside is the list or object that a text holds as JSON.
+// inside is the list or object that a text holds as JSON, also as the JSON of
+// such a text.
 func inside(v any) (any, bool) {
 	text, ok := v.(string)
-	if !ok {
-		return nil, false
-	}
-	if text = strings.TrimSpace(text); text == "" || text[0] != '{' && text[0] != '[' {
+	if text = strings.TrimSpace(text); !ok || text == "" || text[0] != '{' && text[0] != '[' && text[0] != '"' {
 		return nil, false
 	}
 	d := document{repaired: repaired{text: []byte(text)}}
 	if d.parse() != nil || len(d.odd) > 0 {
 		return nil, false
+	}
+	if text[0] == '"' {
+		return inside(d.tree)
 	}
 	return d.tree, true
 }
