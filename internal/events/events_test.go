@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/strictjson"
 	"gongdan-bridge/schemas"
 )
 
@@ -345,6 +346,10 @@ func BenchmarkBuildEvent(b *testing.B) {
 	c, ctx := codec(b), traced()
 	cb := closing()
 	cb.Data = []byte(strings.Replace(closeText, "已修好", strings.Repeat("已修好", 85), 1))
+	data, err := strictjson.Decode(cb.Data)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.SetBytes(int64(len(cb.Data)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -352,7 +357,10 @@ func BenchmarkBuildEvent(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.Encode(e); err != nil {
+		if err := c.CheckData(e.Type(), data); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := events.Marshal(e); err != nil {
 			b.Fatal(err)
 		}
 	}

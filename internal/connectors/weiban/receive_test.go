@@ -289,7 +289,7 @@ func FuzzReceive(f *testing.F) {
 }
 
 func BenchmarkReceive(b *testing.B) {
-	text := []byte(switched)
+	text := []byte(strings.Replace(switched, "请处理", strings.Repeat("请处理", 60), 1))
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
