@@ -110,7 +110,7 @@ func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, te
 		if x.Event != "" {
 			kind = "callback " + x.Event + "." + x.Status
 		}
-		report.Add(known.Callback(x.Event), drift.Recorded{Kind: kind, JSON: x.Data, At: x.At, Event: x.ID, Order: x.Key})
+		report.Add(known.Callback(x.Event), drift.Recorded{Kind: kind, JSON: weiban.AsSent(x.Data), At: x.At, Event: x.ID, Order: x.Key})
 		return nil
 	})
 	if err != nil {

@@ -90,12 +90,13 @@ func (c *counter) callbacks(ctx context.Context) error {
 		return nil
 	}
 	return c.pass(ctx, "callbacks", bus.Callbacks, "event.weiban.>", c.first, c.last, func(m bus.Stored) error {
+		id, _ := c.name(m)
+		c.reuse(id)
 		r, err := events.ParseRoute(m.Subject)
 		if err != nil {
 			c.Published++
 			return nil
 		}
-		id, _ := c.name(m)
 		h := hash(root(id))
 		c.Accepted++
 		c.alien(id)
@@ -106,6 +107,22 @@ func (c *counter) callbacks(ctx context.Context) error {
 		c.all[h] = &fate{order: hash(order{r.Noun, r.Key}.id()), seq: m.Sequence, desk: deskOf(events.Enrich, r.Noun)}
 		return nil
 	})
+}
+
+// reuse counts the message ids that came with more than one content.
+func (c *counter) reuse(event string) {
+	id, key, ok := events.SplitCallbackID(root(event))
+	if !ok {
+		return
+	}
+	h, now := hash(id), max(hash(key), 1)
+	switch before, seen := c.ids[h]; {
+	case !seen:
+		c.ids[h] = now
+	case before != 0 && before != now:
+		c.ids[h] = 0
+		c.ReusedIDs++
+	}
 }
 
 // outcomes takes down how they ended. The last one counts, but seeing a message

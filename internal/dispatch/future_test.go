@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
@@ -28,30 +27,10 @@ func (b *bridge) sendAt(create string, arrived time.Time, n fakeweiban.Notice, e
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	x, err := weiban.ParseNotice(text)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	ev, err := events.NewCallback(b.t.Context(), events.Callback{
-		Tenant: "acme", CorpID: "1", ID: x.ID, Event: x.Event, Status: x.Status, Key: x.Key, Time: x.CreateTime, Arrived: arrived,
-		Origin: events.FromCallback, Data: text,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	data, err := b.codec.Encode(ev)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.publish(events.CallbackSubject("acme", x.Event, x.Status, x.Key), events.MessageID("acme", ev.ID(), 0), data)
-	return ev.ID()
-}
-
-func (b *bridge) publish(subject, id string, data []byte) {
-	b.t.Helper()
-	if _, err := b.bus.Publish(b.t.Context(), bus.Message{Subject: subject, ID: id, ContentType: events.ContentType, Data: data}); err != nil {
-		b.t.Fatal(err)
-	}
+	r := weiban.Receive(text)
+	c := r.Callback("acme", "1")
+	c.Arrived = arrived
+	return b.publish(c, events.MessageID("acme", r.EventID, 0))
 }
 
 // TestOneEventOfTheFutureMakesNoneLate: an event of the year 2100, or of the next

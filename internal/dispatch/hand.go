@@ -109,6 +109,10 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 		m.Asked = m.Asked || strings.Contains(m.EventID, "~enrich~") && !strings.HasSuffix(m.EventID, "~enrich~0")
 		return m
 	}
+	if why := events.Extension(ev, events.ExtUnnumbered); why != "" {
+		m.fault = &events.Failure{Kind: events.Invalid, Reason: "it cannot be told which order this callback is about: " + why}
+		return m
+	}
 	n, err := weiban.ParseNotice(ev.Data())
 	if err != nil {
 		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}

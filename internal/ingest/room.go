@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"gongdan-bridge/internal/bus"
@@ -27,16 +26,15 @@ const (
 type Room struct {
 	usage func(ctx context.Context, stream string) (bus.Usage, error)
 	log   *slog.Logger
-	count metric.Int64Counter
+	alert alerts
 	share atomic.Uint64         // thousandths of the limit that are taken
 	fault atomic.Pointer[error] // why the last look failed, nil if it did not or there was none
 }
 
 // NewRoom returns a room that has not been looked at: it refuses nothing.
 func NewRoom(usage func(ctx context.Context, stream string) (bus.Usage, error), log *slog.Logger, m metric.MeterProvider) (*Room, error) {
-	count, err := m.Meter("gongdan-bridge/internal/ingest").Int64Counter("gongdan.ingest.alerts",
-		metric.WithDescription("What people must look at, by alarm."), metric.WithUnit("{alert}"))
-	return &Room{usage: usage, log: log, count: count}, err
+	alert, err := newAlerts(log, m)
+	return &Room{usage: usage, log: log, alert: alert}, err
 }
 
 // Refuse is for [Options].Refuse: why nothing can be accepted now.
@@ -91,7 +89,7 @@ func (r *Room) look(ctx context.Context) {
 	} {
 		switch {
 		case before < edge.at && share >= edge.at:
-			r.alert(ctx, "room", stream, percent, slog.String("text", edge.over))
+			r.alert.raise(ctx, alarmRoom, edge.over, stream, percent)
 		case before >= edge.at && share < edge.at:
 			r.log.InfoContext(ctx, edge.gone, stream, percent)
 		}
@@ -109,12 +107,6 @@ func (r *Room) failed(ctx context.Context, err error) {
 		return
 	}
 	if before == nil || !errors.Is(*before, bus.ErrUnprovisioned) {
-		r.alert(ctx, "store", slog.String("stream", bus.Callbacks), slog.String("text", "it is not there any more: "+
-			"somebody deleted it, or its files are gone; callbacks are refused. Stop the programs, put its files back if you have them, then start"))
+		r.alert.raise(ctx, alarmStore, "it is not there any more: somebody deleted it, or its files are gone; callbacks are refused", slog.String("stream", bus.Callbacks))
 	}
-}
-
-func (r *Room) alert(ctx context.Context, why string, about ...slog.Attr) {
-	r.count.Add(ctx, 1, metric.WithAttributes(attribute.String("alarm", why)))
-	r.log.LogAttrs(ctx, slog.LevelError, "alert", append([]slog.Attr{slog.String("why", why)}, about...)...)
 }

@@ -227,11 +227,11 @@ func (c *Client) getWith(ctx context.Context, api string, q url.Values, about, t
 func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answer, error) {
 	classify := call.Classify
 	call.Classify = func(a connectors.Answer) *events.Failure {
-		a.Body = bare(a.Body)
+		a.Body = sound(a.Body)
 		return classify(a)
 	}
 	answer, err := c.o.Line.Do(ctx, call)
-	answer.Body = bare(answer.Body)
+	answer.Body = sound(answer.Body)
 	return answer, err
 }
 

@@ -214,6 +214,8 @@ func TestOpenBody(t *testing.T) {
 		{`{"encrypt":null}`, FaultNoEncrypt},
 		{`{"encrypt":""}`, FaultNoEncrypt},
 		{`{}`, FaultNoEncrypt},
+		{bom + `{"encrypt":"` + text + `"}` + "\x00\x00", ""},
+		{gbk(t, `{"name":"公司","encrypt":"`+text+`"}`), ""},
 		{" { \"encrypt\" :\n\"" + text + "\" } \n", ""},
 		{`{"公司":"x","encrypt":"` + text + `"}`, ""},
 		{`{"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","encrypt":"` + text + `"}`, ""},

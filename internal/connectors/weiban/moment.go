@@ -98,26 +98,3 @@ func noMoment(text string) bool {
 	d, ok := parseDecimal(text)
 	return ok && d.whole == "0" && d.fraction == ""
 }
-
-// keyMillis is the time of a callback as its content key has it, in milliseconds,
-// 0 where there is none. Content keys name effects on record, so this must never
-// read more than it did when the first of them was made: numbers in seconds and
-// milliseconds.
-func keyMillis(created any) int64 {
-	text, _ := scalarOf(created)
-	d, ok := parseDecimal(text)
-	if !ok || d.negative || len(d.whole) > 15 {
-		return 0
-	}
-	if n, err := strconv.ParseInt(d.whole, 10, 64); err == nil && n >= leastMillis {
-		if n > lastMillis {
-			return 0
-		}
-		return n
-	}
-	at, ok := instant(text)
-	if !ok {
-		return 0
-	}
-	return at.UnixMilli()
-}
