@@ -139,7 +139,7 @@ func TestRoomMissesTheStream(t *testing.T) {
 		says string
 	}{
 		{func() error { return nil }, false, ""},
-		{func() error { return js.DeleteStream(t.Context(), bus.Callbacks) }, true, "why=store stream=CALLBACKS"},
+		{func() error { return js.DeleteStream(t.Context(), bus.Callbacks) }, true, "why=store text=\"it is not there any more"},
 		{func() error { return nil }, true, ""},
 		{func() error { return b.Provision(t.Context()) }, false, "there again"},
 	} {
