@@ -30,6 +30,7 @@ type installation struct {
 	path    string // bridge.yaml
 	cfg     *config.Config
 	bus     *bus.Bus
+	server  *bus.Server
 	weiban  *fakeweiban.Server
 	kingdee *fakekingdee.Server
 	faults  *script.Script
@@ -69,7 +70,7 @@ func install(t *testing.T) *installation {
 	const token, key = "commandsCallbackToken", "c2FuZGJveC1hZXMta2V5LW9mLTMyLWJ5dGVzLWxvbmc"
 	in := &installation{t: t, faults: script.New(1)}
 	srv := bustest.Server(t)
-	in.bus = bustest.Connect(t, srv, bus.Options{})
+	in.server, in.bus = srv, bustest.Connect(t, srv, bus.Options{})
 	var err error
 	if in.weiban, err = fakeweiban.New(fakeweiban.Options{Callback: fakeweiban.Callback{Token: token, EncodingAESKey: key}}); err != nil {
 		t.Fatal(err)

@@ -205,6 +205,7 @@ type dispatcherCLI struct {
 	Order   orderCmd         `cmd:"" help:"What is known of one order."`
 	Balance balanceCmd       `cmd:"" help:"Count the callbacks and how each ended; exit status 1 if one is unexplained."`
 	Owners  ownersCmd        `cmd:"" help:"Show which replica owns which tenant; exit status 1 if nobody owns one."`
+	Recover recoverCmd       `cmd:"" help:"Show what of the store does not fit, and have it looked at again; exit status 1 if something does not fit."`
 	Pause   pauseCmd         `cmd:"" help:"Pause a stage of a tenant, until it is resumed."`
 	Resume  resumeCmd        `cmd:"" help:"Let a paused stage go on."`
 	Mapping mappingCmd       `cmd:"" help:"Check, test, try and complete the tenants' mappings."`

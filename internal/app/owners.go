@@ -15,6 +15,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -28,7 +29,9 @@ type tenantOwner struct {
 	State      string           `json:"state"` // owned, released, expired or unclaimed
 	Configured bool             `json:"configured"`
 	Paused     []dispatch.Pause `json:"paused,omitempty"`
-	Trouble    []string         `json:"trouble,omitempty"` // as its owner tells it
+	Trouble    []string         `json:"trouble,omitempty"`  // as its owner tells it
+	Recovery   string           `json:"recovery,omitempty"` // looking or waiting, while what is stored is looked at again
+	Store      []history.Note   `json:"store,omitempty"`    // what does not fit and nobody has acknowledged; of every tenant the same
 }
 
 var errUnowned = errors.New("nobody owns")
@@ -91,8 +94,34 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 			out[i].Trouble = dispatch.TroubleOf(ctx, b, out[i].Tenant)
 		}
 	}
+	if err := recoveries(ctx, b, out); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out, func(a, b tenantOwner) int { return strings.Compare(a.Tenant, b.Tenant) })
 	return out, nil
+}
+
+// recoveries adds what of the store does not fit, and which tenants are looked at again.
+func recoveries(ctx context.Context, b *bus.Bus, list []tenantOwner) error {
+	r, err := dispatch.StoreRecord(ctx, b)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(list))
+	for i, o := range list {
+		names[i] = o.Tenant
+	}
+	how, err := dispatch.Recoveries(ctx, b, r, names)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].Store = r.Open()
+		if list[i].Configured && how[i].State != dispatch.RecoverDone {
+			list[i].Recovery = how[i].State
+		}
+	}
+	return nil
 }
 
 func showOwners(w io.Writer, list []tenantOwner) error {
@@ -109,6 +138,9 @@ func showOwners(w io.Writer, list []tenantOwner) error {
 		if !o.Configured {
 			state += ", not configured here"
 		}
+		if o.Recovery != "" {
+			state += "\n" + recoveryText(o.Recovery)
+		}
 		var paused []string
 		for _, p := range o.Paused {
 			why := ""
@@ -119,6 +151,13 @@ func showOwners(w io.Writer, list []tenantOwner) error {
 		}
 		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n"), strings.Join(o.Trouble, "\n")})
 	}
-	_, err := fmt.Fprintln(w, t.Render())
-	return err
+	if _, err := fmt.Fprintln(w, t.Render()); err != nil || len(list) == 0 {
+		return err
+	}
+	for _, n := range list[0].Store {
+		if _, err := fmt.Fprintln(w, text.WrapSoft(when(n.At)+" "+n.String()+" (dispatcher recover)", 80)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

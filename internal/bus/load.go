@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -133,51 +132,4 @@ func (k *Bucket) subjects(ctx context.Context, filter string) (map[string]uint64
 		return nil, classify(err)
 	}
 	return info.State.Subjects, nil
-}
-
-// Watch calls each for the present entry of every key that fits the pattern (* is
-// one token, > the rest), then for every change, deletions too, from one
-// goroutine, until ctx ends; then it returns ctx's cause. It survives lost
-// connections and goes on where it was. It shows what a replica knows and may
-// lag: decisions belong to Get and to the writes that compare.
-func (k *Bucket) Watch(ctx context.Context, pattern string, each func(Entry)) error {
-	consumer, err := k.bus.js.OrderedConsumer(ctx, bucketStream(k.name), jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{bucketSubject(k.name, pattern)},
-		DeliverPolicy:  jetstream.DeliverLastPerSubjectPolicy,
-	})
-	if err != nil {
-		return k.failed("watch", pattern, classify(err))
-	}
-	ctx, stop := context.WithCancel(ctx)
-	changes := make(chan Entry)
-	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		d, err := delivered(m)
-		if err != nil {
-			return // not JetStream's: no change of a key
-		}
-		select {
-		case changes <- k.entry(d.Stored):
-		case <-ctx.Done():
-		}
-	})
-	if err != nil {
-		stop()
-		return k.failed("watch", pattern, classify(err))
-	}
-	ended := cc.Closed()
-	defer func() {
-		stop()
-		cc.Stop()
-		<-ended
-	}()
-	for {
-		select {
-		case e := <-changes:
-			each(e)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-k.bus.closed:
-			return k.failed("watch", pattern, fmt.Errorf("%w: the connection was closed", ErrUnreachable))
-		}
-	}
 }

@@ -32,6 +32,7 @@ func (b *Bus) Scan(ctx context.Context, stream, subject string, from, last uint6
 	consumer, err := b.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1),
 		HeadersOnly: true, InactiveThreshold: time.Minute,
+		MaxResetAttempts: 1, // while it tries again, nothing of it can be asked or stopped
 	})
 	if err != nil {
 		return fail(err)

@@ -17,12 +17,14 @@ const AuditStream = "AUDIT"
 
 // The actions of the audit.
 const (
-	ActionReplay  = "dead_replay"
-	ActionDiscard = "dead_discard"
-	ActionSettle  = "dead_settle"
-	ActionAgain   = "order_replay" // an event without a letter
-	ActionPause   = "stage_pause"
-	ActionResume  = "stage_resume"
+	ActionReplay      = "dead_replay"
+	ActionDiscard     = "dead_discard"
+	ActionSettle      = "dead_settle"
+	ActionAgain       = "order_replay" // an event without a letter
+	ActionPause       = "stage_pause"
+	ActionResume      = "stage_resume"
+	ActionRecover     = "store_recover"     // all that is stored is looked at again
+	ActionAcknowledge = "store_acknowledge" // what does not fit was seen
 )
 
 // Audit is one line of who did what.

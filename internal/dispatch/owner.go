@@ -51,6 +51,7 @@ type owner struct {
 	control control
 
 	store   history.Record // as it was when the tenant was taken
+	walked  chan struct{}  // closed when all that was stored before has been looked at again
 	audit   closings
 	doubles doubles
 }
@@ -73,6 +74,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[desk]*wakes{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
 		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
+		walked: make(chan struct{}),
 	}
 	o.control.proving = make(chan struct{}, 1)
 	d.space.guard(o.gates)

@@ -69,11 +69,17 @@ func (r *room) open(ctx context.Context) error {
 func (r *room) keep(ctx context.Context) {
 	beat := time.NewTicker(r.o.d.o.Stalls)
 	defer beat.Stop()
+	walked := r.o.walked
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return
+		case <-walked:
+			walked = nil
+			beat.Reset(r.o.d.o.Beat) // that it is done belongs on record soon
+			continue
 		case <-beat.C:
+			beat.Reset(r.o.d.o.Stalls)
 			if err := r.look(ctx); err != nil && ctx.Err() == nil {
 				r.o.log.Debug("consumer not looked at", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", err.Error()))
 			}

@@ -146,6 +146,7 @@ func (o *owner) walk(ctx context.Context) {
 	for _, r := range o.rooms {
 		r.rechecks.Store(false) // its next look puts that on record
 	}
+	close(o.walked)
 	o.log.Info("all orders looked at again", slog.String("history", o.store.History), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
 }
 

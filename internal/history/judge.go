@@ -35,11 +35,13 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 	switch {
 	case seen.Life == "":
 		return "", nil // first seen
+	case now.Missing:
+		return "is not there", nil
 	case now.Life != seen.Life:
 		return "was removed and made again", nil
 	case now.Last < seen.Last:
 		return "went back from message " + num(seen.Last) + " to " + num(now.Last), nil
-	case seen.Last == 0 || name == bus.Tables || name == bus.Tokens || glance && seen.newest(now):
+	case seen.Last == 0 || seen.Gone || name == bus.Tables || name == bus.Tokens || glance && seen.newest(now):
 		return "", nil
 	}
 	m, err := l.Get(ctx, name, seen.Last)
@@ -63,10 +65,22 @@ func (s Sighting) newest(now bus.Identity) bool {
 	return s.Last == now.Last && s.Time.Equal(now.LastTime) && now.First <= s.Last
 }
 
+// missingSince is a time before which nothing that is lost was stored; zero where none
+// is known.
+func (s Sighting) missingSince(now bus.Identity) time.Time {
+	switch {
+	case now.Life == s.Life && now.Last > 0 && now.LastTime.Before(s.Time):
+		return now.LastTime.UTC() // the newest that is left
+	case now.MaxAge > 0:
+		return now.Now.Add(-now.MaxAge).UTC()
+	}
+	return time.Time{}
+}
+
 // sight is what a stream or bucket looks like now.
 func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity) (Sighting, error) {
 	s := Sighting{Life: now.Life, Last: now.Last}
-	if seen.Life == now.Life && seen.newest(now) {
+	if seen.Life == now.Life && !seen.Gone && seen.newest(now) {
 		return seen, nil
 	}
 	if now.Last == 0 || name == bus.Tables || name == bus.Tokens {
@@ -75,7 +89,7 @@ func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 	}
 	m, err := l.Get(ctx, name, now.Last)
 	if errors.Is(err, bus.ErrNotFound) {
-		s.Time = now.LastTime // deleted, or gone by age: it bears no witness
+		s.Time, s.Gone = now.LastTime, true
 		return s, nil
 	}
 	if err != nil {
@@ -110,25 +124,28 @@ func (k *Keeper) readEvidence(ctx context.Context) (evidence, error) {
 }
 
 // stateLost says why the records of STATE cannot be all that there were; "" if they
-// can. rec is nil where STATE holds no record of the store. Whoever works writes to
-// STATE every few seconds.
-func (k *Keeper) stateLost(ctx context.Context, rec *Record, e evidence, ids map[string]bus.Identity) (string, error) {
-	state, callbacks := ids[bus.State], ids[bus.Callbacks]
+// can. Whoever works writes to STATE every few seconds.
+func (k *Keeper) stateLost(ctx context.Context, f found) (string, error) {
+	e, state, callbacks := f.evidence, f.ids[bus.State], f.ids[bus.Callbacks]
 	switch {
+	case e.Life != "" && state.Missing:
+		return "is not there", nil
 	case e.Life != "" && e.Life != state.Life:
 		return "was removed and made again", nil
 	case e.Revision > state.Last:
 		return "went back from revision " + num(e.Revision) + " to " + num(state.Last), nil
 	case state.Last > 0 && e.newest.Sub(state.LastTime) > k.o.Silence:
 		return "is older than the outcomes in EVENTS", nil
-	case rec != nil:
+	case f.have != nil:
 		return "", nil
 	case e.Life != "" || k.known != nil:
 		return "has lost the record of the store", nil
 	}
 	used, err := k.upgraded(ctx)
 	switch {
-	case err != nil || used:
+	case used || errors.Is(err, bus.ErrUnprovisioned):
+		return "", nil
+	case err != nil:
 		return "", err
 	case !e.newest.IsZero():
 		return "is empty, though EVENTS knows of work", nil

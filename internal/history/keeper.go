@@ -101,8 +101,12 @@ func (k *Keeper) look(ctx context.Context, how sort) (Record, error) {
 		return Record{}, err
 	}
 	defer leave()
+	return k.lookNow(ctx, how)
+}
+
+// lookNow is called in turn.
+func (k *Keeper) lookNow(ctx context.Context, how sort) (r Record, err error) {
 	for range lookTries {
-		var r Record
 		if r, err = k.lookOnce(ctx, how); err == nil {
 			return r, nil
 		}
@@ -114,29 +118,20 @@ func (k *Keeper) look(ctx context.Context, how sort) (Record, error) {
 }
 
 func (k *Keeper) lookOnce(ctx context.Context, how sort) (Record, error) {
-	// What is on record is read before what it is held against: others are at work.
-	have, revision, err := k.read(ctx)
-	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
-		return Record{}, err
-	}
-	e, err := k.readEvidence(ctx)
+	f, err := k.find(ctx, k.made)
 	if err != nil {
 		return Record{}, err
 	}
-	ids, err := k.identities(ctx)
-	if err != nil {
-		return Record{}, err
-	}
-	next, changed, err := k.decide(ctx, have, e, ids, how)
+	next, changed, err := k.decide(ctx, f, how)
 	if err != nil {
 		return Record{}, err
 	}
 	if changed {
-		if err := k.write(ctx, next, revision); err != nil {
+		if err := k.write(ctx, next, f.revision); err != nil {
 			return Record{}, err
 		}
 	}
-	if err := k.anchor(ctx, anchor{ids[bus.State].Life, ids[bus.State].Last}); err != nil {
+	if err := k.anchor(ctx, anchor{f.ids[bus.State].Life, f.ids[bus.State].Last}); err != nil {
 		return Record{}, err
 	}
 	k.tell(next)
@@ -171,32 +166,51 @@ func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error
 // newName names a history.
 func newName() string { return strings.ToLower(rand.Text()[:10]) }
 
-// identities are those of all streams and buckets; what is missing is made first.
-func (k *Keeper) identities(ctx context.Context) (map[string]bus.Identity, error) {
-	ids := map[string]bus.Identity{}
-	for _, name := range append([]string{bus.State}, kept...) {
-		id, err := k.o.Log.Identity(ctx, name)
-		if err == nil && id.Missing {
-			if _, err = k.o.Log.Mend(ctx); err == nil {
-				id, err = k.o.Log.Identity(ctx, name)
-			}
-		}
-		if err == nil && id.Missing {
-			err = fmt.Errorf("%s: %w", name, bus.ErrUnprovisioned)
-		}
-		if err != nil {
-			return nil, err
-		}
-		ids[name] = id
+// found is what a look finds.
+type found struct {
+	have     *Record // nil: none is on record
+	revision uint64
+	evidence
+	ids map[string]bus.Identity // of all streams and buckets
+}
+
+// find reads everything; identity gives what is to be known of a stream or bucket.
+func (k *Keeper) find(ctx context.Context, identity func(context.Context, string) (bus.Identity, error)) (f found, err error) {
+	// What is on record is read before what it is held against: others are at work.
+	if f.have, f.revision, err = k.read(ctx); err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
+		return f, err
 	}
-	return ids, nil
+	if f.evidence, err = k.readEvidence(ctx); err != nil {
+		return f, err
+	}
+	f.ids = map[string]bus.Identity{}
+	for _, name := range append([]string{bus.State}, kept...) {
+		if f.ids[name], err = identity(ctx, name); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// made is the identity of a stream or bucket, which is made first where it is missing.
+func (k *Keeper) made(ctx context.Context, name string) (bus.Identity, error) {
+	id, err := k.o.Log.Identity(ctx, name)
+	if err == nil && id.Missing {
+		if _, err = k.o.Log.Mend(ctx); err == nil {
+			id, err = k.o.Log.Identity(ctx, name)
+		}
+	}
+	if err == nil && id.Missing {
+		err = fmt.Errorf("%s: %w", name, bus.ErrUnprovisioned)
+	}
+	return id, err
 }
 
 // decide is what the record is to be.
-func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[string]bus.Identity, how sort) (Record, bool, error) {
-	next := Record{}
-	if have != nil {
-		next = *have
+func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, error) {
+	next, ids := Record{}, f.ids
+	if f.have != nil {
+		next = *f.have
 	} else if k.known != nil {
 		next = *k.known // STATE went under our hands: the streams are as they were
 	}
@@ -204,7 +218,7 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 	if next.Seen == nil {
 		next.Seen = map[string]Sighting{}
 	}
-	lost, err := k.stateLost(ctx, have, e, ids)
+	lost, err := k.stateLost(ctx, f)
 	if err != nil {
 		return next, false, err
 	}
@@ -216,18 +230,22 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 			Act: "the records are made again from the streams; what has no end there is looked for in Kingdee before it is called",
 		})
 	}
-	changed := have == nil || lost != ""
+	changed := f.have == nil || lost != ""
 	misfits := map[string]bool{}
 	for _, name := range kept {
-		what, err := judge(ctx, k.o.Log, name, next.Seen[name], ids[name], next.Trimmed[name], how == glance)
+		seen := next.Seen[name]
+		what, err := judge(ctx, k.o.Log, name, seen, ids[name], next.Trimmed[name], how == glance)
 		if err != nil {
 			return next, false, err
 		}
 		if what != "" {
-			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: next.Seen[name].Time, Until: at})
+			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: seen.missingSince(ids[name]), Until: at})
 			restart, misfits[name] = restart || restarts(name), true
+			seen = Sighting{} // it is read anew, whatever the stream says of it
+			next.Trimmed = maps.Clone(next.Trimmed)
+			delete(next.Trimmed, name) // these sequences are other messages'
 		}
-		s, err := sight(ctx, k.o.Log, name, next.Seen[name], ids[name])
+		s, err := sight(ctx, k.o.Log, name, seen, ids[name])
 		if err != nil {
 			return next, false, err
 		}
@@ -243,7 +261,7 @@ func (k *Keeper) decide(ctx context.Context, have *Record, e evidence, ids map[s
 			next.Lost = now
 		}
 	}
-	if n, silent := k.silence(have, ids, at); how == begin && silent {
+	if n, silent := k.silence(f.have, ids, at); how == begin && silent {
 		notes = append(notes, n)
 		next.Stale, changed = now, true
 	}
@@ -350,31 +368,35 @@ func told(list []Note, n Note) bool {
 	return false
 }
 
+// errBegun: whoever wants to trim has worked out what may go by another history.
+var errBegun = errors.New("a new history of the store has begun")
+
 // Trimming notes, before it is done, that the bridge removes all messages of a stream
-// below a sequence: they are not missed then.
+// below a sequence: they are not missed then. What is missing already is noticed
+// before, and is then an error.
 func (k *Keeper) Trimming(ctx context.Context, stream string, below uint64) error {
 	leave, err := k.take(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	for range lookTries {
-		var r *Record
-		var revision uint64
-		if r, revision, err = k.read(ctx); err != nil || r == nil {
-			break
-		}
-		if r.Trimmed[stream] >= below {
-			return nil
-		}
-		r.Trimmed = maps.Clone(r.Trimmed)
-		if r.Trimmed == nil {
-			r.Trimmed = map[string]uint64{}
-		}
-		r.Trimmed[stream] = below
-		if err = k.write(ctx, *r, revision); err == nil || !errors.Is(err, bus.ErrConflict) {
-			break
-		}
+	was := k.known
+	r, err := k.lookNow(ctx, examine)
+	leave()
+	if err == nil && was != nil && was.History != r.History {
+		err = errBegun
+	}
+	if err == nil {
+		err = k.revise(ctx, func(r *Record) bool {
+			if r.Trimmed[stream] >= below {
+				return false
+			}
+			r.Trimmed = maps.Clone(r.Trimmed)
+			if r.Trimmed == nil {
+				r.Trimmed = map[string]uint64{}
+			}
+			r.Trimmed[stream] = below
+			return true
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("note that %s is trimmed: %w", stream, err)

@@ -42,6 +42,8 @@ type Sighting struct {
 	Last uint64    `json:"last,omitempty"`
 	Time time.Time `json:"time,omitzero"` // when the newest message was stored
 	ID   string    `json:"id,omitempty"`  // its message id
+	// Gone says that the newest message was deleted or over age: it bears no witness.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // Note is something that did not fit, or a silence.
@@ -51,8 +53,10 @@ type Note struct {
 	What  string    `json:"what"`
 	Act   string    `json:"act"` // what the bridge does about it, and what is left for a person
 	// Mild notes are for information: nothing is known to be missing.
-	Mild bool `json:"mild,omitempty"`
-	// From and Until bound what may be missing and cannot be known from inside.
+	Mild   bool   `json:"mild,omitempty"`
+	SeenBy string `json:"seen_by,omitempty"` // who has acknowledged it
+	// From and Until bound when what may be missing was stored; it cannot be known from
+	// inside. From is zero where nothing bounds it.
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
 }

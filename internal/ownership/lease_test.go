@@ -138,3 +138,30 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// A bucket that was made again counts from 1: what is written there later is news,
+// although its revision is lower, and what is told late is not.
+func TestRosterOfABucketThatWasMadeAgain(t *testing.T) {
+	at := time.Unix(1_763_800_000, 0)
+	beat := func(revision uint64, after time.Duration) bus.Entry {
+		return bus.Entry{Revision: revision, Time: at.Add(after), Value: []byte(`{}`)}
+	}
+	r := newRoster("one", time.Minute)
+	for _, step := range []struct {
+		e    bus.Entry
+		want uint64 // the revision that counts then
+	}{
+		{beat(100, 0), 100},
+		{beat(90, -time.Second), 100}, // told late
+		{beat(3, time.Second), 3},     // of the bucket that was made again
+		{beat(3, time.Second), 3},
+		{beat(2, 0), 3},
+		{beat(4, 2*time.Second), 4},
+	} {
+		r.sawBeat("two", step.e, at)
+		r.sawClaim("acme", step.e, at)
+		if b, c := r.peers["two"].revision, r.claims["acme"].Revision; b != step.want || c != step.want {
+			t.Fatalf("after revision %d the lease is at %d and the claim at %d, want %d", step.e.Revision, b, c, step.want)
+		}
+	}
+}

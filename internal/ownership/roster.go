@@ -11,6 +11,7 @@ import (
 // sighting is what was last seen of an instance's lease.
 type sighting struct {
 	revision uint64    // 0: nothing yet, or nothing more
+	at       time.Time // when it was written, by the server's clock
 	since    time.Time // when this was first seen here, by our monotonic clock
 	gone     bool      // it is not on record: whoever deletes a lease knows that it is over
 	renewed  time.Time // by the server's clock; for people only
@@ -20,7 +21,14 @@ type sighting struct {
 // claimed is what was last seen of a tenant's claim.
 type claimed struct {
 	Claim
+	at      time.Time // when it was written, by the server's clock
 	present bool
+}
+
+// newer reports whether e was written after a revision of its key that was written at.
+// A bucket that was removed and made again counts its revisions from 1 again.
+func newer(e bus.Entry, revision uint64, at time.Time) bool {
+	return e.Revision > revision || e.Revision < revision && e.Time.After(at)
 }
 
 // roster is all that an instance has seen of leases and claims. What is older than
@@ -47,10 +55,10 @@ func (r *roster) sawBeat(instance string, e bus.Entry, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was, known := r.peers[instance]
-	if known && e.Revision <= was.revision {
+	if known && !newer(e, was.revision, was.at) {
 		return false
 	}
-	is := sighting{revision: e.Revision, since: now, gone: e.Deleted}
+	is := sighting{revision: e.Revision, at: e.Time, since: now, gone: e.Deleted}
 	if !is.gone {
 		is.renewed, is.tenants = e.Time, decodeBeat(e).Tenants
 	}
@@ -78,10 +86,10 @@ func (r *roster) missedBeat(instance string) {
 func (r *roster) sawClaim(tenant string, e bus.Entry, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if was, known := r.claims[tenant]; known && e.Revision <= was.Revision {
+	if was, known := r.claims[tenant]; known && !newer(e, was.Revision, was.at) {
 		return false
 	}
-	is := claimed{Claim: Claim{Revision: e.Revision}, present: !e.Deleted}
+	is := claimed{Claim: Claim{Revision: e.Revision}, at: e.Time, present: !e.Deleted}
 	if is.present {
 		is.Claim = decodeClaim(e)
 		if _, known := r.peers[is.Instance]; !known && is.Instance != r.self {

@@ -78,7 +78,25 @@ func (l *Live) Run(ctx context.Context) {
 		}
 		l.warn("tables are not followed", err)
 		l.wait(ctx)
+		if err := l.reload(ctx); err != nil {
+			l.warn("tables are not read again yet", err)
+		}
 	}
+}
+
+// reload takes the rows as they are now for all there are: the bucket may be another
+// one. Until it succeeds the rows stay as they were.
+func (l *Live) reload(ctx context.Context) error {
+	now, err := NewLive(ctx, l.bus, l.tenant, l.logger)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tables, l.seen = now.tables, now.seen
+	close(l.moved)
+	l.moved = make(chan struct{})
+	return nil
 }
 
 func (l *Live) wait(ctx context.Context) {

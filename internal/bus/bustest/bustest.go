@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gongdan-bridge/internal/bus"
 )
 
@@ -64,4 +67,21 @@ func Connect(tb testing.TB, s *bus.Server, o bus.Options) *bus.Bus {
 		tb.Fatal(err)
 	}
 	return b
+}
+
+// Remove deletes a stream, as any client may who has the right.
+func Remove(tb testing.TB, s *bus.Server, stream string) {
+	tb.Helper()
+	nc, err := nats.Connect(s.URL(), nats.Token(s.Token()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err == nil {
+		err = js.DeleteStream(tb.Context(), stream)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -97,7 +97,7 @@ func (s *Server) Publish(ctx context.Context, m bus.Message) (bus.Ack, error) {
 		return bus.Ack{}, fmt.Errorf("publish %s: %w", m.Subject, err)
 	}
 	now := time.Now()
-	if r, ok := x.ids[m.ID]; ok && now.Sub(r.at) < window {
+	if r, ok := x.ids[m.ID]; ok && now.Sub(r.at) < window && x.at(r.sequence) != nil {
 		return bus.Ack{Stream: x.Name, Sequence: r.sequence, Duplicate: true}, nil
 	}
 	h := bus.Header{}
@@ -182,7 +182,7 @@ func (s *Server) Delete(_ context.Context, name string, sequence uint64) error {
 	if m == nil {
 		return fmt.Errorf("delete message %d of %s: %w", sequence, name, bus.ErrNotFound)
 	}
-	*m = bus.Stored{}
+	*m = bus.Stored{Time: m.Time} // the newest tells its time also when it is gone
 	return nil
 }
 

@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -136,5 +137,79 @@ func TestRequests(t *testing.T) {
 		end()
 		_, err = f.Request(t.Context(), subject, nil)
 		is(t, err, bus.ErrNoResponders)
+	})
+}
+
+// The identity of a stream is its life, and how far it has come; what was removed from
+// it changes neither. One that is missing is made again with another life.
+func TestIdentity(t *testing.T) {
+	both(t, func(t *testing.T, f form) {
+		ident := func(name string) bus.Identity { t.Helper(); return must(f.Identity(t.Context(), name))(t) }
+		life := ident(bus.Events).Life
+		if id := ident(bus.Events); life == "" || id.Missing || id.Last != 0 || id.First > 1 || id.MaxAge != 30*24*time.Hour {
+			t.Fatalf("empty: %+v", id)
+		}
+		_, err := f.Last(t.Context(), bus.Events, "gongdan.*.event.>")
+		is(t, err, bus.ErrNotFound)
+		f.publish(t, enriched("7", "a"), enriched("8", "b"), enriched("7", "c"))
+		newest := must(f.Last(t.Context(), bus.Events, "gongdan.*.event.>"))(t)
+		if of8 := must(f.Last(t.Context(), bus.Events, enriched("8", "").Subject))(t); newest.Sequence != 3 || of8.Sequence != 2 {
+			t.Errorf("newest of all %d, of one order %d", newest.Sequence, of8.Sequence)
+		}
+		for _, seq := range []uint64{1, 3} {
+			if err := f.Delete(t.Context(), bus.Events, seq); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if id := ident(bus.Events); id.Life != life || id.First != 2 || id.Last != 3 || !id.LastTime.Equal(newest.Time) {
+			t.Errorf("after two were deleted: %+v; the newest came at %v", id, newest.Time)
+		}
+		if err := f.Delete(t.Context(), bus.Events, 2); err != nil {
+			t.Fatal(err)
+		}
+		if id := ident(bus.Events); id.First != 4 || id.Last != 3 {
+			t.Errorf("after all were deleted: %+v", id)
+		}
+		if missing := must(f.Mend(t.Context()))(t); len(missing) != 0 {
+			t.Errorf("made %v, and nothing was missing", missing)
+		}
+		f.remove(t, bus.Events)
+		if id := ident(bus.Events); !id.Missing {
+			t.Errorf("removed: %+v", id)
+		}
+		_, err = f.Last(t.Context(), bus.Events, "gongdan.*.event.>")
+		is(t, err, bus.ErrUnprovisioned)
+		if missing := must(f.Mend(t.Context()))(t); !slices.Equal(missing, []string{bus.Events}) {
+			t.Errorf("made %v", missing)
+		}
+		if id := ident(bus.Events); id.Missing || id.Life == life || id.Life == "" || id.Last != 0 {
+			t.Errorf("made again: %+v", id)
+		}
+		must(f.bucket.Put(t.Context(), "x", nil))(t)
+		if ident(bus.State).Last != 1 || ident(bus.State).Life == "" {
+			t.Errorf("bucket: %+v", ident(bus.State))
+		}
+	})
+}
+
+// A message whose like was deleted within the window is stored again: the server
+// remembers its id and no message.
+func TestPublishOfAnIDWhoseMessageIsGone(t *testing.T) {
+	both(t, func(t *testing.T, f form) {
+		f.publish(t, enriched("7", "a"))
+		if ack := must(f.Publish(t.Context(), enriched("7", "a")))(t); !ack.Duplicate || ack.Sequence != 1 {
+			t.Errorf("sent again: %+v", ack)
+		}
+		if err := f.Delete(t.Context(), bus.Events, 1); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if ack := must(f.Publish(t.Context(), enriched("7", "a")))(t); ack.Sequence != 2 {
+				t.Errorf("sent again after it was deleted: %+v", ack)
+			}
+		}
+		if m := must(f.Get(t.Context(), bus.Events, 2))(t); m.Subject != enriched("7", "a").Subject {
+			t.Errorf("stored: %+v", m)
+		}
 	})
 }

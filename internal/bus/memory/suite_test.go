@@ -20,6 +20,9 @@ type log interface {
 	Page(ctx context.Context, stream, subject string, from uint64, n int) ([]bus.Stored, error)
 	Delete(ctx context.Context, stream string, sequence uint64) error
 	Usage(ctx context.Context, stream string) (bus.Usage, error)
+	Identity(ctx context.Context, name string) (bus.Identity, error)
+	Mend(ctx context.Context) ([]string, error)
+	Last(ctx context.Context, stream, subject string) (bus.Stored, error)
 	MaxPayload() int64
 	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
 	DeleteConsumer(ctx context.Context, stream, name string) error
@@ -51,6 +54,7 @@ type form struct {
 	log
 	bucket  bucket
 	consume func(c bus.ConsumerConfig, handle func(*bus.Delivery)) (consumer, error)
+	remove  func(t *testing.T, stream string)
 }
 
 // forms are the two that must behave alike.
@@ -60,13 +64,14 @@ func forms() map[string]func(t *testing.T) form {
 			s := memory.New()
 			return form{s, s.Bucket(bus.State), func(c bus.ConsumerConfig, h func(*bus.Delivery)) (consumer, error) {
 				return s.Consume(t.Context(), c, h)
-			}}
+			}, func(_ *testing.T, stream string) { s.Remove(stream) }}
 		},
 		"server": func(t *testing.T) form {
-			b := bustest.New(t)
+			srv := bustest.Server(t)
+			b := bustest.Connect(t, srv, bus.Options{})
 			return form{b, b.Bucket(bus.State), func(c bus.ConsumerConfig, h func(*bus.Delivery)) (consumer, error) {
 				return b.Consume(t.Context(), c, h)
-			}}
+			}, func(t *testing.T, stream string) { bustest.Remove(t, srv, stream) }}
 		},
 	}
 }

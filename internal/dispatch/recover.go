@@ -1,0 +1,158 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/history"
+)
+
+// How far a tenant is in the store's present history.
+const (
+	RecoverDone    = "done"    // everything that was stored before has been looked at again, or need not be
+	RecoverLooking = "looking" // it is being looked at
+	RecoverWaiting = "waiting" // for the owner to take the tenant up in this history
+)
+
+// Recovery is how far a tenant is in a history of the store.
+type Recovery struct {
+	Tenant string `json:"tenant"`
+	State  string `json:"state"` // done, looking or waiting
+}
+
+// StoreState is what is known of the store as a whole.
+type StoreState struct {
+	History string         `json:"history"` // "" is the first
+	Began   time.Time      `json:"began,omitzero"`
+	Notes   []history.Note `json:"notes"`          // on record, oldest first
+	Found   []history.Note `json:"found"`          // by this look: what a dispatcher would note now
+	Tenants []Recovery     `json:"tenants"`        // those that were asked for
+	Lost    bool           `json:"lost"`           // records were lost with STATE, and made again from the streams
+	Stale   time.Time      `json:"stale,omitzero"` // calls of events that were stored before may have been made already
+	Unknown []string       `json:"unknown"`        // what nothing that is stored can tell
+	Letters map[string]int `json:"letters_unsure"` // open letters of kind uncertain, by tenant
+	Record  history.Record `json:"-"`
+}
+
+// Fits reports whether there is nothing to look at, and nothing going on.
+func (s StoreState) Fits() bool {
+	serious := func(n history.Note) bool { return !n.Mild }
+	return len(s.Record.Open()) == 0 && !slices.ContainsFunc(s.Found, serious) &&
+		!slices.ContainsFunc(s.Tenants, func(r Recovery) bool { return r.State != RecoverDone })
+}
+
+// keeperOf is a keeper for a command: it tells nobody. silence is the lease's life.
+func keeperOf(b *bus.Bus, silence time.Duration) *history.Keeper {
+	return history.NewKeeper(history.Options{
+		Log: b, State: b.Bucket(bus.State), Tables: b.Bucket(bus.Tables), Silence: silence, Alert: func(history.Note) {},
+	})
+}
+
+// StoreRecord is the store's record; the zero record where there is none yet.
+func StoreRecord(ctx context.Context, b *bus.Bus) (history.Record, error) {
+	e, err := b.Bucket(bus.State).Get(ctx, history.Key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return history.Record{}, nil
+	}
+	if err != nil {
+		return history.Record{}, fmt.Errorf("the store's record: %w", err)
+	}
+	return history.Decode(e)
+}
+
+// StoreOf looks at the store and writes nothing. silence is the lease's life.
+func StoreOf(ctx context.Context, b *bus.Bus, silence time.Duration, tenants []string) (StoreState, error) {
+	r, found, err := keeperOf(b, silence).Inspect(ctx)
+	if err != nil {
+		return StoreState{}, err
+	}
+	s := StoreState{
+		History: r.History, Began: r.Began, Notes: r.Notes, Found: found, Lost: !r.Lost.Time.IsZero(), Stale: r.Stale.Time,
+		Record: r, Letters: map[string]int{}, Unknown: []string{},
+	}
+	if s.Tenants, err = Recoveries(ctx, b, r, tenants); err != nil {
+		return s, err
+	}
+	box := deadletter.NewBox(b, time.Now)
+	for _, t := range tenants {
+		err := box.All(ctx, deadletter.Filter{Tenant: t, Kind: events.Uncertain}, func(deadletter.Open) error { s.Letters[t]++; return nil })
+		if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// Recoveries are how far tenants are in the history that r names.
+func Recoveries(ctx context.Context, b *bus.Bus, r history.Record, tenants []string) ([]Recovery, error) {
+	marks := map[string]map[string]trailMark{}
+	err := b.Bucket(bus.State).Load(ctx, "trail", func(e bus.Entry) error {
+		m, err := decodeTrail(e.Value)
+		if err != nil {
+			return fmt.Errorf("checkpoint %s: %w", e.Key, err)
+		}
+		tenant, _, _ := strings.Cut(strings.TrimPrefix(e.Key, "trail."), ".")
+		if marks[tenant] == nil {
+			marks[tenant] = map[string]trailMark{}
+		}
+		marks[tenant][e.Key] = m
+		return nil
+	})
+	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
+		return nil, fmt.Errorf("checkpoints: %w", err)
+	}
+	var out []Recovery
+	for _, t := range tenants {
+		x := Recovery{t, RecoverDone}
+		for _, k := range desks {
+			m, known := marks[t][trailKey(t, k)]
+			switch {
+			case m.History != r.History || !known && r.History != "":
+				x.State = RecoverWaiting
+			case m.Rechecks && x.State == RecoverDone:
+				x.State = RecoverLooking
+			}
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// LookAgain begins a new history of the store at a person's word, after writing that
+// into the audit of every tenant: their owners then look at all that is stored again.
+func LookAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenants []string, act deadletter.Act) error {
+	if err := auditStore(ctx, box, deadletter.ActionRecover, tenants, act); err != nil {
+		return err
+	}
+	_, err := keeperOf(b, 0).Again(ctx, act.Who, act.Reason)
+	return err
+}
+
+// AcknowledgeStore marks what does not fit as seen by a person, after writing that into
+// the audit of every tenant. It says how many notes there were.
+func AcknowledgeStore(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenants []string, act deadletter.Act) (int, error) {
+	r, err := StoreRecord(ctx, b)
+	if err != nil || len(r.Open()) == 0 {
+		return 0, err
+	}
+	if err := auditStore(ctx, box, deadletter.ActionAcknowledge, tenants, act); err != nil {
+		return 0, err
+	}
+	return keeperOf(b, 0).Acknowledge(ctx, act.Who)
+}
+
+func auditStore(ctx context.Context, box *deadletter.Box, action string, tenants []string, act deadletter.Act) error {
+	for _, t := range tenants {
+		if err := box.Note(ctx, deadletter.Audit{Action: action, Tenant: t, Who: act.Who, Reason: act.Reason}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

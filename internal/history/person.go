@@ -1,0 +1,106 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gongdan-bridge/internal/bus"
+)
+
+// ErrNoRecord: no dispatcher has worked with this store yet.
+var ErrNoRecord = errors.New("the store has no record yet: no dispatcher has worked with it")
+
+// Open are the notes that a person has to look at, oldest first.
+func (r Record) Open() []Note {
+	return slices.DeleteFunc(slices.Clone(r.Notes), func(n Note) bool { return n.Mild || n.SeenBy != "" })
+}
+
+// Inspect says what [Keeper.Begin] would do to the record now, and what it would note
+// anew. It writes nothing and makes nothing.
+func (k *Keeper) Inspect(ctx context.Context) (have Record, news []Note, err error) {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return have, nil, err
+	}
+	defer leave()
+	f, err := k.find(ctx, k.o.Log.Identity)
+	if err != nil {
+		return have, nil, fmt.Errorf("inspect the store: %w", err)
+	}
+	if f.have != nil {
+		have = *f.have
+	}
+	next, _, err := k.decide(ctx, f, begin)
+	if err != nil {
+		return have, nil, fmt.Errorf("inspect the store: %w", err)
+	}
+	for _, n := range next.Notes {
+		if !told(have.Notes, n) {
+			news = append(news, n)
+		}
+	}
+	return have, news, nil
+}
+
+// Acknowledge marks every open note as seen by a person, and says how many there were.
+func (k *Keeper) Acknowledge(ctx context.Context, who string) (int, error) {
+	n := 0
+	err := k.revise(ctx, func(r *Record) bool {
+		n = 0
+		r.Notes = slices.Clone(r.Notes)
+		for i := range r.Notes {
+			if x := &r.Notes[i]; !x.Mild && x.SeenBy == "" {
+				x.SeenBy = who
+				n++
+			}
+		}
+		return n > 0
+	})
+	if err != nil {
+		return 0, fmt.Errorf("acknowledge what does not fit: %w", err)
+	}
+	return n, nil
+}
+
+// Again begins a new history at a person's word: all that is stored is looked at again.
+func (k *Keeper) Again(ctx context.Context, who, why string) (history string, err error) {
+	err = k.revise(ctx, func(r *Record) bool {
+		r.History, r.Began = newName(), time.Now().UTC()
+		history = r.History
+		r.note([]Note{{At: r.Began, What: "is looked at again at the word of " + who + ": " + why, Act: "every stored callback is looked at again", Mild: true}})
+		return true
+	})
+	if err != nil {
+		return "", fmt.Errorf("look at all that is stored again: %w", err)
+	}
+	return history, nil
+}
+
+// revise changes the record unless change says that there is nothing to write.
+func (k *Keeper) revise(ctx context.Context, change func(*Record) bool) error {
+	leave, err := k.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for range lookTries {
+		var r *Record
+		var revision uint64
+		if r, revision, err = k.read(ctx); err != nil {
+			return err
+		}
+		if r == nil {
+			return ErrNoRecord
+		}
+		if !change(r) {
+			return nil
+		}
+		if err = k.write(ctx, *r, revision); !errors.Is(err, bus.ErrConflict) {
+			return err
+		}
+	}
+	return err
+}
