@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 )
 
@@ -110,9 +111,14 @@ servers:
         %s: {type: string}
         %s: {enum: [%s]}
         %s: {type: string, description: "id of the event that this one follows from"}
+        %s: {type: string, format: date-time, description: "when the callback came; only where that stands in position in place of time"}
         %s: {type: string, description: "orders the events of one order; compare as text"}
         %s: {type: string, description: "the trace that it began with"}
         %s: {type: string}
+        %s: {type: string, description: "what the content of a callback is known by"}
+        %s: {type: string, description: "the same, whatever changes when it is delivered again"}
+        %s: {type: string, description: "what was odd about the plaintext of a callback: %s, with commas between"}
+        %s: {type: string, description: "why it cannot be told which order a callback is about; its data is then held to no schema"}
         data: true
         data_base64: {type: string}
 `
@@ -147,7 +153,7 @@ func document(all []contract) string {
 		string(events.FromCallback), string(events.FromPoll), string(events.FromReconcile), string(events.FromBackfill),
 	}
 	fmt.Fprintf(&b, asyncTail, events.ExtTenant, events.ExtOrigin, strings.Join(origins, ", "), events.ExtCausation,
-		events.ExtPosition, events.ExtParent, events.ExtState)
+		events.ExtArrived, events.ExtPosition, events.ExtParent, events.ExtState, events.ExtContent, events.ExtIntake, events.ExtRepaired, strings.Join(weiban.Oddities(), ", "), events.ExtUnnumbered)
 	return b.String()
 }
 

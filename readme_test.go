@@ -161,6 +161,7 @@ func attributes(t *testing.T) string {
 	callback, err := events.NewCallback(ctx, events.Callback{
 		Tenant: "TENANT", CorpID: "CORP", ID: "MESSAGE", Event: "work_order_change", Status: "close", Key: "KEY",
 		Time: at, Origin: events.FromCallback, Data: []byte(`{}`),
+		ContentKey: "c-0a250707f9fefc91e449ceb77fec6b2b", IntakeKey: "7c9e667940d02d1ea1c70a2b3d1f9b44",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -193,6 +194,7 @@ func attributes(t *testing.T) string {
 	row("datacontenttype", events.Event.DataContentType)
 	for _, x := range []string{
 		events.ExtTenant, events.ExtOrigin, events.ExtCausation, events.ExtPosition, events.ExtParent, events.ExtState,
+		events.ExtContent, events.ExtIntake, events.ExtRepaired, events.ExtUnnumbered,
 	} {
 		row(x, func(e events.Event) string { return events.Extension(e, x) })
 	}

@@ -72,9 +72,17 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 	some("waiting, ", b.Waiting)
 	some("in hand or not delivered yet, ", b.InHand)
 	row("unexplained", b.Unexplained)
-	if b.Published > 0 {
+	if b.Published+b.Foreign+b.ReusedIDs > 0 {
 		t.AppendSeparator()
+	}
+	if b.Published > 0 {
 		row("published only (no stage reads it)", b.Published)
+	}
+	if b.Foreign > 0 {
+		row("no events (another program's messages, each a letter)", b.Foreign)
+	}
+	if b.ReusedIDs > 0 {
+		row("message ids of Weiban's that came with more than one content", b.ReusedIDs)
 	}
 	if _, err := fmt.Fprintf(w, "%s\n%s\n", title, t.Render()); err != nil || len(b.Strays) == 0 {
 		return err

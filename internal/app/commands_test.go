@@ -384,5 +384,12 @@ func TestBalanceNamesWhatIsLost(t *testing.T) {
 	if _, err := in.bus.Bucket(bus.State).Put(t.Context(), "trail.acme.enrich.work_order", []byte(`{"epoch":1,"floor":2}`)); err != nil {
 		t.Fatal(err)
 	}
-	in.refuses("balance", "unexplained 2", "CALLBACKS 1 1446370 m0", "no outcome was published", "2 callbacks are unexplained")
+	for _, key := range []string{"0123456789abcdef", "0123456789abcde0", "0123456789abcdef"} {
+		if _, err := in.bus.Publish(t.Context(), bus.Message{
+			Subject: events.CallbackSubject("acme", "meeting_change", "create", "m"), ID: "acme/" + events.CallbackID("m", key), Data: []byte(`{}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in.refuses("balance", "message ids of Weiban's that came with more than one content 1", "unexplained 2", "CALLBACKS 1 1446370 m0", "no outcome was published", "2 callbacks are unexplained")
 }

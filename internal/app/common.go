@@ -95,14 +95,15 @@ func clientTLS(t config.TLS) (*tls.Config, error) {
 	return c, nil
 }
 
-// connect opens the bus and makes sure that every stream and bucket is there. Their
-// limits are kept by one program, or two with different files would take turns.
-func (b *base) connect(ctx context.Context, name string, keepsLimits bool) (*bus.Bus, error) {
+// connect opens the bus to a server that takes messages of that payload, in bytes, and
+// makes sure that every stream and bucket is there. Their limits are kept by one
+// program, or two with different files would take turns.
+func (b *base) connect(ctx context.Context, name string, payload int64, keepsLimits bool) (*bus.Bus, error) {
 	o, err := busOptions(b.cfg, name)
 	if err != nil {
 		return nil, err
 	}
-	o.KeepLimits = !keepsLimits
+	o.KeepLimits, o.Payload = !keepsLimits, payload
 	o.Logger, o.TracerProvider = b.log, b.tel.TracerProvider
 	dial, cancel := context.WithTimeout(ctx, b.cfg.NATS.ConnectTimeout)
 	defer cancel()

@@ -33,10 +33,11 @@ func (r Run) Dispatcher(ctx context.Context) error {
 
 func (r Run) dispatcher(ctx context.Context, b *base) error {
 	cfg := b.cfg.Dispatcher
-	conn, err := b.connect(ctx, cfg.Name(), false)
+	conn, err := b.connect(ctx, cfg.Name(), eventPayload(b.cfg), false)
 	if err != nil {
 		return err
 	}
+	sync := b.probeSync(ctx, conn)
 	codec, err := eventCodec()
 	if err != nil {
 		return err
@@ -52,15 +53,17 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		},
 		Concurrency: b.concurrency(), MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
 		Beat: min(500*time.Millisecond, cfg.Breaker.OpenFor/4), ProbeDenied: cfg.Breaker.ProbeDenied,
-		Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Stalls: cfg.Sweeps.Stalls,
+		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Stalls: cfg.Sweeps.Stalls,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 2)
-	admin, err := b.admin(ctx, cfg.Admin, failed,
-		telemetry.Check{Name: "nats", Ready: conn.Ready}, telemetry.Check{Name: "store", Ready: d.StoreReady}, telemetry.Check{Name: "stages", Ready: d.Ready})
+	checks := []telemetry.Check{
+		{Name: "nats", Ready: conn.Ready}, sync, {Name: "store", Ready: d.StoreReady}, {Name: "stages", Ready: d.Ready},
+	}
+	admin, err := b.admin(ctx, cfg.Admin, failed, append(checks, mappingChecks(tenants)...)...)
 	if err != nil {
 		return err
 	}
@@ -97,7 +100,7 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
+			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
 			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 		}
 		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard, drifts)

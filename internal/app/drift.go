@@ -110,13 +110,14 @@ func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, te
 		if x.Event != "" {
 			kind = "callback " + x.Event + "." + x.Status
 		}
-		report.Add(known.Callback(x.Event), drift.Recorded{Kind: kind, JSON: x.Data, At: x.At, Event: x.ID, Order: x.Key})
+		report.Add(known.Callback(x.Event), drift.Recorded{Kind: kind, JSON: weiban.AsSent(x.Data), At: x.At, Event: x.ID, Order: x.Key})
 		return nil
 	})
 	if err != nil {
 		return nil, 0, err
 	}
 	details, err := dispatch.EachRecorded(ctx, b, tenant, "", dispatch.Period{Since: since}, tell, func(x mapping.Recorded) error {
+		x.Data = x.Data.AsSent()
 		for _, d := range []struct {
 			tree *drift.Tree
 			json []byte

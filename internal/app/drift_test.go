@@ -23,6 +23,7 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 )
 
@@ -36,6 +37,7 @@ func (in *installation) callback(event, status string, data string) events.Event
 	c := events.Callback{
 		Tenant: "acme", CorpID: in.weiban.CorpID(), ID: "raw-" + events.Hash([]byte(data)), Event: event, Status: status,
 		Key: driftOrder, Time: time.Unix(1639741382, 0), Origin: events.FromCallback, Data: []byte(data),
+		NotJSON: !json.Valid([]byte(data)),
 	}
 	subject := events.CallbackSubject("acme", event, status, c.Key)
 	if event == "" {
@@ -138,6 +140,9 @@ func TestDriftCommand(t *testing.T) {
 	}
 	says("no drift", "--check", "--ignore", "processing_flows[].priority,external_no,<key>,template_title,msg_data", "--ignore", "raw")
 	says("nothing is recorded", "--check", "--since", "0s")
+	odd := weiban.Receive([]byte(`{"event":"work_order_change","status":"close","msg_data":{"order_no":"1","handler_id":{"a":1}}}`))
+	in.callback("work_order_change", "close", string(odd.Data))
+	says("object{a}") // as it came, not as it was fitted
 	if _, err := in.drift("--since", "yesterday"); app.ExitStatus(err) != 2 {
 		t.Errorf("--since yesterday: %v", err)
 	}

@@ -53,10 +53,11 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 			return err
 		}
 	}
-	conn, err := b.connect(ctx, "gongdan-ingest", true)
+	conn, err := b.connect(ctx, "gongdan-ingest", callbackPayload(cfg), true)
 	if err != nil {
 		return err
 	}
+	sync := b.probeSync(ctx, conn)
 	room, err := ingest.NewRoom(conn.Usage, b.log, b.tel.MeterProvider)
 	if err != nil {
 		return err
@@ -71,7 +72,8 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed, telemetry.Check{Name: "nats", Ready: conn.Ready})
+	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed,
+		telemetry.Check{Name: "nats", Ready: conn.Ready}, sync, telemetry.Check{Name: "store", Ready: room.Ready})
 	if err != nil {
 		return err
 	}
@@ -155,7 +157,7 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 	c := b.cfg.Ingest
 	o := ingest.Options{
 		Bus: conn, Events: codec, MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, ReadTimeout: c.ReadTimeout,
-		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew,
+		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew, MaxFuture: c.MaxFuture,
 		Refuse: room.Refuse,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}

@@ -9,8 +9,10 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/telemetry"
 )
 
 // mappingBeat is how often a mapping's files are looked at for a change.
@@ -46,6 +48,39 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*ma
 		})
 	})
 	return live, rows, nil
+}
+
+// refusedBy tells of a mapping's file that is not in force, in one line.
+func refusedBy(m *mapping.Live) func() error {
+	return func() error {
+		err := m.Refused()
+		if err == nil {
+			return nil
+		}
+		text := err.Error()
+		if list := mapping.FaultsOf(err); len(list) > 0 {
+			text = list[0].String()
+			if len(list) > 1 {
+				text += fmt.Sprintf(" (and %d more)", len(list)-1)
+			}
+		}
+		return fmt.Errorf("the changed mapping is refused, the old one %s stays in force: %s", m.Mapping().Hash(), text)
+	}
+}
+
+// mappingChecks tell of mappings that were refused. Work is done by the old ones, so
+// they make no program unready.
+func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
+	var all []telemetry.Check
+	for _, t := range tenants {
+		all = append(all, telemetry.Check{Name: "mapping of " + t.Name, Note: func() string {
+			if err := t.Refused(); err != nil {
+				return err.Error()
+			}
+			return ""
+		}})
+	}
+	return all
 }
 
 // checkMappings compiles every tenant's mapping and reports all faults.

@@ -29,6 +29,7 @@ type tenantOwner struct {
 	State      string           `json:"state"` // owned, released, expired or unclaimed
 	Configured bool             `json:"configured"`
 	Paused     []dispatch.Pause `json:"paused,omitempty"`
+	Trouble    []string         `json:"trouble,omitempty"`  // as its owner tells it
 	Recovery   string           `json:"recovery,omitempty"` // looking or waiting, while what is stored is looked at again
 	Store      []history.Note   `json:"store,omitempty"`    // what does not fit and nobody has acknowledged; of every tenant the same
 }
@@ -89,6 +90,9 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 		if out[i].Paused, err = dispatch.Pauses(ctx, b, out[i].Tenant); err != nil {
 			return nil, err
 		}
+		if out[i].State == "owned" {
+			out[i].Trouble = dispatch.TroubleOf(ctx, b, out[i].Tenant)
+		}
 	}
 	if err := recoveries(ctx, b, out); err != nil {
 		return nil, err
@@ -123,9 +127,11 @@ func recoveries(ctx context.Context, b *bus.Bus, list []tenantOwner) error {
 func showOwners(w io.Writer, list []tenantOwner) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"tenant", "state", "owner", "since", "epoch", "lease renewed", "paused"})
+	t.AppendHeader(table.Row{"tenant", "state", "owner", "since", "epoch", "lease renewed", "paused", "trouble"})
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 5, Align: text.AlignRight}, {Number: 7, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 5, Align: text.AlignRight},
+		{Number: 7, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 8, WidthMax: 80, WidthMaxEnforcer: text.WrapSoft},
 	})
 	for _, o := range list {
 		state := o.State
@@ -143,7 +149,7 @@ func showOwners(w io.Writer, list []tenantOwner) error {
 			}
 			paused = append(paused, fmt.Sprintf("%s by %s at %s%s", p.Stage, p.Who, when(p.At), why))
 		}
-		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n")})
+		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n"), strings.Join(o.Trouble, "\n")})
 	}
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil || len(list) == 0 {
 		return err

@@ -41,6 +41,10 @@ type Options struct {
 	CredentialsFile string // a NATS credentials file (.creds)
 	TLS             *tls.Config
 
+	// Payload is the largest message that will be sent, in bytes, headers included: a
+	// server that takes less is refused. 0: none is.
+	Payload int64
+
 	Replicas int    // of every stream and bucket; 0 means 1
 	Limits   Limits // of streams and buckets, where the defaults do not fit
 	// KeepLimits leaves the limits of what is there as they are: they belong to
@@ -53,6 +57,7 @@ type Options struct {
 
 // Bus is one connection to JetStream. All methods may be called concurrently.
 type Bus struct {
+	o        Options // to connect once more
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	log      *slog.Logger
@@ -68,8 +73,9 @@ type Bus struct {
 
 // Connect connects, trying again until ctx ends; from then on the connection is
 // kept up for ever, and what is asked of a lost one fails at once with
-// [ErrUnreachable]. A refused token or credential is not tried again here. The
-// error names the server without its credentials.
+// [ErrUnreachable]. A refused token or credential is not tried again here, nor is a
+// server that cannot be worked with: [ErrServerTooOld], [ErrNoJetStream],
+// [ErrPayloadTooSmall]. The error names the server without its credentials.
 func Connect(ctx context.Context, o Options) (*Bus, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -78,6 +84,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		o.TracerProvider = otel.GetTracerProvider()
 	}
 	b := &Bus{
+		o:        o,
 		log:      o.Logger,
 		tracer:   o.TracerProvider.Tracer(tracerName),
 		replicas: max(o.Replicas, 1),
@@ -94,6 +101,10 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 	}
 	b.nc = nc
 	if b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestWait)); err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("connect %s: %w", safeURL(o.URL), err)
+	}
+	if err := b.usable(ctx); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("connect %s: %w", safeURL(o.URL), err)
 	}
@@ -121,6 +132,9 @@ func (b *Bus) Close(ctx context.Context) error {
 func (b *Bus) Ready(ctx context.Context) error {
 	if s := b.nc.Status(); s != nats.CONNECTED {
 		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.life.why())
+	}
+	if err := b.fits(); err != nil { // it may be another one than at the start
+		return err
 	}
 	if err := b.faults.current(time.Now()); err != nil {
 		return fmt.Errorf("NATS reports: %w", err)

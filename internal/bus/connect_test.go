@@ -145,9 +145,14 @@ func TestRefusedPermissionShowsInReady(t *testing.T) {
 	}
 }
 
+// JetStream that goes away behind a connection is out of reach; see
+// TestConnectRefusesAServerThatDoesNotFit for one that is off from the beginning.
 func TestNoJetStream(t *testing.T) {
-	ns := plainServer(t, func(o *server.Options) { o.JetStream = false })
+	ns := plainServer(t, func(*server.Options) {})
 	b := open(t, bus.Options{URL: ns.ClientURL()})
+	if err := ns.DisableJetStream(); err != nil {
+		t.Fatal(err)
+	}
 	is(t, b.Provision(within(t)), bus.ErrUnreachable)
 	is(t, b.Ready(within(t)), bus.ErrUnreachable)
 	_, err := b.Publish(within(t), callback(1))

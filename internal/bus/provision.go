@@ -193,6 +193,8 @@ func explain(err error) error {
 	switch code(err) {
 	case codeStorageExceeded, codeAccountLimit, codeStreamMaxBytes:
 		return fmt.Errorf("%w (the size limits of all streams and buckets together exceed what the server may store: raise its max store or lower the limits)", err)
+	case 10005:
+		return fmt.Errorf("%w (the cluster has too few servers for so many replicas, or too little room on them: lower replicas, or add servers)", err)
 	case 10074:
 		return fmt.Errorf("%w (the server is not part of a cluster: set replicas to 1)", err)
 	case 10065:

@@ -42,6 +42,7 @@ type NATS struct {
 	TLS             TLS           `yaml:"tls"`
 	Replicas        int           `yaml:"replicas"`        // 1, 3 or 5
 	ConnectTimeout  time.Duration `yaml:"connect_timeout"` // of one attempt
+	AcceptUnsynced  bool          `yaml:"accept_unsynced"` // a server that confirms before a message is on disk
 	Embedded        Embedded      `yaml:"embedded"`
 	Streams         Streams       `yaml:"streams"`
 	Buckets         Buckets       `yaml:"buckets"`
@@ -106,8 +107,9 @@ type Ingest struct {
 	PublishTimeout    time.Duration `yaml:"publish_timeout"` // for JetStream's acknowledgement
 	MaxInFlight       int           `yaml:"max_in_flight"`   // callbacks in hand at once
 	MaxClockSkew      time.Duration `yaml:"max_clock_skew"`  // 0: not looked at
-	RetryAfter        time.Duration `yaml:"retry_after"`     // told with a 503
-	StopWithin        time.Duration `yaml:"stop_within"`     // of a soft stop
+	MaxFuture         time.Duration `yaml:"max_future"`
+	RetryAfter        time.Duration `yaml:"retry_after"` // told with a 503
+	StopWithin        time.Duration `yaml:"stop_within"` // of a soft stop
 }
 
 // Telemetry is the section telemetry. Where traces go is said by the standard OTEL_* variables, not here.

@@ -17,6 +17,7 @@ func natsSettings() []Setting {
 		{Path: "nats.tls.key_file", Type: kindPath, Meaning: "its key"},
 		{Path: "nats.replicas", Type: kindCount, Default: "1", Words: []string{"1", "3", "5"}, Meaning: "copies of every stream and bucket in a cluster"},
 		{Path: "nats.connect_timeout", Type: kindDuration, Default: "5s", Min: shortest, Meaning: "bound of one attempt to connect"},
+		{Path: "nats.accept_unsynced", Type: kindSwitch, Default: "false", Meaning: "an existing server that confirms messages before they are on disk does not keep the programs from being ready; a power cut loses what it confirmed"},
 		{Path: "nats.embedded", Type: kindSection, Meaning: "the server inside `ingest`, used where `nats.url` is absent"},
 		{Path: "nats.embedded.dir", Type: kindPath, Default: "data/nats", Meaning: "the store; one process at a time"},
 		{Path: "nats.embedded.port", Type: kindCount, Default: "4250", Min: "1", Max: "65535", Meaning: "port on 127.0.0.1"},
@@ -69,6 +70,7 @@ func ingestSettings() []Setting {
 		{Path: "ingest.publish_timeout", Type: kindDuration, Default: "4s", Min: shortest, Meaning: "bound for JetStream's acknowledgement; after it 503"},
 		{Path: "ingest.max_in_flight", Type: kindCount, Default: "512", Min: "1", Max: "65536", Meaning: "callbacks in hand at once; one more is 503"},
 		{Path: "ingest.max_clock_skew", Type: kindDuration, Default: "0s", Meaning: "how far a callback's `timestamp` may be off; 0s: not looked at"},
+		{Path: "ingest.max_future", Type: kindDuration, Default: "5m", Min: shortest, Max: "24h", Meaning: "how far a callback's own time may lie ahead of its arrival; further ahead the arrival decides what is late"},
 		{Path: "ingest.retry_after", Type: kindDuration, Default: "5s", Min: "1s", Meaning: "`Retry-After` of a 503"},
 		{Path: "ingest.stop_within", Type: kindDuration, Default: "10s", Min: shortest, Meaning: "bound of a soft stop"},
 	}

@@ -3,6 +3,7 @@ package deadletter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -78,7 +79,28 @@ func (b *Box) note(ctx context.Context, id string, a Audit) error {
 	}
 	m := bus.Message{Subject: events.AuditSubject(a.Tenant, a.Action), ID: id, ContentType: "application/json", Data: data}
 	if _, err := b.log.Publish(ctx, m); err != nil {
+		if errors.Is(err, bus.ErrFull) {
+			err = fmt.Errorf("%s: %w", auditFull, err)
+		}
 		return fmt.Errorf("audit %s: %w", a.Action, err)
+	}
+	return nil
+}
+
+const (
+	auditFull = "stream AUDIT is full, and nothing is done that it cannot keep: raise nats.streams.audit.max_bytes, or lower its max_age"
+	auditLine = 16 << 10 // bytes, no line of the audit is longer
+)
+
+// Auditable is [bus.ErrFull] where stream AUDIT has no room for another line: what is
+// done by asking somebody else must be refused before, not after.
+func Auditable(ctx context.Context, usage func(ctx context.Context, stream string) (bus.Usage, error)) error {
+	u, err := usage(ctx, AuditStream)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if u.MaxBytes > 0 && u.Bytes+auditLine > uint64(u.MaxBytes) {
+		return fmt.Errorf("audit: %w: %s", bus.ErrFull, auditFull)
 	}
 	return nil
 }

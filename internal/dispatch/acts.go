@@ -48,6 +48,9 @@ func HoldStage(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant stri
 	if on {
 		verb, action = VerbPause, deadletter.ActionPause
 	}
+	if err := deadletter.Auditable(ctx, b.Usage); err != nil {
+		return err
+	}
 	if err := Ask(ctx, b, tenant, verb, Request{Stage: s, Who: act.Who, Why: act.Reason}); err != nil {
 		return err
 	}
@@ -73,6 +76,9 @@ func Settle(ctx context.Context, b *bus.Bus, box *deadletter.Box, number uint64,
 	}
 	if !waits {
 		return o, fmt.Errorf("dead letter %d: %w", number, ErrGoneOn)
+	}
+	if err := deadletter.Auditable(ctx, b.Usage); err != nil {
+		return o, fmt.Errorf("dead letter %d: %w", number, err)
 	}
 	err = Ask(ctx, b, o.Tenant, VerbSettle, Request{
 		Stage: o.Stage, Noun: o.Noun, Key: o.Key, Sequence: o.Sequence, Word: word, Who: act.Who, Why: act.Reason,

@@ -22,7 +22,9 @@ type Balance struct {
 	Since  time.Time `json:"since"` // counted from here: as asked for, or from where the streams begin
 	Cut    bool      `json:"cut,omitempty"`
 
-	Published int `json:"published"` // events that no stage reads; for subscribers alone, and not accepted here
+	Published int `json:"published"`  // events that no stage reads; for subscribers alone, and not accepted here
+	Foreign   int `json:"foreign"`    // other programs' messages that are no events, on subjects that a stage reads; each ends as a letter, and those in CALLBACKS are accepted, too
+	ReusedIDs int `json:"reused_ids"` // message ids of Weiban's that came with more than one content
 	Accepted  int `json:"accepted"`
 
 	Again       int            `json:"again"` // the same message once more, after the duplicate window
@@ -51,8 +53,8 @@ type Stray struct {
 type Progress func(what string, done, of uint64)
 
 // BalanceOf counts a tenant's callbacks since a moment. It reads what the streams
-// say: each callback's outcome, its letter, its place. It holds some ninety bytes
-// in memory for each callback, and no text.
+// say: each callback's outcome, its letter, its place. It holds some hundred and
+// thirty bytes in memory for each callback, and no text.
 //
 // The order of the steps matters: how far the stages have come and what waits is
 // read first, outcomes, letters and replays after it, each before what it turns
@@ -60,7 +62,8 @@ type Progress func(what string, done, of uint64)
 // the other, and never in none.
 func BalanceOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell Progress) (Balance, error) {
 	c := &counter{
-		b: b, tell: tell, all: map[uint64]*fate{}, waits: map[uint64]waiting{}, floors: map[desk]uint64{}, closed: map[uint64]closing{},
+		b: b, tell: tell, all: map[uint64]*fate{}, aliens: map[uint64]bool{}, ids: map[uint64]uint64{},
+		waits: map[uint64]waiting{}, floors: map[desk]uint64{}, closed: map[uint64]closing{},
 		Balance: Balance{Tenant: tenant, Since: since, DeadClosed: map[string]int{}, Waiting: map[string]int{}, InHand: map[string]int{}},
 	}
 	for _, step := range []func(context.Context) error{
@@ -110,6 +113,8 @@ type counter struct {
 	first, last uint64 // of the callbacks that are counted
 	events      uint64 // where their outcomes begin
 	all         map[uint64]*fate
+	aliens      map[uint64]bool
+	ids         map[uint64]uint64 // hash of the content by hash of Weiban's id; 0 once there were two
 	waits       map[uint64]waiting
 	floors      map[desk]uint64
 	closed      map[uint64]closing

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"encoding/json"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -38,15 +37,13 @@ func (c *counter) name(m bus.Stored) (id string, replay int) {
 		replay = n
 		id = strings.TrimSuffix(id, "/r"+strconv.Itoa(n))
 	}
-	if !ok {
-		var ev struct {
-			ID string `json:"id"`
-		}
-		if json.Unmarshal(m.Data, &ev) == nil {
-			id = ev.ID
-		}
+	if ok {
+		return id, replay
 	}
-	return id, replay
+	if ev, err := eventIn(m); err == nil {
+		return ev.ID(), replay
+	}
+	return foreignID(m), replay
 }
 
 // round is the replay of enrich that an id came from.
@@ -69,7 +66,7 @@ func (c *counter) pass(ctx context.Context, what, stream, subject string, from, 
 	of := last + 1 - from
 	err := c.b.Scan(ctx, stream, "gongdan."+events.Token(c.Tenant)+"."+subject, from, last, func(m bus.Stored) error {
 		c.tell(what, m.Sequence-from, of)
-		if m.ID() == "" { // another program's; its id stands in its body alone
+		if !strings.HasPrefix(m.ID(), c.Tenant+"/") { // another program's; its id stands in its body alone
 			whole, err := c.b.Get(ctx, stream, m.Sequence)
 			if err != nil {
 				return err
@@ -93,14 +90,16 @@ func (c *counter) callbacks(ctx context.Context) error {
 		return nil
 	}
 	return c.pass(ctx, "callbacks", bus.Callbacks, "event.weiban.>", c.first, c.last, func(m bus.Stored) error {
+		id, _ := c.name(m)
+		c.reuse(id)
 		r, err := events.ParseRoute(m.Subject)
 		if err != nil {
 			c.Published++
 			return nil
 		}
-		id, _ := c.name(m)
 		h := hash(root(id))
 		c.Accepted++
+		c.alien(id)
 		if c.all[h] != nil {
 			c.Again++
 			return nil
@@ -110,11 +109,27 @@ func (c *counter) callbacks(ctx context.Context) error {
 	})
 }
 
+// reuse counts the message ids that came with more than one content.
+func (c *counter) reuse(event string) {
+	id, key, ok := events.SplitCallbackID(root(event))
+	if !ok {
+		return
+	}
+	h, now := hash(id), max(hash(key), 1)
+	switch before, seen := c.ids[h]; {
+	case !seen:
+		c.ids[h] = now
+	case before != 0 && before != now:
+		c.ids[h] = 0
+		c.ReusedIDs++
+	}
+}
+
 // outcomes takes down how they ended. The last one counts, but seeing a message
 // again that was settled already ends nothing anew.
 func (c *counter) outcomes(ctx context.Context) error {
 	last, err := c.end(ctx, bus.Events)
-	if err != nil || len(c.all) == 0 || last == 0 {
+	if err != nil || last == 0 {
 		return err
 	}
 	states := map[string]state{
@@ -122,6 +137,7 @@ func (c *counter) outcomes(ctx context.Context) error {
 	}
 	return c.pass(ctx, "outcomes", bus.Events, "event.kingdee.handle_order.>", c.events, last, func(m bus.Stored) error {
 		id, _ := c.name(m)
+		c.alien(id)
 		f, s := c.all[hash(root(id))], states[strings.Split(m.Subject, ".")[5]]
 		again := s == ignored && (f.ended() || f != nil && f.state == dead && !replayed(id))
 		if f != nil && !again {
@@ -129,6 +145,14 @@ func (c *counter) outcomes(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// alien counts a message that is no event, once.
+func (c *counter) alien(id string) {
+	if h := hash(root(id)); strings.HasPrefix(id, foreign) && !c.aliens[h] {
+		c.aliens[h] = true
+		c.Foreign++
+	}
 }
 
 func (f *fate) ended() bool { return f != nil && (f.state == applied || f.state == superseded) }

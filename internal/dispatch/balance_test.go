@@ -167,7 +167,8 @@ func TestBalanceFindsWhatIsLost(t *testing.T) {
 	settled := s.enriched("late", "4")
 	s.outcome("late~enrich~0", "4", events.Superseded, 0)
 	if _, err := s.bus.Publish(t.Context(), bus.Message{ // by another program, without a message id
-		Subject: events.CallbackSubject("acme", "work_order_change", "close", "7"), Data: []byte(`{"id":"theirs"}`),
+		Subject: events.CallbackSubject("acme", "work_order_change", "close", "7"), ContentType: events.ContentType,
+		Data: []byte(`{"specversion":"1.0","id":"theirs","source":"urn:x","type":"t"}`),
 	}); err != nil {
 		t.Fatal(err)
 	}

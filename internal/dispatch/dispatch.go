@@ -42,6 +42,8 @@ type Tenant struct {
 	Ledger  ledger.Settings
 	Quick   Quick
 	Mapping func() *mapping.Mapping // the one in force; asked once an event
+	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
+	Refused func() error
 	// Fresh brings the mapping's tables up to date before a replay is planned; nil
 	// if they do not change.
 	Fresh func(context.Context) error
@@ -84,6 +86,7 @@ type Options struct {
 	KeepSettled time.Duration // how long a settled record lives; default 400 days
 	Beat        time.Duration // between two looks at the vendors' breakers and pauses; default 500 ms
 	ProbeDenied time.Duration // after refused credentials; default 5 min
+	MaxFuture   time.Duration // ingest's setting, for events from before it was there; default events.MaxFuture
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
 	Trim        time.Duration // between two looks at the streams' room; default 1 min
 	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s
@@ -226,13 +229,33 @@ func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	}, nil
 }
 
-// Ready says why a stage of an owned tenant does not work now; nil if all do.
+// Ready says why the tenants of this replica are not all worked for now: it has no
+// lease, a tenant that it claims does not start, or a stage of an owned one does
+// not work. It is nil if all do.
 func (d *Dispatcher) Ready(context.Context) error {
+	all := d.runner.Ready()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var all error
 	for _, o := range d.owners {
-		all = errors.Join(all, o.gates.why())
+		all = errors.Join(all, o.why())
 	}
 	return all
+}
+
+// lookLate is after how long without a look at the store nothing is known of it:
+// more than a look at each stream and bucket may take.
+const lookLate = time.Minute
+
+// StoreReady says which streams and buckets are not there, do not answer or have no
+// room, as last looked at, and what of the store does not fit and is still being
+// recovered; nil if there is nothing.
+func (d *Dispatcher) StoreReady(context.Context) error {
+	return errors.Join(d.storeReady(), d.storeWhy())
+}
+
+func (d *Dispatcher) storeReady() error {
+	if d.o.Bus == nil {
+		return nil // nobody looks
+	}
+	return d.space.why(time.Now(), lookLate)
 }

@@ -15,10 +15,11 @@ import (
 
 // Verbs of an operator's request to the owner of a tenant.
 const (
-	VerbSettle = "settle" // a word on an order that waits with a letter
-	VerbPause  = "pause"
-	VerbResume = "resume"
-	VerbStaff  = "staff" // Weiban's staff list, read within the tenant's quota
+	VerbSettle  = "settle" // a word on an order that waits with a letter
+	VerbPause   = "pause"
+	VerbResume  = "resume"
+	VerbStaff   = "staff"   // Weiban's staff list, read within the tenant's quota
+	VerbTrouble = "trouble" // what of the tenant does not work, or not as it should
 )
 
 // Request is what an operator asks of a tenant's owner.
@@ -91,6 +92,9 @@ func (o *owner) serve() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := o.answer(VerbTrouble, func(context.Context, []byte) any { return o.trouble() }); err != nil {
+		return err
 	}
 	return o.answer(VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -17,6 +18,7 @@ import (
 type detail struct {
 	key     string
 	raw     json.RawMessage
+	odd     map[string]json.RawMessage // see [events.Enriched]; pointers in raw
 	fetched time.Time
 	updated time.Time
 }
@@ -65,11 +67,11 @@ func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Fa
 	f := a.quick(ctx, a.o.gates.detail[a.key.noun], func(ctx context.Context) error {
 		if m.notice.Noun == events.Opportunity {
 			x, err := a.o.t.Weiban.Opportunity(ctx, m.notice.Ref())
-			d = detail{string(x.Value.ID), x.Raw, x.FetchedAt, x.UpdatedAt}
+			d = detail{string(x.Value.ID), x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
 			return err
 		}
 		x, err := a.o.t.Weiban.WorkOrder(ctx, m.notice.Key)
-		d = detail{m.notice.Key, x.Raw, x.FetchedAt, x.UpdatedAt}
+		d = detail{m.notice.Key, x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
 		return err
 	})
 	if f != nil {
@@ -93,13 +95,23 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 	} else {
 		data.WorkOrder = d.raw
 	}
+	for pointer, sent := range d.odd {
+		if data.Original == nil {
+			data.Original = make(map[string]json.RawMessage, len(d.odd))
+		}
+		data.Original["/"+string(m.notice.Noun)+pointer] = sent
+	}
 	ev, err := events.NewEnriched(m.event, m.notice.Noun, d.key, m.Replay, m.Position, data)
 	var raw []byte
+	var misfit error
 	if err == nil {
-		raw, err = a.o.d.o.Events.Encode(ev)
+		raw, misfit, err = a.o.d.o.Events.EncodeAny(ev)
 	}
 	if err != nil {
 		return nil, &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
+	}
+	if misfit != nil {
+		a.o.log.Warn("an enriched event is not as its schema says, and goes on", slog.String("event", ev.ID()), slog.Any("error", misfit))
 	}
 	if limit := a.o.d.o.Ports.Log.MaxPayload() - headroom; int64(len(raw)) > limit {
 		return nil, &events.Failure{Kind: events.Invalid, Reason: fmt.Sprintf("the enriched event has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(raw), limit)}

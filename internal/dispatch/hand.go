@@ -83,7 +83,7 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 	defer func() {
 		if p := recover(); p != nil {
 			m = unread(s)
-			m.EventID, m.fault = "raw-"+events.Hash(s.Data), panicked(p)
+			m.EventID, m.fault = foreignID(s), panicked(p)
 		}
 	}()
 	m = unread(s)
@@ -97,12 +97,9 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderGeneration)); err == nil && m.Forced != "" {
 		m.Generation = max(n, 0)
 	}
-	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
-	if err == nil && !ours(ev.ID()) {
-		err = fmt.Errorf("%w: its id is none that the bridge gives", events.ErrNotEvent)
-	}
+	ev, err := eventIn(s)
 	if err != nil {
-		m.EventID = "raw-" + events.Hash(s.Data)
+		m.EventID = foreignID(s)
 		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 		return m
 	}
@@ -112,12 +109,17 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 		m.Asked = m.Asked || strings.Contains(m.EventID, "~enrich~") && !strings.HasSuffix(m.EventID, "~enrich~0")
 		return m
 	}
+	if why := events.Extension(ev, events.ExtUnnumbered); why != "" {
+		m.fault = &events.Failure{Kind: events.Invalid, Reason: "it cannot be told which order this callback is about: " + why}
+		return m
+	}
 	n, err := weiban.ParseNotice(ev.Data())
 	if err != nil {
 		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 		return m
 	}
-	m.notice, m.Position = n, events.Position(n.CreateTime, m.callback)
+	m.notice = n
+	m.Position = events.Position(events.Happened(ev, n.CreateTime, s.Time, a.o.d.o.MaxFuture), m.callback)
 	return m
 }
 
@@ -125,6 +127,31 @@ func unread(s bus.Stored) *message {
 	m := &message{stored: s, callback: s.Sequence}
 	m.Seq = s.Sequence
 	return m
+}
+
+// eventIn is the event that a message holds, if its id is one that records and
+// message ids can be made of.
+func eventIn(s bus.Stored) (events.Event, error) {
+	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
+	if err == nil && !ours(ev.ID()) {
+		err = fmt.Errorf("%w: its id is none that the bridge gives", events.ErrNotEvent)
+	}
+	return ev, err
+}
+
+// foreign begins the event id of what is no event: another program's message on a
+// subject that a stage reads. Each has its own, so that each is one letter.
+const foreign = "foreign-"
+
+// foreignID is the event id of a message that is no event; its replay keeps it.
+func foreignID(s bus.Stored) string {
+	if n := s.Header.Get(deadletter.HeaderReplay); n != "" {
+		_, id, _ := strings.Cut(strings.TrimSuffix(s.ID(), "/r"+n), "/")
+		if strings.HasPrefix(id, foreign) && ours(id) {
+			return id
+		}
+	}
+	return foreign + events.Hash(fmt.Appendf(nil, "%s %d %s", s.Subject, s.Sequence, s.Data))
 }
 
 // ours reports whether an event's id, derived or not, is one that records and

@@ -110,6 +110,13 @@ func newBridge(t *testing.T) *bridge {
 // run starts a replica and returns what stops it.
 func (b *bridge) run(instance string, change func(*ledger.Settings)) (stop func()) {
 	b.t.Helper()
+	_, stop = b.replica(instance, change)
+	return stop
+}
+
+// replica is run, and gives the dispatcher too.
+func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dispatch.Dispatcher, stop func()) {
+	b.t.Helper()
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}
 	s.Probe, s.BayWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
@@ -166,7 +173,7 @@ func (b *bridge) run(instance string, change func(*ledger.Settings)) (stop func(
 		}
 	}
 	b.t.Cleanup(stop)
-	return stop
+	return d, stop
 }
 
 // order makes a work order in Weiban with a bill of its own in Kingdee.
@@ -201,25 +208,29 @@ func (b *bridge) send(n fakeweiban.Notice, err error) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	text := n.Plaintext(0)
-	x, err := weiban.ParseNotice(text)
+	return b.receive(n.Plaintext(0))
+}
+
+// receive publishes the event of a plaintext as ingest does, without its look at
+// the schemas.
+func (b *bridge) receive(text []byte) string {
+	b.t.Helper()
+	r := weiban.Receive(text)
+	return b.publish(r.Callback("acme", "1"), events.MessageID("acme", r.EventID, 0))
+}
+
+func (b *bridge) publish(c events.Callback, messageID string) string {
+	b.t.Helper()
+	ev, err := events.NewCallback(b.t.Context(), c)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	ev, err := events.NewCallback(b.t.Context(), events.Callback{
-		Tenant: "acme", CorpID: "1", ID: x.ID, Event: x.Event, Status: x.Status, Key: x.Key, Time: x.CreateTime,
-		Origin: events.FromCallback, Data: text,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	data, err := b.codec.Encode(ev)
+	data, err := events.Marshal(ev)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if _, err := b.bus.Publish(b.t.Context(), bus.Message{
-		Subject: events.CallbackSubject("acme", x.Event, x.Status, x.Key), ID: events.MessageID("acme", ev.ID(), 0),
-		ContentType: events.ContentType, Data: data,
+		Subject: events.CallbackSubject("acme", c.Event, c.Status, c.Key), ID: messageID, ContentType: events.ContentType, Data: data,
 	}); err != nil {
 		b.t.Fatal(err)
 	}

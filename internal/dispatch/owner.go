@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -143,6 +144,17 @@ func (o *owner) claimLines() {
 		l.Empty()
 	}
 	o.t.Guard.tenure.Store(o.tenure)
+}
+
+// why says what of the tenant does not work now; nil if all does.
+func (o *owner) why() error {
+	all := o.gates.why()
+	for _, r := range o.rooms {
+		if down := r.down.Load(); down != nil {
+			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
+		}
+	}
+	return all
 }
 
 // close stops softly: nothing new is begun and what is in hand is finished; at

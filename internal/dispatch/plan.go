@@ -129,7 +129,7 @@ func (a *actor) mapped(ctx context.Context, match *mapping.Match, known *ledger.
 		out.Failure = events.FailureOf(err)
 		return
 	}
-	body, err := json.Marshal(order.Body)
+	body, err := events.JSON(order.Body)
 	if err != nil {
 		out.Failure = &events.Failure{Kind: events.Internal, Reason: "the body cannot be written as JSON", Err: err}
 		return
@@ -175,7 +175,9 @@ func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) 
 	if in.Flow != nil {
 		ids = append(ids, own+"flow/"+string(in.Flow.ID))
 	}
-	if n, err := weiban.ParseNotice(data.Callback); err == nil {
+	if key := events.Extension(m.event, events.ExtContent); key != "" {
+		ids = append(ids, own+key)
+	} else if n, err := weiban.ParseNotice(data.Callback); err == nil { // stored before events had the attribute
 		ids = append(ids, own+n.ContentKey)
 	}
 	return append(ids, eventName(a.key, m.EventID))

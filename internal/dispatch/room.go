@@ -30,6 +30,8 @@ type room struct {
 	// missed is up to where a delivery may have been lost on the way, 0 for none: it
 	// comes again, and until it has no order is vouched for.
 	missed atomic.Uint64
+
+	down atomic.Pointer[string] // why the consumer is being made anew; nil: it runs
 }
 
 func newRoom(o *owner, k desk) *room { return &room{o: o, k: k} }
@@ -94,6 +96,9 @@ func (r *room) keep(ctx context.Context) {
 // rebuild begins after a moment: a server that deletes a consumer tells of it
 // before it removes the directory, which the next one by that name will have.
 func (r *room) rebuild(ctx context.Context, cause error) {
+	why := cause.Error()
+	r.down.Store(&why)
+	defer r.down.Store(nil)
 	log := r.o.log.With(slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", cause.Error()))
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		pause(ctx, wait)
@@ -148,8 +153,10 @@ func (r *room) close(ctx context.Context) error {
 	return (*c).Stop(ctx)
 }
 
-// take brings one delivery to its order; it blocks while the desk is full.
+// take brings one delivery to its order; it blocks while the desk is full, or the
+// bucket of the records.
 func (r *room) take(m *bus.Delivery) {
+	r.o.d.space.await(r.o.soft, r.k.stage, r.o.d.o.Beat)
 	inOrder, again := r.judge(m)
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil {

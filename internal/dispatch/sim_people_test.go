@@ -136,29 +136,22 @@ func (p *people) event(at time.Duration, happen func() (fakeweiban.Notice, error
 
 // deliver publishes a callback as ingest does.
 func (p *people) deliver(n fakeweiban.Notice) {
-	text := n.Plaintext(0)
-	x, err := weiban.ParseNotice(text)
-	var ev events.Event
-	if err == nil {
-		ev, err = events.NewCallback(context.Background(), events.Callback{
-			Tenant: "acme", CorpID: "1", ID: x.ID, Event: x.Event, Status: x.Status, Key: x.Key, Time: x.CreateTime,
-			Origin: events.FromCallback, Data: text,
-		})
-	}
+	c := weiban.Receive(n.Plaintext(0)).Callback("acme", "1")
+	ev, err := events.NewCallback(context.Background(), c)
 	var data []byte
 	if err == nil {
 		data, err = p.w.tools.codec.Encode(ev)
 	}
 	if err == nil {
 		_, err = p.w.server.Publish(context.Background(), bus.Message{
-			Subject: events.CallbackSubject("acme", x.Event, x.Status, x.Key), ID: events.MessageID("acme", ev.ID(), 0),
+			Subject: events.CallbackSubject("acme", c.Event, c.Status, c.Key), ID: events.MessageID("acme", ev.ID(), 0),
 			ContentType: events.ContentType, Data: data,
 		})
 	}
 	if err != nil {
 		p.w.fail("callback: %v", err)
 	}
-	p.w.logf("callback %s %s of %s", x.Status, ev.ID(), x.Key)
+	p.w.logf("callback %s %s of %s", c.Status, ev.ID(), c.Key)
 }
 
 // note is a handling record's text without its marker.

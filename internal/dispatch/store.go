@@ -209,10 +209,8 @@ func pauseOK(ctx context.Context, d time.Duration) bool {
 // errUnseen is why a dispatcher that has just begun is not ready.
 var errUnseen = errors.New("the store has not been looked at yet")
 
-// StoreReady says why it is not known that the store belongs together, or which tenants
+// storeWhy says why it is not known that the store belongs together, or which tenants
 // of this replica are still looked at again since it did not; nil otherwise.
-func (d *Dispatcher) StoreReady(context.Context) error { return d.storeWhy() }
-
 func (d *Dispatcher) storeWhy() error {
 	var all error
 	if unseen := d.unseen.Load(); unseen != nil {

@@ -2,81 +2,33 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/ledger"
 )
 
-// Shares of a stream's size limit. From trimFrom on what nobody needs goes, down
-// to trimTo, so that as much of the past as possible stays to be looked at. A
-// stream that cannot be trimmed first holds back the details, which fill EVENTS,
-// and only then the writes, which empty it: the other way round neither would
-// ever go on.
+// Shares of a stream's or bucket's size limit. From trimFrom on what nobody needs
+// goes from a stream, down to trimTo, so that as much of the past as possible stays
+// to be looked at. A stream that cannot be trimmed first holds back the details,
+// which fill EVENTS, and only then the writes, which empty it: the other way round
+// neither would ever go on. The bucket STATE holds back both likewise.
 const (
 	trimFrom    = 0.70
 	trimTo      = 0.60
 	alarmFrom   = 0.80
 	detailsTill = 0.85
 	writesTill  = 0.95
+	fullFrom    = 0.99 // of those that no call depends on
 )
 
-// alarmRoom is the alarm of a stream that fills up; it is no tenant's.
+// alarmRoom is the alarm of a stream or bucket that fills up; it is no tenant's.
 const alarmRoom ledger.Alarm = "room"
 
 // lookEvery is the longest time between two looks at how full the streams are.
 const lookEvery = 5 * time.Second
-
-// space is what is known of the streams' room. It is asked before every vendor
-// call and so holds what was last seen.
-type space struct {
-	mu    sync.Mutex
-	share map[string]float64 // of a stream's limit that is taken
-}
-
-func (s *space) saw(stream string, u bus.Usage) float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.share == nil {
-		s.share = map[string]float64{}
-	}
-	s.share[stream] = 0
-	if u.MaxBytes > 0 {
-		s.share[stream] = float64(u.Bytes) / float64(u.MaxBytes)
-	}
-	return s.share[stream]
-}
-
-func (s *space) lacks(stream string, till float64) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.share[stream] >= till {
-		return "no room in " + stream
-	}
-	return ""
-}
-
-// forDetails says why no detail may be read now, "" if one may.
-func (s *space) forDetails() string { return s.lacks(bus.Events, detailsTill) }
-
-// forWrites says why no vendor write may be made now: its outcome, or its letter,
-// would find no room.
-func (s *space) forWrites() string {
-	if why := s.lacks(bus.Events, writesTill); why != "" {
-		return why
-	}
-	return s.lacks(bus.Dead, writesTill)
-}
-
-// guard makes the tenant's gates ask for room.
-func (s *space) guard(g *gates) {
-	g.writes.room = s.forWrites
-	for _, d := range g.detail {
-		d.room = s.forDetails
-	}
-}
 
 // trimmer keeps the streams within their limits. Every replica has one: what may
 // go is computed over all tenants each time, and trimming twice is trimming once.
@@ -84,11 +36,13 @@ type trimmer struct {
 	d       *Dispatcher
 	next    map[string]time.Time // not before, where the last time brought too little
 	held    map[string]string    // who needed the first message that stayed
-	alarmed map[string]bool
+	alarmed map[string]bool      // of room
+	gone    map[string]bool      // that were not there
+	paced   time.Time            // not before: whether STATE is large enough
 }
 
 func (d *Dispatcher) trimmer() *trimmer {
-	return &trimmer{d: d, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}}
+	return &trimmer{d: d, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}, gone: map[string]bool{}}
 }
 
 // run looks until ctx ends.
@@ -105,36 +59,52 @@ func (t *trimmer) run(ctx context.Context) {
 	}
 }
 
-// look is one look at every stream that may fill up.
+// look is one look at every stream and bucket.
 func (t *trimmer) look(ctx context.Context, now time.Time) {
-	for _, stream := range []string{bus.Callbacks, bus.Events, bus.Dead} {
-		if err := t.keep(ctx, stream, now); err != nil && ctx.Err() == nil {
-			t.d.o.Logger.Warn("room not looked after", slog.String("stream", stream), slog.String("cause", err.Error()))
+	seen := map[string]bus.Usage{}
+	for _, f := range t.d.o.Bus.Fills(ctx) {
+		if ctx.Err() != nil {
+			return
 		}
+		seen[f.Name] = f.Usage
+		t.presence(f)
+		err := f.Err
+		if err == nil {
+			err = t.keep(ctx, f, now)
+		}
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		t.d.space.failed(f, err)
+		if !errors.Is(err, bus.ErrUnprovisioned) { // an alert has said that
+			t.d.o.Logger.Warn("room not looked after", slog.String(f.Kind(), f.Name), slog.String("cause", err.Error()))
+		}
+	}
+	t.d.space.looked(now)
+	if err := t.pace(ctx, now, seen[bus.Callbacks], seen[bus.State]); err != nil && ctx.Err() == nil {
+		t.d.o.Logger.Debug("pace not looked at", slog.String("cause", err.Error()))
 	}
 }
 
-func (t *trimmer) keep(ctx context.Context, stream string, now time.Time) error {
-	u, err := t.d.o.Bus.Usage(ctx, stream)
-	if err != nil {
-		return err
+func (t *trimmer) keep(ctx context.Context, f bus.Fill, now time.Time) error {
+	share := t.d.space.saw(f)
+	if f.Name == bus.Dead {
+		t.d.letters.Store(int64(f.Messages))
 	}
-	share := t.d.space.saw(stream, u)
-	if stream == bus.Dead {
-		t.d.letters.Store(int64(u.Messages))
-	}
-	if share >= trimFrom && stream != bus.Dead && !now.Before(t.next[stream]) {
-		if t.held[stream], err = t.trim(ctx, stream, u); err != nil {
+	trimmed := f.Name == bus.Callbacks || f.Name == bus.Events
+	if share >= trimFrom && trimmed && !now.Before(t.next[f.Name]) {
+		var err error
+		if t.held[f.Name], err = t.trim(ctx, f.Name, f.Usage); err != nil {
 			return err
 		}
-		if u, err = t.d.o.Bus.Usage(ctx, stream); err != nil {
+		if f.Usage, err = t.d.o.Bus.Usage(ctx, f.Name); err != nil {
 			return err
 		}
-		if share = t.d.space.saw(stream, u); share >= trimFrom {
-			t.next[stream] = now.Add(t.d.o.Trim)
+		if share = t.d.space.saw(f); share >= trimFrom {
+			t.next[f.Name] = now.Add(t.d.o.Trim)
 		}
 	}
-	t.alarm(stream, share)
+	t.alarm(f, share)
 	return nil
 }
 
@@ -165,20 +135,41 @@ func (t *trimmer) trim(ctx context.Context, stream string, u bus.Usage) (string,
 	return by, nil
 }
 
-// alarm says once that a stream fills up although it is trimmed, and once that
-// it has room again.
-func (t *trimmer) alarm(stream string, share float64) {
+// alarm says once that a stream or bucket fills up, and once that it has room again.
+func (t *trimmer) alarm(f bus.Fill, share float64) {
 	full := share >= alarmFrom
-	if full == t.alarmed[stream] {
+	if full == t.alarmed[f.Name] {
 		return
 	}
-	t.alarmed[stream] = full
-	about := []any{slog.String("stream", stream), slog.Int("percent", int(100*share))}
+	t.alarmed[f.Name] = full
+	about := []any{slog.String(f.Kind(), f.Name), slog.Int("percent", int(100*share))}
 	if !full {
 		t.d.o.Logger.Info("room again", about...)
 		return
 	}
+	text := "it is filling up, and nothing in it goes by itself in time: raise " + f.Setting()
+	if by := t.held[f.Name]; by != "" {
+		about = append(about, slog.String("needed_by", by))
+		text = "it is filling up, and what is needed cannot be trimmed: free what needs it, or raise " + f.Setting()
+	}
 	t.d.meters.alert(context.Background(), "", alarmRoom)
-	t.d.o.Logger.Error("alert", append(about, slog.String("why", string(alarmRoom)), slog.String("needed_by", t.held[stream]),
-		slog.String("text", "the stream is filling up, and what is needed cannot be trimmed"))...)
+	t.d.o.Logger.Error("alert", append(about, slog.String("why", string(alarmRoom)), slog.String("text", text))...)
+}
+
+// presence says once that a stream or bucket is not there, and once that it is again.
+// It is the one place where a running dispatcher notices.
+func (t *trimmer) presence(f bus.Fill) {
+	gone := errors.Is(f.Err, bus.ErrUnprovisioned)
+	if f.Err != nil && !gone || gone == t.gone[f.Name] {
+		return
+	}
+	t.gone[f.Name] = gone
+	about := []any{slog.String(f.Kind(), f.Name)}
+	if !gone {
+		t.d.o.Logger.Info("it is there again", about...)
+		return
+	}
+	t.d.meters.alert(context.Background(), "", ledger.AlarmStore)
+	t.d.o.Logger.Error("alert", append(about, slog.String("why", string(ledger.AlarmStore)),
+		slog.String("text", "it is not there any more: somebody deleted it, or its files are gone. It is made again, empty: see dispatcher recover"))...)
 }

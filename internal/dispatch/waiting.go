@@ -24,8 +24,28 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 	if err != nil {
 		return err
 	}
+	used, err := m.Float64ObservableGauge("gongdan.store.used", metric.WithUnit("1"),
+		metric.WithDescription("Part of its size limit that a stream or bucket takes; every replica tells the same."))
+	if err != nil {
+		return err
+	}
+	refused, err := m.Int64ObservableGauge("gongdan.mapping.refused", metric.WithUnit("{mapping}"),
+		metric.WithDescription("1 where a changed mapping was refused and the old one stays in force, else 0."))
+	if err != nil {
+		return err
+	}
 	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(letters, d.letters.Load())
+		for name, share := range d.space.shares() {
+			o.ObserveFloat64(used, share, metric.WithAttributes(attribute.String("store", name)))
+		}
+		for _, t := range d.o.Tenants {
+			n := int64(0)
+			if t.Refused != nil && t.Refused() != nil {
+				n = 1
+			}
+			o.ObserveInt64(refused, n, metric.WithAttributes(attribute.String("tenant", t.Name)))
+		}
 		d.mu.Lock()
 		owners := slices.Collect(maps.Values(d.owners))
 		d.mu.Unlock()
@@ -36,7 +56,7 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 			}
 		}
 		return nil
-	}, waiting, letters)
+	}, waiting, letters, used, refused)
 	return err
 }
 

@@ -205,10 +205,13 @@ func oneLetter(t *testing.T, i *harness.Installation, dead failed) string {
 	want := letterLine{
 		Number: l.Number, Reason: l.Reason, Advice: l.Advice, Tenant: "acme", Stage: "handle", Noun: "work_order", Key: dead.notice.Key,
 		Kind: "unmapped", Shelf: "business", Rule: "close", Field: "handlemanid", Expr: `lookup("staff", callback.staff_id)`,
-		Word: unmapped, EventID: dead.notice.ID + "~enrich~0",
+		Word: unmapped, EventID: l.EventID,
 	}
 	if diff := cmp.Diff(want, l); diff != "" {
 		t.Errorf("letter (-want +got):\n%s", diff)
+	}
+	if !strings.HasPrefix(l.EventID, dead.notice.ID+".") || !strings.HasSuffix(l.EventID, "~enrich~0") {
+		t.Errorf("the letter is of event %s, want one of %s", l.EventID, dead.notice.ID)
 	}
 	if l.Reason == "" || l.Advice == "" {
 		t.Error("the letter says neither why nor what to do")

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,11 +29,44 @@ func (c *Codec) Encode(e Event) ([]byte, error) {
 	if err := c.check(e); err != nil {
 		return nil, fmt.Errorf("event %s: %w", e.ID(), err)
 	}
-	b, err := json.Marshal(e)
-	if err != nil {
+	return Marshal(e)
+}
+
+// Marshal returns the event's structured JSON without a look at any schema. Its
+// data, which must be JSON if it is not base64, stays as it is to the byte.
+func Marshal(e Event) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(len(e.DataEncoded) + 1024)
+	if err := event.WriteJson(&e, &b); err != nil {
 		return nil, fmt.Errorf("event %s: encode: %w", e.ID(), err)
 	}
-	return b, nil
+	return b.Bytes(), nil
+}
+
+// JSON is a value in JSON whose texts keep '<', '>' and '&' as they are, and raw
+// JSON in it all of its characters.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// EncodeAny is Encode of an event that goes on whatever its data is: misfit says how
+// the data breaks the schema of its type, nil where it does not.
+func (c *Codec) EncodeAny(e Event) (b []byte, misfit, err error) {
+	b, err = c.Encode(e)
+	if faults := (*schemas.Faults)(nil); errors.As(err, &faults) {
+		misfit = faults
+		b, err = json.Marshal(e)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("event %s: encode: %w", e.ID(), err)
+	}
+	return b, misfit, nil
 }
 
 // Conforms reports whether the event's data satisfies the schema of its type.
@@ -45,14 +79,31 @@ func (c *Codec) check(e Event) error {
 	if e.DataBase64 {
 		return nil
 	}
-	name := e.Type()
-	if !c.set.Has(name) {
-		if !strings.HasPrefix(name, "com.weibanzhushou.") {
-			return fmt.Errorf("type %s has no schema", name)
-		}
-		name = "weiban-callback"
+	name, err := c.schema(e.Type())
+	if err != nil {
+		return err
 	}
 	return c.set.CheckJSON(name, e.Data())
+}
+
+// CheckData holds the decoded data of an event of a type to its schema, see
+// [schemas.Set.Check].
+func (c *Codec) CheckData(eventType string, data any) error {
+	name, err := c.schema(eventType)
+	if err != nil {
+		return err
+	}
+	return c.set.Check(name, data)
+}
+
+func (c *Codec) schema(eventType string) (string, error) {
+	switch {
+	case c.set.Has(eventType):
+		return eventType, nil
+	case strings.HasPrefix(eventType, "com.weibanzhushou."):
+		return "weiban-callback", nil
+	}
+	return "", fmt.Errorf("type %s has no schema", eventType)
 }
 
 // Decode reads a structured event. Errors are of the class [ErrNotEvent] and

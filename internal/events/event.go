@@ -2,18 +2,15 @@ package events
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 	"go.opentelemetry.io/otel/propagation"
-
-	"gongdan-bridge/internal/strictjson"
 )
 
 // Event is a CloudEvent 1.0. Its id, type and source are plain ASCII.
@@ -28,38 +25,57 @@ const (
 	ExtCausation = "causationid" // id of the event that this one follows from
 	ExtPosition  = "position"    // see Position
 	ExtOrigin    = "origin"      // see Origin
+	ExtArrived   = "arrived"     // when a callback came, RFC 3339; only where Callback.Arrived is set
 	ExtParent    = "traceparent" // the starting trace, for life
 	ExtState     = "tracestate"
+
+	// ExtContent and ExtIntake are the two keys of a callback's content, made of
+	// the plaintext as it came: what an effect is known by, and what a redelivery
+	// is known by.
+	ExtContent = "contentkey"
+	ExtIntake  = "intakekey"
+
+	// ExtRepaired says what was odd about a plaintext and could be read all the
+	// same, as words with commas between, such as "bom,gbk".
+	ExtRepaired = "repaired"
+
+	// ExtUnnumbered says why the order of a callback cannot be told. Its subject's
+	// key is then made up, and no stage can do anything with it.
+	ExtUnnumbered = "unnumbered"
 )
 
-// MaxID is the longest message id, in bytes, that becomes an event id as it is.
-const MaxID = 128
-
-const unrecognised = "unrecognised"
+// What a callback is called that says nothing of an order.
+const unrecognised, raw = "unrecognised", "raw"
 
 // Callback is what [NewCallback] makes an event of.
 type Callback struct {
 	Tenant string
 	CorpID string // Weiban's tenant id, from the configuration
-	ID     string // Weiban's message id, or a content hash
+	ID     string // see CallbackID
 	Event  string // Weiban's own word, "" if the plaintext was not understood
 	Status string
 	Key    string // order number or opportunity id
 	Time   time.Time
-	Origin Origin
-	Data   []byte // the decrypted plaintext
+	// Arrived is when it came, where that stands in its position in place of Time:
+	// Time is absent, or too far ahead of the arrival to be believed. Else zero.
+	Arrived time.Time
+	Origin  Origin
+	Data    []byte // JSON, unless NotJSON
+
+	NotJSON    bool   // Data travels as data_base64
+	ContentKey string // see ExtContent, and so on
+	IntakeKey  string
+	Repaired   string
+	Unnumbered string
 }
 
 // NewCallback builds the event of a verified callback. A plaintext that was not
-// understood becomes com.weibanzhushou.unrecognised.raw.v1, as data_base64
-// where it is not strict JSON. The trace of ctx becomes its starting trace.
+// understood becomes com.weibanzhushou.unrecognised.raw.v1. The trace of ctx
+// becomes its starting trace.
 func NewCallback(ctx context.Context, c Callback) (Event, error) {
 	e := event.New()
 	e.SetID(SafeID(c.ID))
 	e.SetSource("urn:weiban:corp:" + Token(c.CorpID))
-	if c.Event == "" {
-		c.Event, c.Status = unrecognised, "raw"
-	}
 	e.SetType(CallbackType(c.Event, c.Status))
 	if c.Key != "" {
 		e.SetSubject(c.Key)
@@ -69,21 +85,45 @@ func NewCallback(ctx context.Context, c Callback) (Event, error) {
 	}
 	e.SetExtension(ExtTenant, c.Tenant)
 	e.SetExtension(ExtOrigin, string(c.Origin))
+	arrived := ""
+	if !c.Arrived.IsZero() {
+		arrived = c.Arrived.UTC().Format(time.RFC3339Nano)
+	}
+	for name, text := range map[string]string{
+		ExtContent: c.ContentKey, ExtIntake: c.IntakeKey, ExtRepaired: c.Repaired, ExtUnnumbered: c.Unnumbered, ExtArrived: arrived,
+	} {
+		if text != "" {
+			e.SetExtension(name, text)
+		}
+	}
 	stampTrace(ctx, &e)
-	if strictjson.Check(c.Data) == nil {
-		e.SetDataContentType(event.ApplicationJSON)
-		e.DataEncoded = c.Data
-	} else {
+	e.SetDataContentType(event.ApplicationJSON)
+	e.DataEncoded = c.Data
+	if c.NotJSON {
 		e.SetDataContentType("application/octet-stream")
-		e.DataEncoded, e.DataBase64 = c.Data, true
+		e.DataBase64 = true
 	}
 	return e, valid(e)
 }
 
 // CallbackType is the event type of a callback; event and status are Weiban's
-// own words.
+// own words, event is "" where the plaintext was not understood.
 func CallbackType(event, status string) string {
+	event, status = callbackWords(event, status)
 	return "com.weibanzhushou." + Token(event) + "." + Token(status) + ".v1"
+}
+
+// callbackWords are the words in the type and the subject of a callback. Weiban's
+// own event "unrecognised" gets an underscore more, and so do the names that look
+// like the result, so that none of them is ours.
+func callbackWords(event, status string) (string, string) {
+	switch {
+	case event == "":
+		return unrecognised, raw
+	case strings.TrimRight(event, "_") == unrecognised:
+		return event + "_", status
+	}
+	return event, status
 }
 
 // EnrichedType is the event type of an enriched order.
@@ -95,7 +135,7 @@ func OutcomeType(o Outcome) string { return "com.kingdee.handle_order." + string
 // NewEnriched derives the enriched event from its callback's event. n is 0, or
 // the replay's number; position is the callback's, see [Position].
 func NewEnriched(parent Event, n Noun, key string, replay int, position string, data Enriched) (Event, error) {
-	raw, err := json.Marshal(data)
+	raw, err := JSON(data)
 	if err != nil {
 		return Event{}, fmt.Errorf("event %s: enrich: %w", parent.ID(), err)
 	}
@@ -150,7 +190,7 @@ type LetterRef struct {
 // Kingdee's account set id; n is 0, or the replay's number; at is the moment of
 // the outcome.
 func NewOutcome(parent Event, account string, replay int, at time.Time, o HandleOutcome) (Event, error) {
-	raw, err := json.Marshal(o)
+	raw, err := JSON(o)
 	if err != nil {
 		return Event{}, fmt.Errorf("event %s: outcome: %w", parent.ID(), err)
 	}
@@ -169,7 +209,7 @@ func derive(parent Event, step string, n int) Event {
 	e.SetID(parent.ID() + "~" + step + "~" + strconv.Itoa(n))
 	e.SetDataContentType(event.ApplicationJSON)
 	e.SetExtension(ExtCausation, parent.ID())
-	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtParent, ExtState} {
+	for _, x := range []string{ExtTenant, ExtPosition, ExtOrigin, ExtArrived, ExtParent, ExtState, ExtContent, ExtIntake} {
 		if v := Extension(parent, x); v != "" {
 			e.SetExtension(x, v)
 		}
@@ -190,39 +230,29 @@ func Extension(e Event, name string) string {
 	return s
 }
 
-// Position orders the events of one order: the vendor's time in milliseconds,
-// then the callback's sequence in its stream. Positions compare as text.
-func Position(vendor time.Time, sequence uint64) string {
-	return fmt.Sprintf("%015d-%020d", max(vendor.UnixMilli(), 0), sequence)
+// Position orders the events of one order: when it happened in milliseconds, see
+// [Happened], then the callback's sequence in its stream. Positions compare as text.
+func Position(happened time.Time, sequence uint64) string {
+	return fmt.Sprintf("%015d-%020d", max(happened.UnixMilli(), 0), sequence)
 }
 
-// SafeID is id where it can be an event id as it is (printable ASCII of at most
-// [MaxID] bytes, not empty), else a hash of it.
-func SafeID(id string) string {
-	ok := id != "" && len(id) <= MaxID
-	for i := 0; ok && i < len(id); i++ {
-		ok = id[i] > ' ' && id[i] < 0x7f && id[i] != '~'
-	}
-	if ok {
-		return id
-	}
-	return "h-" + Hash([]byte(id))
-}
+// MaxFuture is how far a vendor's time may lie ahead of the arrival, by default.
+const MaxFuture = 5 * time.Minute
 
-// Hash is the lower-case hex SHA-256 of b.
-func Hash(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-// MessageID is the Nats-Msg-Id of an event: event ids are the tenant's, message
-// ids the stream's. A replay (n > 0) takes a new one and keeps the event id.
-func MessageID(tenant, eventID string, n int) string {
-	id := tenant + "/" + eventID
-	if n > 0 {
-		id += "/r" + strconv.Itoa(n)
+// Happened is the time that a callback's event has in its position: the vendor's,
+// or that of the arrival where the event says so. An event from before events said
+// so is held against the time at which it was stored; a zero ahead is [MaxFuture].
+func Happened(e Event, vendor, stored time.Time, ahead time.Duration) time.Time {
+	if at, err := time.Parse(time.RFC3339Nano, Extension(e, ExtArrived)); err == nil {
+		return at
 	}
-	return id
+	if ahead <= 0 {
+		ahead = MaxFuture
+	}
+	if !stored.IsZero() && vendor.After(stored.Add(ahead)) {
+		return stored
+	}
+	return vendor
 }
 
 func stampTrace(ctx context.Context, e *Event) {

@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/strictjson"
 	"gongdan-bridge/schemas"
 )
 
@@ -123,7 +125,9 @@ func TestDerivedEvents(t *testing.T) {
 func TestWhatIsNotUnderstoodTravelsWhole(t *testing.T) {
 	c := codec(t)
 	for _, text := range []string{"not json", `{"a":1,"a":2}`, "\xff\xfe", `[1e10000000]`, ``, `"just text"`, `{"工单":1}`} {
-		e, err := events.NewCallback(context.Background(), events.Callback{Tenant: "acme", CorpID: "1", ID: "编号 一", Origin: events.FromCallback, Data: []byte(text)})
+		e, err := events.NewCallback(context.Background(), events.Callback{
+			Tenant: "acme", CorpID: "1", ID: "编号 一", Origin: events.FromCallback, Data: []byte(text), NotJSON: text[:min(1, len(text))] != "\"",
+		})
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
@@ -154,6 +158,22 @@ func TestEncodeRefusesWhatBreaksTheContract(t *testing.T) {
 	}
 	if c.Conforms(e) {
 		t.Fatal("Conforms disagrees with Encode")
+	}
+	// What must go on goes on all the same, and says what is wrong with it.
+	b, misfit, err := c.EncodeAny(e)
+	if err != nil || !errors.As(misfit, &f) {
+		t.Fatalf("%v, misfit %v", err, misfit)
+	}
+	if again, err := events.Decode(events.ContentType, b); err != nil || string(again.Data()) != string(e.Data()) {
+		t.Errorf("%v: %s", err, b)
+	}
+	e.DataEncoded = []byte(`{"event":"work_order_change","status":"close","msg_data":{"order_no":"1"}}`)
+	if _, misfit, err := c.EncodeAny(e); err != nil || misfit != nil {
+		t.Errorf("%v, misfit %v", err, misfit)
+	}
+	e.SetID("")
+	if b, _, err := c.EncodeAny(e); err == nil {
+		t.Errorf("an event without an id became %s", b)
 	}
 }
 
@@ -218,6 +238,14 @@ func TestRoutesReadBack(t *testing.T) {
 		if is := !want.Replay && stage == events.Enrich; is != (err == nil) || is && (name != string(noun)+"_change" || said != status || of != key) {
 			t.Fatalf("ParseCallback(%s) = %q, %q, %q, %v", s, name, said, of, err)
 		}
+		words := rapid.SampledFrom([]string{"unrecognised", "unrecognised_", "unrecognised__", "raw", "a"})
+		event, word := words.Draw(t, "event"), words.Draw(t, "word")
+		if name, said, of, err = events.ParseCallback(events.CallbackSubject(tenant, event, word, key)); err != nil || name != event || said != word || of != key {
+			t.Fatalf("Weiban's own %s %s became %q, %q, %q, %v", event, word, name, said, of, err)
+		}
+		if ours := events.CallbackType("", ""); events.CallbackType(event, word) == ours {
+			t.Fatalf("Weiban's own %s %s has our type %s", event, word, ours)
+		}
 		if name, said, of, err = events.ParseCallback(events.UnrecognisedSubject(tenant, key)); err != nil || name+said != "" || of != key {
 			t.Fatalf("ParseCallback of what was not understood = %q, %q, %q, %v", name, said, of, err)
 		}
@@ -225,6 +253,65 @@ func TestRoutesReadBack(t *testing.T) {
 	for _, s := range []string{"", "gongdan", "gongdan.a.event.weiban.meeting_change.create.1", "x.a.replay.enrich.work_order.1", "gongdan.a.replay.enrich.staff.1", "gongdan.a.dead.enrich.invalid.work_order.1"} {
 		if r, err := events.ParseRoute(s); err == nil {
 			t.Errorf("ParseRoute(%q) = %+v, want an error", s, r)
+		}
+	}
+}
+
+// Same id and content is one event, anything else another; and the id stays one
+// that events derived from it can begin with.
+func TestCallbackIDs(t *testing.T) {
+	keys := rapid.StringMatching(`[0-9a-f]{32}`)
+	ids := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z.~ 0-9]{1,130}`), rapid.StringMatching(`[a-f]\.[0-9a-f]{16}`))
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := ids.Draw(t, "a"), ids.Draw(t, "b")
+		k, l := keys.Draw(t, "k"), keys.Draw(t, "l")
+		one, two := events.CallbackID(a, k), events.CallbackID(b, l)
+		if (one == two) != (a == b && k[:16] == l[:16]) {
+			t.Fatalf("%q with %s and %q with %s: %s, %s", a, k, b, l, one, two)
+		}
+		if one != events.SafeID(one) {
+			t.Fatalf("%q is no event id", one)
+		}
+		if id, key, ok := events.SplitCallbackID(one); !ok || id != events.MessageName(a) || key != k[:16] {
+			t.Fatalf("%s was taken apart as %q, %q, %v", one, id, key, ok)
+		}
+	})
+	for _, old := range []string{"", "7a1d", "c-0a250707f9fefc91e449ceb77fec6b2b", ".0123456789abcdef", "7a1d.0123456789ABCDEF"} {
+		if id, key, ok := events.SplitCallbackID(old); ok {
+			t.Errorf("%q was taken apart as %q, %q", old, id, key)
+		}
+	}
+}
+
+// What Weiban wrote is what a subscriber gets, to the byte, and is not blown up
+// on its way.
+func TestNothingIsEscapedForHTML(t *testing.T) {
+	const text = "<&>\u2028 <b>"
+	cb := closing()
+	cb.Data = []byte(strings.Replace(closeText, "已修好", strings.Repeat(text, 50_000), 1))
+	e, err := events.NewCallback(t.Context(), cb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	en, err := events.NewEnriched(e, events.WorkOrder, cb.Key, 0, "", events.Enriched{
+		Callback: cb.Data, WorkOrder: []byte(`{"order_no":"1","title":"` + text + `"}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := events.NewOutcome(en, "1", 0, time.Unix(1, 0), events.HandleOutcome{
+		Outcome: events.Superseded, Stage: events.Handle, Noun: events.WorkOrder, Key: cb.Key, Body: []byte(`{"clsmid":"` + text + `"}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []events.Event{e, en, out} {
+		b, err := codec(t).Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b) - len(e.Data()); n > 2000 || !bytes.Contains(b, []byte(text)) || bytes.Contains(b, []byte(`\u003c`)) {
+			t.Errorf("%s: %d bytes around its data, or characters of it are escaped", e.Type(), n)
 		}
 	}
 }
@@ -275,6 +362,10 @@ func BenchmarkBuildEvent(b *testing.B) {
 	c, ctx := codec(b), traced()
 	cb := closing()
 	cb.Data = []byte(strings.Replace(closeText, "已修好", strings.Repeat("已修好", 85), 1))
+	data, err := strictjson.Decode(cb.Data)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.SetBytes(int64(len(cb.Data)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -282,7 +373,10 @@ func BenchmarkBuildEvent(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.Encode(e); err != nil {
+		if err := c.CheckData(e.Type(), data); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := events.Marshal(e); err != nil {
 			b.Fatal(err)
 		}
 	}

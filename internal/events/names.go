@@ -51,14 +51,18 @@ const (
 	FromBackfill  Origin = "backfill"
 )
 
-// Enriched is the data of an enriched event. Callback is Weiban's decrypted
-// plaintext, WorkOrder or Opportunity the vendor's object of the detail page,
-// each verbatim: nothing is lost, nothing rounded. The detail is the state at
-// FetchedAt, not at the callback's time.
+// Enriched is the data of an enriched event. Callback is the data of the callback's
+// event, WorkOrder or Opportunity the vendor's object of the detail page: nothing is
+// lost, nothing rounded. A member of the object that came in a form that the page does
+// not document has a documented one, or is left out; Original has what came, by the
+// JSON pointer of its place in the data. See [Enriched.AsSent]. The detail is the
+// state at FetchedAt, not at the callback's time.
 type Enriched struct {
 	Callback    json.RawMessage `json:"callback"`
 	FetchedAt   time.Time       `json:"fetched_at"`
 	UpdatedAt   *time.Time      `json:"updated_at,omitempty"`
 	WorkOrder   json.RawMessage `json:"work_order,omitempty"`
 	Opportunity json.RawMessage `json:"opportunity,omitempty"`
+
+	Original map[string]json.RawMessage `json:"original,omitempty"`
 }

@@ -11,15 +11,16 @@ const root = "gongdan"
 func subject(tokens ...string) string { return root + "." + strings.Join(tokens, ".") }
 
 // CallbackSubject is where a verified callback goes; event and status are
-// Weiban's own words.
+// Weiban's own words, event is "" where the plaintext was not understood.
 func CallbackSubject(tenant, event, status, key string) string {
+	event, status = callbackWords(event, status)
 	return subject(Token(tenant), "event.weiban", Token(event), Token(status), Token(key))
 }
 
 // UnrecognisedSubject is where a callback goes that verified but could not be
 // understood.
 func UnrecognisedSubject(tenant, key string) string {
-	return CallbackSubject(tenant, unrecognised, "raw", key)
+	return CallbackSubject(tenant, "", "", key)
 }
 
 // EnrichedSubject is where an enriched event goes.
@@ -144,8 +145,11 @@ func ParseCallback(s string) (event, status, key string, err error) {
 			return "", "", "", fmt.Errorf("subject %s: not a callback's", s)
 		}
 	}
-	if words[0] == unrecognised {
+	switch {
+	case words[0] == unrecognised:
 		words[0], words[1] = "", ""
+	case strings.TrimRight(words[0], "_") == unrecognised:
+		words[0] = words[0][:len(words[0])-1]
 	}
 	return words[0], words[1], words[2], nil
 }

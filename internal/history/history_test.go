@@ -104,7 +104,7 @@ func (w *world) to(stream string) bus.Ack {
 	w.t.Helper()
 	w.n++
 	subject := map[string]string{
-		bus.Callbacks: "gongdan.acme.event.weiban.work_order_change.close.7", bus.Events: "gongdan.acme.event.enriched.work_order.close.7",
+		bus.Callbacks: "gongdan.acme.event.weiban.work_order_change.close.7", bus.Events: "gongdan.acme.event.kingdee.handle_order.applied.7",
 		bus.Dead: "gongdan.acme.dead.handle.rejected.work_order.7", bus.Audit: "gongdan.acme.audit.dead_discard",
 	}[stream]
 	ack, err := w.s.Publish(w.t.Context(), bus.Message{Subject: subject, ID: fmt.Sprint("acme/", w.n), Data: []byte(`{}`)})
@@ -182,7 +182,7 @@ var accidents = []struct {
 	{name: "STATE older", do: func(w *world) { w.restore(bus.State) }, notes: []string{"STATE went back from revision 29 to 3"}, begun: true, lost: true},
 	{
 		name: "STATE and TABLES older, EVENTS not", do: func(w *world) { w.restore(bus.State, bus.Tables) },
-		notes: []string{"STATE is older than the events in EVENTS"}, begun: true, lost: true,
+		notes: []string{"STATE is older than the outcomes in EVENTS"}, begun: true, lost: true,
 	},
 	{
 		name: "STATE and TABLES removed", do: func(w *world) { w.remove(bus.State, bus.Tables) },

@@ -103,7 +103,7 @@ func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 type evidence struct {
 	anchor
 
-	newest time.Time // when the newest event was stored in EVENTS; zero for none
+	newest time.Time // when the newest outcome was stored in EVENTS; zero for none
 }
 
 // readEvidence asks TABLES and EVENTS; what is not there tells nothing.
@@ -113,12 +113,12 @@ func (k *Keeper) readEvidence(ctx context.Context) (evidence, error) {
 		return evidence{}, err
 	}
 	e := evidence{anchor: a}
-	m, err := k.o.Log.Last(ctx, bus.Events, "gongdan.*.event.>")
+	m, err := k.o.Log.Last(ctx, bus.Events, "gongdan.*.event.kingdee.>")
 	switch {
 	case err == nil:
 		e.newest = m.Time
 	case !errors.Is(err, bus.ErrNotFound) && !errors.Is(err, bus.ErrUnprovisioned):
-		return evidence{}, fmt.Errorf("newest event: %w", err)
+		return evidence{}, fmt.Errorf("newest outcome: %w", err)
 	}
 	return e, nil
 }
@@ -135,7 +135,7 @@ func (k *Keeper) stateLost(ctx context.Context, f found) (string, error) {
 	case e.Revision > state.Last:
 		return "went back from revision " + num(e.Revision) + " to " + num(state.Last), nil
 	case state.Last > 0 && e.newest.Sub(state.LastTime) > k.o.Silence:
-		return "is older than the events in EVENTS", nil
+		return "is older than the outcomes in EVENTS", nil
 	case f.have != nil:
 		return "", nil
 	case e.Life != "" || k.known != nil:

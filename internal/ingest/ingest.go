@@ -2,9 +2,10 @@
 // callback, makes a CloudEvent of it, and answers 200 only after JetStream has
 // confirmed that the event is on disk.
 //
-// It is quick and stateless. It calls no vendor, reads no record and drops
-// nothing that verified: what it cannot understand it publishes raw. Package
-// app runs it.
+// It is quick and keeps no state. It calls no vendor, reads no record and drops
+// nothing that verified: a callback about an order that cannot be told goes to a
+// key of its own, from where the dispatcher makes it a dead letter, and one that
+// is about no order is published raw. Package app runs it.
 package ingest
 
 import (
@@ -46,6 +47,7 @@ type Options struct {
 	PublishTimeout time.Duration // until the event is on disk, default 4 s
 	RetryAfter     time.Duration // told with a 503, default 5 s
 	MaxSkew        time.Duration // largest age of a signature, 0 = any
+	MaxFuture      time.Duration // how far a callback's own time may lie ahead, default events.MaxFuture
 	Refuse         func() error  // asked first: why nothing can be accepted now; may be nil
 	Logger         *slog.Logger
 	Tracer         trace.TracerProvider
@@ -63,6 +65,8 @@ type Endpoint struct {
 	seconds metric.Float64Histogram
 	known   weiban.Documents
 	drift   *drift.Counter
+	alert   alerts
+	recent  recent
 }
 
 // New returns the endpoint, or an error that names the missing setting.
@@ -75,6 +79,7 @@ func New(o Options) (*Endpoint, error) {
 	o.ReadTimeout = orDefault(o.ReadTimeout, 5*time.Second)
 	o.PublishTimeout = orDefault(o.PublishTimeout, 4*time.Second)
 	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
+	o.MaxFuture = orDefault(o.MaxFuture, events.MaxFuture)
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
@@ -86,14 +91,15 @@ func New(o Options) (*Endpoint, error) {
 		e.tenants[t.Name] = t
 	}
 	m := o.Meter.Meter("gongdan-bridge/internal/ingest")
-	var err, err2, err3 error
+	var err, err2, err3, err4 error
+	e.alert, err4 = newAlerts(o.Logger, o.Meter)
 	e.drift, err3 = drift.NewCounter(o.Meter)
 	e.count, err = m.Int64Counter("gongdan.ingest.callbacks",
 		metric.WithDescription("Requests to the callback endpoint by tenant and result."), metric.WithUnit("{callback}"))
 	e.seconds, err2 = m.Float64Histogram("gongdan.ingest.duration",
 		metric.WithDescription("Time from a callback's first byte to its answer."), metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
-	return e, errors.Join(err, err2, err3)
+	return e, errors.Join(err, err2, err3, err4)
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {

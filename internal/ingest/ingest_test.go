@@ -203,7 +203,7 @@ func TestVerifiedIsNeverDropped(t *testing.T) {
 	e := endpoint(t, b, io.Discard, func(o *ingest.Options) { o.Meter = meter })
 	texts := []string{
 		"not json", ``, `{"a":1,"a":2}`, strings.Repeat("[", 3000), `{"n":1e10000000}`, "\xff\xfe", `[]`,
-		`{"event":"work_order_change","status":"create","msg_data":{}}`,                        // says no order
+		`{"status":"create","msg_data":{}}`,                                                    // says no event
 		`{"id":"m1","event":"meeting_change","status":"create","msg_data":{"meeting":{}}}`,     // a kind to come
 		`{"id":"m2","event":"work_order_change","status":"bless","msg_data":{"order_no":"1"}}`, // a status to come
 		notice("m3", "close", "1446377590381088768"),

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -14,20 +13,14 @@ import (
 type Provisioner struct {
 	mend  func(ctx context.Context) (missing []string, err error)
 	log   *slog.Logger
-	count metric.Int64Counter
+	alert alerts
 	last  string // why the look before failed
 }
 
 // NewProvisioner returns one; mend makes what is missing and names it.
 func NewProvisioner(mend func(ctx context.Context) (missing []string, err error), log *slog.Logger, m metric.MeterProvider) (*Provisioner, error) {
-	count, err := alerts(m)
-	return &Provisioner{mend: mend, log: log, count: count}, err
-}
-
-// alerts is the counter of what people must look at.
-func alerts(m metric.MeterProvider) (metric.Int64Counter, error) {
-	return m.Meter("gongdan-bridge/internal/ingest").Int64Counter("gongdan.ingest.alerts",
-		metric.WithDescription("What people must look at, by alarm."), metric.WithUnit("{alert}"))
+	alert, err := newAlerts(log, m)
+	return &Provisioner{mend: mend, log: log, alert: alert}, err
 }
 
 // Watch looks at every beat until ctx ends.
@@ -47,9 +40,7 @@ func (p *Provisioner) Watch(ctx context.Context, beat time.Duration) {
 func (p *Provisioner) look(ctx context.Context) {
 	missing, err := p.mend(ctx)
 	for _, name := range missing {
-		p.count.Add(ctx, 1, metric.WithAttributes(attribute.String("alarm", "store")))
-		p.log.ErrorContext(ctx, "alert", slog.String("why", "store"), slog.String("stream", name),
-			slog.String("text", "it was not there any more and has been made again, empty; dispatcher recover says what that means"))
+		p.alert.raise(ctx, alarmStore, "it was not there any more and has been made again, empty; dispatcher recover says what that means", slog.String("stream", name))
 	}
 	why := ""
 	if err != nil && ctx.Err() == nil {

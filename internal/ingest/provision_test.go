@@ -65,7 +65,7 @@ func TestWhatVanishesIsMadeAgain(t *testing.T) {
 	if name := all.ScopeMetrics[0].Metrics[0].Name; name != "gongdan.ingest.alerts" || len(sum.DataPoints) != 1 || sum.DataPoints[0].Value != 2 {
 		t.Errorf("%s: %+v, want two alerts", name, sum.DataPoints)
 	}
-	for _, want := range []string{"level=ERROR msg=alert why=store stream=CALLBACKS", "why=store stream=KV_STATE"} {
+	for _, want := range []string{"level=ERROR msg=alert why=store", "stream=CALLBACKS", "stream=KV_STATE"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q: %s", want, log.String())
 		}

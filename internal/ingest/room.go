@@ -2,12 +2,12 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"gongdan-bridge/internal/bus"
@@ -21,19 +21,20 @@ const (
 	refuseFrom = 0.90
 )
 
-// Room watches how full stream CALLBACKS is, so that the endpoint need not ask
-// for each callback.
+// Room watches stream CALLBACKS, whether it is there and how full it is, so that the
+// endpoint need not ask for each callback.
 type Room struct {
 	usage func(ctx context.Context, stream string) (bus.Usage, error)
 	log   *slog.Logger
-	count metric.Int64Counter
-	share atomic.Uint64 // thousandths of the limit that are taken
+	alert alerts
+	share atomic.Uint64         // thousandths of the limit that are taken
+	fault atomic.Pointer[error] // why the last look failed, nil if it did not or there was none
 }
 
 // NewRoom returns a room that has not been looked at: it refuses nothing.
 func NewRoom(usage func(ctx context.Context, stream string) (bus.Usage, error), log *slog.Logger, m metric.MeterProvider) (*Room, error) {
-	count, err := alerts(m)
-	return &Room{usage: usage, log: log, count: count}, err
+	alert, err := newAlerts(log, m)
+	return &Room{usage: usage, log: log, alert: alert}, err
 }
 
 // Refuse is for [Options].Refuse: why nothing can be accepted now.
@@ -44,8 +45,16 @@ func (r *Room) Refuse() error {
 	return nil
 }
 
+// Ready is nil while callbacks can be stored, by the last look.
+func (r *Room) Ready(context.Context) error {
+	if fault := r.fault.Load(); fault != nil {
+		return *fault
+	}
+	return r.Refuse()
+}
+
 // Watch looks at once and then at every beat, until ctx ends. A look that fails
-// changes nothing: what cannot be stored is refused by the store itself.
+// refuses nothing: what cannot be stored is refused by the store itself.
 func (r *Room) Watch(ctx context.Context, beat time.Duration) {
 	t := time.NewTicker(beat)
 	defer t.Stop()
@@ -62,13 +71,13 @@ func (r *Room) Watch(ctx context.Context, beat time.Duration) {
 func (r *Room) look(ctx context.Context) {
 	u, err := r.usage(ctx, bus.Callbacks)
 	if err != nil {
-		r.log.DebugContext(ctx, "room not looked at", slog.String("cause", err.Error()))
+		r.failed(ctx, err)
 		return
 	}
-	share := uint64(0)
-	if u.MaxBytes > 0 {
-		share = 1000 * u.Bytes / uint64(u.MaxBytes)
+	if before := r.fault.Swap(nil); before != nil && errors.Is(*before, bus.ErrUnprovisioned) {
+		r.log.InfoContext(ctx, "the stream is there again", slog.String("stream", bus.Callbacks))
 	}
+	share := uint64(1000 * u.Share())
 	before := r.share.Swap(share)
 	stream, percent := slog.String("stream", bus.Callbacks), slog.Uint64("percent", share/10)
 	for _, edge := range []struct {
@@ -80,10 +89,24 @@ func (r *Room) look(ctx context.Context) {
 	} {
 		switch {
 		case before < edge.at && share >= edge.at:
-			r.count.Add(ctx, 1, metric.WithAttributes(attribute.String("alarm", "room")))
-			r.log.ErrorContext(ctx, "alert", slog.String("why", "room"), stream, percent, slog.String("text", edge.over))
+			r.alert.raise(ctx, alarmRoom, edge.over, stream, percent)
 		case before >= edge.at && share < edge.at:
 			r.log.InfoContext(ctx, edge.gone, stream, percent)
 		}
+	}
+}
+
+// failed notes a look that failed, and says once that the stream is not there.
+func (r *Room) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	before := r.fault.Swap(&err)
+	if !errors.Is(err, bus.ErrUnprovisioned) {
+		r.log.DebugContext(ctx, "room not looked at", slog.String("cause", err.Error()))
+		return
+	}
+	if before == nil || !errors.Is(*before, bus.ErrUnprovisioned) {
+		r.alert.raise(ctx, alarmStore, "it is not there any more: somebody deleted it, or its files are gone; callbacks are refused", slog.String("stream", bus.Callbacks))
 	}
 }

@@ -11,11 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	mnoop "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/ingest"
 )
 
@@ -70,6 +73,9 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 			set(tt.used, tt.fails)
 			<-time.After(time.Second)
 			synctest.Wait()
+			if ready := r.Ready(t.Context()); (ready != nil) != (tt.refused || tt.fails) {
+				t.Errorf("at %d ready is %v", tt.used, ready)
+			}
 			if err := r.Refuse(); (err != nil) != tt.refused || err != nil && !errors.Is(err, bus.ErrFull) {
 				t.Errorf("at %d: %v", tt.used, err)
 			}
@@ -86,6 +92,69 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 			t.Errorf("alerts counted: %+v", sum.DataPoints)
 		}
 	})
+}
+
+// A stream that is deleted while callbacks come is said once, and ingest is not ready
+// until it is there again.
+func TestRoomMissesTheStream(t *testing.T) {
+	s := bustest.Server(t)
+	b := bustest.Connect(t, s, bus.Options{})
+	nc, err := nats.Connect(s.URL(), nats.Token(s.Token()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	looks := make(chan struct{})
+	r, err := ingest.NewRoom(func(ctx context.Context, stream string) (bus.Usage, error) {
+		select {
+		case looks <- struct{}{}:
+		case <-ctx.Done():
+		}
+		return b.Usage(ctx, stream)
+	}, slog.New(slog.NewTextHandler(&log, nil)), mnoop.NewMeterProvider())
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() {
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Watch(ctx, time.Millisecond)
+		}()
+		for range 4 {
+			<-looks // three have ended once the fourth begins
+		}
+		stop()
+		<-done
+	}
+	for _, tt := range []struct {
+		do   func() error
+		gone bool
+		says string
+	}{
+		{func() error { return nil }, false, ""},
+		{func() error { return js.DeleteStream(t.Context(), bus.Callbacks) }, true, "why=store text=\"it is not there any more"},
+		{func() error { return nil }, true, ""},
+		{func() error { return b.Provision(t.Context()) }, false, "there again"},
+	} {
+		log.Reset()
+		if err := tt.do(); err != nil {
+			t.Fatal(err)
+		}
+		look()
+		if err := r.Ready(t.Context()); errors.Is(err, bus.ErrUnprovisioned) != tt.gone || (err != nil) != tt.gone {
+			t.Errorf("gone %t: ready is %v", tt.gone, err)
+		}
+		if said := log.String(); strings.Count(said, "\n") > 1 || (said != "") != (tt.says != "") || !strings.Contains(said, tt.says) {
+			t.Errorf("gone %t: it says %q", tt.gone, said)
+		}
+	}
 }
 
 func TestStreamWithoutALimitIsNeverFull(t *testing.T) {

@@ -30,6 +30,8 @@ type attempt struct {
 	sequence  uint64
 	duplicate bool
 	cause     error
+
+	unnumbered string // why its order cannot be told
 }
 
 func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
@@ -158,52 +160,58 @@ func (e *Endpoint) publish(ctx context.Context, t Tenant, plaintext []byte, at *
 		return refuse(http.StatusServiceUnavailable, "not durable")
 	}
 	at.sequence, at.duplicate = ack.Sequence, ack.Duplicate
+	e.warn(ctx, at)
 	return answer{status: http.StatusOK}
 }
 
-// message makes the CloudEvent of a plaintext, the raw one where the plaintext
-// is not understood or breaks the schema of its own kind.
+// warn tells of an event that was stored what people must look at.
+func (e *Endpoint) warn(ctx context.Context, at *attempt) {
+	reused := e.recent.reused(at.tenant, at.id)
+	if at.duplicate {
+		return
+	}
+	attrs := []slog.Attr{slog.String("tenant", at.tenant), slog.String("event", at.id), slog.Uint64("sequence", at.sequence)}
+	if at.unnumbered != "" {
+		e.alert.raise(ctx, alarmUnnumbered, "a callback is about an order that cannot be told, it becomes a dead letter: "+at.unnumbered, attrs...)
+	}
+	if reused {
+		e.alert.raise(ctx, alarmReusedID, "Weiban used one message id for two contents; both were stored as events of their own", attrs...)
+	}
+}
+
+// arrived is now where a callback's own time is absent, or lies so far ahead that
+// it would make every later event of its order a late one; else the zero time.
+func (e *Endpoint) arrived(created time.Time) time.Time {
+	now := time.Now()
+	if created.IsZero() || created.After(now.Add(e.o.MaxFuture)) {
+		return now.Truncate(time.Millisecond)
+	}
+	return time.Time{}
+}
+
+// message makes the CloudEvent of a plaintext. Schemas decide nothing here: what
+// breaks one is counted as drift and goes its way.
 func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *attempt) (bus.Message, error) {
-	n, err := weiban.ParseNotice(plaintext)
-	c := events.Callback{
-		Tenant: t.Name, CorpID: t.CorpID, ID: n.ID, Event: n.Event, Status: n.Status,
-		Key: n.Key, Time: n.CreateTime, Origin: events.FromCallback, Data: plaintext,
-	}
-	if err != nil {
-		at.cause = err
-		c = raw(c)
-	}
+	r := weiban.Receive(plaintext)
+	c := r.Callback(t.Name, t.CorpID)
+	c.Arrived = e.arrived(c.Time)
 	ev, err := events.NewCallback(ctx, c)
 	if err != nil {
 		return bus.Message{}, err
 	}
-	data, err := e.o.Events.Encode(ev)
-	if err != nil && c.Event != "" {
-		at.cause = err
-		c = raw(c)
-		if ev, err = events.NewCallback(ctx, c); err == nil {
-			data, err = e.o.Events.Encode(ev)
-		}
-	}
+	data, err := events.Marshal(ev)
 	if err != nil {
 		return bus.Message{}, err
 	}
-	e.drift.See(ctx, e.known.Callback(c.Event), plaintext)
-	at.event, at.id, at.order = ev.Type(), ev.ID(), c.Key
-	subject := events.CallbackSubject(t.Name, c.Event, c.Status, c.Key)
-	if c.Event == "" {
-		subject = events.UnrecognisedSubject(t.Name, c.Key)
+	e.drift.See(ctx, e.known.Callback(r.Event), plaintext)
+	at.event, at.id, at.order, at.unnumbered, at.cause = ev.Type(), ev.ID(), r.Key, r.Unnumbered, r.Cause
+	if r.Tree != nil && r.Unnumbered == "" && at.cause == nil {
+		at.cause = e.o.Events.CheckData(ev.Type(), r.Tree)
 	}
 	return bus.Message{
-		Subject: subject, ID: events.MessageID(t.Name, ev.ID(), 0),
+		Subject: events.CallbackSubject(t.Name, r.Event, r.Status, r.Key), ID: events.MessageID(t.Name, ev.ID(), 0),
 		ContentType: events.ContentType, Data: data,
 	}, nil
-}
-
-// raw is the same callback as one that was not understood: known by its bytes.
-func raw(c events.Callback) events.Callback {
-	id := "raw-" + events.Hash(c.Data)
-	return events.Callback{Tenant: c.Tenant, CorpID: c.CorpID, ID: id, Key: id, Time: c.Time, Origin: c.Origin, Data: c.Data}
 }
 
 func (e *Endpoint) record(ctx context.Context, span trace.Span, method string, a answer, at attempt, took time.Duration) {
@@ -224,7 +232,7 @@ func (e *Endpoint) record(ctx context.Context, span trace.Span, method string, a
 	span.SetAttributes(attribute.String("http.request.method", method), attribute.Int("http.response.status_code", a.status),
 		attribute.String("gongdan.tenant", tenant), attribute.String("gongdan.result", result), attribute.String("cloudevents.event_id", at.id))
 	level := slog.LevelInfo
-	if a.fault != "" {
+	if a.fault != "" || at.unnumbered != "" {
 		level = slog.LevelWarn
 	}
 	if a.status == http.StatusServiceUnavailable {
@@ -238,6 +246,9 @@ func (e *Endpoint) record(ctx context.Context, span trace.Span, method string, a
 	if at.id != "" {
 		attrs = append(attrs, slog.String("event", at.id), slog.String("type", at.event),
 			slog.String("order", at.order), slog.Uint64("sequence", at.sequence))
+	}
+	if at.unnumbered != "" {
+		attrs = append(attrs, slog.String("unnumbered", at.unnumbered))
 	}
 	if at.cause != nil {
 		attrs = append(attrs, slog.String("cause", at.cause.Error()))

@@ -133,7 +133,7 @@ func (t *turn) applied(reason string) {
 	if e.Sends > 1 && e.Marker != "" {
 		e.Sweep = t.spread(t.s.Doubles)
 	}
-	r.Applied = max(r.Applied, e.Position)
+	r.Applied = max(t.newest(), e.Position)
 	r.Status = e.Status
 	v := t.verdict(events.Handle, events.Applied)
 	v.Reason = reason

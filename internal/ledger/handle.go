@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"gongdan-bridge/internal/events"
 )
@@ -43,8 +44,21 @@ func (t *turn) planned(p Planned) {
 
 // isLate reports whether a later event was applied before; a person may force it.
 func (t *turn) isLate(m Message) bool {
-	return m.Forced == "" && m.Position != "" && m.Position < t.o.Record.Applied
+	return m.Forced == "" && m.Position != "" && m.Position < t.newest()
 }
+
+// newest is the position of the newest event applied, "" where there is none. One
+// of the far future is none: it was written before such times were refused, and
+// would make every event late until then.
+func (t *turn) newest() string {
+	if p := t.o.Record.Applied; age(p, t.m.At) > -farFuture {
+		return p
+	}
+	return ""
+}
+
+// farFuture is beyond what a vendor's time may be ahead of its arrival.
+const farFuture = 24 * time.Hour
 
 // late decides on an event older than what was applied.
 func (t *turn) late(policy Late) {

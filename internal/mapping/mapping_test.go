@@ -280,7 +280,7 @@ func TestInvalidInput(t *testing.T) {
 	for name, change := range map[string]func(*events.Enriched, *Meta){
 		"callback":      func(e *events.Enriched, _ *Meta) { e.Callback = json.RawMessage(`{"event":1}`) },
 		"no work order": func(e *events.Enriched, _ *Meta) { e.WorkOrder = nil },
-		"work order":    func(e *events.Enriched, _ *Meta) { e.WorkOrder = json.RawMessage(`{"processing_flows":3}`) },
+		"work order":    func(e *events.Enriched, _ *Meta) { e.WorkOrder = json.RawMessage(`[3]`) },
 		"noun":          func(_ *events.Enriched, m *Meta) { m.Noun = "meeting" },
 	} {
 		e, m := good, Meta{Noun: events.WorkOrder}

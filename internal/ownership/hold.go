@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ type Start func(t *Tenure) (Stop, error)
 // everything off. It returns once nothing runs any more: nil if all ended softly.
 // ctx is the tenure's context; where the tenure was lost it has ended already.
 type Stop func(ctx context.Context) error
+
+// errTakingOver is why a tenant is not at work while start runs.
+var errTakingOver = errors.New("it is being taken over")
 
 // hold is a tenant in hand: one goroutine starts it, waits, stops it and releases it.
 type hold struct {
@@ -65,10 +69,12 @@ func (r *Runner) serve(h *hold, start Start) {
 	stop, err := start(t)
 	if err != nil {
 		log.Error("tenant not started", slog.Any("cause", err))
+		r.note(t.Tenant, fmt.Errorf("not started: %w", err))
 		r.delay(t.Tenant)
 		r.release(t, true, log)
 		return
 	}
+	r.note(t.Tenant, nil)
 	select {
 	case <-h.asked:
 	case <-t.Context().Done():

@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -59,6 +60,7 @@ func (r *Runner) round(ctx context.Context, start Start) time.Duration {
 			return 0
 		}
 		if err := r.carryOut(ctx, a, start); err != nil {
+			r.note(a.Tenant, fmt.Errorf("claim not written: %w", err))
 			r.warn(ctx, "claim not written", err, slog.String("tenant", a.Tenant), slog.String("act", string(a.Verb)))
 			return r.set.Retry
 		}
@@ -67,6 +69,7 @@ func (r *Runner) round(ctx context.Context, start Start) time.Duration {
 	next := r.roster.nextLapse(now, r.set.Look)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.decided = r.decided || len(v.Living) > 0
 	for _, until := range r.delayed {
 		next = min(next, until.Sub(now))
 	}
@@ -188,6 +191,7 @@ func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 // hold puts a tenant in hand.
 func (r *Runner) hold(t *Tenure, start Start) {
 	h := newHold(t)
+	r.note(t.Tenant, errTakingOver)
 	r.idle.Add(1)
 	r.mu.Lock()
 	r.holds[t.Tenant] = h

@@ -46,6 +46,8 @@ type Runner struct {
 	trouble error // why the lease was not renewed last
 	holds   map[string]*hold
 	delayed map[string]time.Time // tenants that did not start, until when
+	faults  map[string]error     // why tenants that fall to us are not at work
+	decided bool                 // once, who owns what
 }
 
 // NewRunner checks the options and the intervals.
@@ -74,6 +76,7 @@ func NewRunner(o Options) (*Runner, error) {
 		kick:     make(chan struct{}, 1),
 		holds:    map[string]*hold{},
 		delayed:  map[string]time.Time{},
+		faults:   map[string]error{},
 	}, nil
 }
 
@@ -195,18 +198,45 @@ func (r *Runner) leased(sent moment) {
 	signal(r.nudge)
 }
 
-// Ready is nil while this instance has a lease: without one it owns nothing. The
-// error says why there is none.
+// Ready is nil while this instance has a lease, without which it owns nothing, and
+// every tenant that falls to it could be claimed and started when that was last
+// tried. The error says why not.
 func (r *Runner) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lease.live() {
-		return nil
+		return r.idleTenants()
 	}
 	if r.trouble != nil {
 		return fmt.Errorf("instance %s has no lease: %w", r.instance, r.trouble)
 	}
 	return fmt.Errorf("instance %s has no lease yet", r.instance)
+}
+
+// idleTenants says which tenants fall to us and are not at work; r.mu is held.
+func (r *Runner) idleTenants() error {
+	if !r.decided {
+		return fmt.Errorf("instance %s has not decided yet which tenants are its own", r.instance)
+	}
+	var all error
+	for _, t := range slices.Sorted(maps.Keys(r.faults)) {
+		if c := r.roster.claim(t); c.Revision != 0 && !c.Released && c.Instance != r.instance {
+			continue // it is another's by now
+		}
+		all = errors.Join(all, fmt.Errorf("tenant %s is not at work: %w", t, r.faults[t]))
+	}
+	return all
+}
+
+// note keeps why a tenant that falls to us is not at work; nil: it is.
+func (r *Runner) note(tenant string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		delete(r.faults, tenant)
+		return
+	}
+	r.faults[tenant] = err
 }
 
 // refused notes why the lease was not renewed. It is true for the first time in a row.

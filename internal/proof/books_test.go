@@ -115,8 +115,17 @@ func (b *books) callback(s bus.Stored) error {
 	if b.callbacks[parts[1]] == nil {
 		b.callbacks[parts[1]] = map[string]int{}
 	}
-	b.callbacks[parts[1]][ev.ID()]++
+	b.callbacks[parts[1]][sentAs(ev.ID())]++
 	return nil
+}
+
+// sentAs is the id that Weiban sent the callback of an event under.
+func sentAs(event string) string {
+	root, _, _ := strings.Cut(event, "~")
+	if id, _, ok := events.SplitCallbackID(root); ok {
+		return id
+	}
+	return root
 }
 
 func (b *books) event(s bus.Stored) error {
@@ -140,8 +149,7 @@ func (b *books) event(s bus.Stored) error {
 	if err := json.Unmarshal(ev.Data(), &e.HandleOutcome); err != nil {
 		return err
 	}
-	root, _, _ := strings.Cut(ev.ID(), "~")
-	place := parts[1] + "/" + root
+	place := parts[1] + "/" + sentAs(ev.ID())
 	if b.history > 0 && slices.ContainsFunc(b.ends[place], func(k ending) bool { return k.id == e.id && k.Outcome == e.Outcome }) {
 		return nil
 	}

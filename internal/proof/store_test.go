@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,5 +174,22 @@ func (x *trial) post(t *testing.T) {
 	defer cancel()
 	if err := x.c.Weiban.Drain(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPromisesNameRows: the page of promises names rows that are there.
+func TestPromisesNameRows(t *testing.T) {
+	page, err := os.ReadFile("../../docs/promises.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for _, r := range slices.Concat(sound(), removed(), cut(), older(), deleted()) {
+		rows[strings.ReplaceAll(r.name, " ", "_")] = true
+	}
+	for _, m := range regexp.MustCompile("`TestStore/([^`]+)`").FindAllSubmatch(page, -1) {
+		if !rows[string(m[1])] && string(m[1]) != "…" {
+			t.Errorf("docs/promises.md names TestStore/%s, and there is no such row", m[1])
+		}
 	}
 }

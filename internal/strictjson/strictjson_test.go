@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		{"largest exponent", `1e30`, ""},
 		{"seventeen keys", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,"o":1,"p":1,"q":1}`, ""},
 		{"the eighteenth is the first", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1,"l":1,"m":1,"n":1,"o":1,"p":1,"q":1,"a":1}`, "duplicate key"},
-		{"leading zero", `01`, "not JSON"},
+		{"leading zero", `01`, "more after the end of the value"},
 		{"bare sign", `-`, "ends too early"},
 		{"comma at the end", `[1,]`, "not JSON"},
 		{"control character", "\"a\nb\"", "not JSON"},

@@ -16,8 +16,11 @@ import (
 type Check struct {
 	// Name is short: nats, tenant acme.
 	Name string
-	// Ready is nil or why not. It must end with its context.
+	// Ready is nil or why not; a nil func is always ready. It must end with its context.
 	Ready func(context.Context) error
+	// Note is what people should know although work is done, "" for nothing; may be nil.
+	// It must answer at once.
+	Note func() string
 }
 
 // checkWait bounds all checks of one /readyz together; they run side by side.
@@ -53,6 +56,7 @@ type state struct {
 	Name  string `json:"name"`
 	Ready bool   `json:"ready"`
 	Why   string `json:"why,omitempty"`
+	Note  string `json:"note,omitempty"`
 }
 
 func (t *Telemetry) ask(ctx context.Context, checks []Check) readiness {
@@ -61,6 +65,10 @@ func (t *Telemetry) ask(ctx context.Context, checks []Check) readiness {
 	answers := make([]chan error, len(checks))
 	for i, check := range checks {
 		answers[i] = make(chan error, 1)
+		if check.Ready == nil {
+			answers[i] <- nil
+			continue
+		}
 		go func() { answers[i] <- check.Ready(ctx) }()
 	}
 	all := readiness{Ready: true, Checks: make([]state, len(checks))}
@@ -72,6 +80,9 @@ func (t *Telemetry) ask(ctx context.Context, checks []Check) readiness {
 			err = context.Cause(ctx)
 		}
 		all.Checks[i] = state{Name: check.Name, Ready: err == nil}
+		if check.Note != nil {
+			all.Checks[i].Note = check.Note()
+		}
 		if err != nil {
 			all.Ready, all.Checks[i].Why = false, err.Error()
 		}

@@ -40,9 +40,10 @@ func TestReadyzSaysWhatIsMissing(t *testing.T) {
 			body   string
 		}{
 			{"no checks", nil, 200, `{"ready":true,"checks":[]}`},
-			{"all hold", []Check{{"nats", holds}, {"tenant acme", holds}}, 200, `{"ready":true,"checks":[{"name":"nats","ready":true},{"name":"tenant acme","ready":true}]}`},
-			{"one does not", []Check{{"nats", holds}, {"tenant acme", func(context.Context) error { return errors.New("refused with " + secret) }}}, 503, `{"ready":false,"checks":[{"name":"nats","ready":true},{"name":"tenant acme","ready":false,"why":"refused with …"}]}`},
-			{"one never answers", []Check{{"nats", func(context.Context) error { <-release; return nil }}}, 503, `{"ready":false,"checks":[{"name":"nats","ready":false,"why":"no answer within 2s"}]}`},
+			{"all hold", []Check{{Name: "nats", Ready: holds}, {Name: "tenant acme", Ready: holds}}, 200, `{"ready":true,"checks":[{"name":"nats","ready":true},{"name":"tenant acme","ready":true}]}`},
+			{"one does not", []Check{{Name: "nats", Ready: holds}, {Name: "tenant acme", Ready: func(context.Context) error { return errors.New("refused with " + secret) }}}, 503, `{"ready":false,"checks":[{"name":"nats","ready":true},{"name":"tenant acme","ready":false,"why":"refused with …"}]}`},
+			{"one is told beside", []Check{{Name: "mapping acme", Note: func() string { return "refused: " + secret }}, {Name: "nats", Ready: holds, Note: func() string { return "" }}}, 200, `{"ready":true,"checks":[{"name":"mapping acme","ready":true,"note":"refused: …"},{"name":"nats","ready":true}]}`},
+			{"one never answers", []Check{{Name: "nats", Ready: func(context.Context) error { <-release; return nil }}}, 503, `{"ready":false,"checks":[{"name":"nats","ready":false,"why":"no answer within 2s"}]}`},
 		} {
 			w := get(t, tel.Admin(c.checks...), "/readyz")
 			if w.Code != c.status || strings.TrimSpace(w.Body.String()) != c.body || w.Header().Get("Content-Type") != "application/json" {

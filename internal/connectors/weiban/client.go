@@ -84,17 +84,16 @@ const (
 	APIStaffList   = "staff/list"
 )
 
-// Detail is an object as Weiban gave it.
+// Detail is an object as Weiban gave it, read as far as it can be.
 type Detail[T any] struct {
-	Value     T
-	Raw       json.RawMessage // the object's bytes, verbatim
-	FetchedAt time.Time       // when the call was sent: the state is no older
-	UpdatedAt time.Time       // by Weiban's own word, to the second; zero if it has none
+	Object[T]
+	FetchedAt time.Time // when the call was sent: the state is no older
+	UpdatedAt time.Time // by Weiban's own word, to the second; zero if it has none
 }
 
 // WorkOrder fetches a work order (获取工单详情, api-8267914). It may be called
 // any number of times. Missing: Weiban does not know the number, or not yet.
-// Invalid: the answer is about another order, or a member is in no known form.
+// Invalid: the answer is about another order, or holds something else than one.
 func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrder], error) {
 	if orderNo == "" {
 		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "no order number to ask for")
@@ -104,7 +103,7 @@ func (c *Client) WorkOrder(ctx context.Context, orderNo string) (Detail[WorkOrde
 	if err != nil {
 		return d, err
 	}
-	if string(d.Value.OrderNo) != orderNo {
+	if !d.settle("order_no", &d.Value.OrderNo, &d.Value.Unread, orderNo, false) {
 		return Detail[WorkOrder]{}, invalid(APIWorkOrder, "the answer is about another work order")
 	}
 	d.UpdatedAt = d.Value.UpdatedAt.Time()
@@ -119,8 +118,8 @@ type OpportunityRef struct {
 
 // Opportunity fetches an opportunity (获取商机详情, api-10790878). It may be
 // called any number of times. Missing: Weiban does not know it, or it was
-// deleted. Invalid: the answer is about another one, or a member is in no known
-// form.
+// deleted. Invalid: the answer is about another one, or holds something else than
+// one, or was asked for by serial number and has no id.
 func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Opportunity], error) {
 	q := url.Values{}
 	switch {
@@ -135,8 +134,17 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 	if err != nil {
 		return d, err
 	}
-	if ref.ID != "" && string(d.Value.ID) != ref.ID || ref.ID == "" && string(d.Value.SerialNumber) != ref.SerialNumber {
+	same := false
+	if o := &d.Value; ref.ID != "" {
+		same = d.settle("id", &o.ID, &o.Unread, ref.ID, true)
+	} else {
+		same = d.settle("serial_number", &o.SerialNumber, &o.Unread, ref.SerialNumber, true)
+	}
+	switch {
+	case !same:
 		return Detail[Opportunity]{}, invalid(APIOpportunity, "the answer is about another opportunity")
+	case d.Value.ID == "":
+		return Detail[Opportunity]{}, invalid(APIOpportunity, "the opportunity has no readable id")
 	}
 	d.UpdatedAt = d.Value.UpdatedAt.Time()
 	return d, nil
@@ -144,7 +152,7 @@ func (c *Client) Opportunity(ctx context.Context, ref OpportunityRef) (Detail[Op
 
 // fetch gets the object that an answer holds under the document's name. An answer
 // without an outcome is Invalid where Weiban answers for another object at once.
-func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (Detail[T], error) {
+func fetch[T WorkOrder | Opportunity](ctx context.Context, c *Client, api string, q url.Values, known *drift.Tree) (Detail[T], error) {
 	d, err := fetchOnce[T](ctx, c, api, q, q.Encode(), known)
 	return d, c.control.Judge(ctx, "weiban "+api, q.Encode(), err, func(ctx context.Context) error {
 		_, err := fetchOnce[T](ctx, c, api, q, "", known)
@@ -152,7 +160,7 @@ func fetch[T any](ctx context.Context, c *Client, api string, q url.Values, know
 	})
 }
 
-func fetchOnce[T any](ctx context.Context, c *Client, api string, q url.Values, about string, known *drift.Tree) (d Detail[T], err error) {
+func fetchOnce[T WorkOrder | Opportunity](ctx context.Context, c *Client, api string, q url.Values, about string, known *drift.Tree) (d Detail[T], err error) {
 	member := known.Document()
 	body, sent, err := c.get(ctx, api, q, about)
 	if err != nil {
@@ -160,7 +168,10 @@ func fetchOnce[T any](ctx context.Context, c *Client, api string, q url.Values, 
 	}
 	members, _ := object(body)
 	raw := members[member]
-	if _, f := scalar(raw); f != formNull && f != formObject {
+	if inside := jsonIn(scalar(raw)); inside != nil {
+		raw = inside
+	}
+	if text, f := scalar(raw); f != formObject && !isEmpty(text, f) {
 		return d, invalid(api, fmt.Sprintf("%s is no object but %s", member, f))
 	}
 	// Under load Weiban has been seen to answer "ok" with nothing in it.
@@ -168,10 +179,10 @@ func fetchOnce[T any](ctx context.Context, c *Client, api string, q url.Values, 
 		return d, &events.Failure{Kind: events.Unavailable, API: "weiban " + api, Status: http.StatusOK, Reason: "the answer says ok and holds no " + member}
 	}
 	c.o.Drift.See(ctx, known, raw)
-	if err := decode(raw, &d.Value); err != nil {
+	if d.Object, err = Read[T](raw); err != nil {
 		return Detail[T]{}, invalid(api, member+": "+err.Error())
 	}
-	d.Raw, d.FetchedAt = raw, sent
+	d.FetchedAt = sent
 	return d, nil
 }
 
@@ -197,7 +208,7 @@ func (c *Client) getWith(ctx context.Context, api string, q url.Values, about, t
 	for name, values := range q {
 		withToken[name] = values
 	}
-	answer, err := c.o.Line.Do(ctx, connectors.Call{
+	answer, err := c.do(ctx, connectors.Call{
 		API: api, About: about,
 		Request: func(ctx context.Context) (*http.Request, error) {
 			sent = time.Now()
@@ -212,9 +223,21 @@ func (c *Client) getWith(ctx context.Context, api string, q url.Values, about, t
 	return answer.Body, sent, err
 }
 
+// do makes a call, whose answer may have something around its JSON.
+func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answer, error) {
+	classify := call.Classify
+	call.Classify = func(a connectors.Answer) *events.Failure {
+		a.Body = sound(a.Body)
+		return classify(a)
+	}
+	answer, err := c.o.Line.Do(ctx, call)
+	answer.Body = sound(answer.Body)
+	return answer, err
+}
+
 // judge is the code table's word, with codes that it does not hold counted.
 func (c *Client) judge(ctx context.Context, api string, a connectors.Answer, secrets ...string) *events.Failure {
-	f, known := judge(a, secrets...)
+	f, known := judge(a, map[string]string{APIWorkOrder: "work_order", APIOpportunity: "opportunity"}[api], secrets...)
 	if !known {
 		c.o.Line.Unlisted(ctx, api)
 	}

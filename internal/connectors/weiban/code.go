@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/connectors"
@@ -79,21 +80,47 @@ func unlisted(code int64, status int) verdict {
 	}
 }
 
-// answerHead is what every answer starts with.
-type answerHead struct {
-	ErrCode *Int `json:"errcode"`
-	ErrMsg  Text `json:"errmsg"`
+// head reads the code and the message that every answer starts with. An answer
+// without a code (absent or null) says ok where it says nothing else and holds the
+// object that was asked for. False where no code can be read: a code in another
+// form, or two of them, is never taken for success.
+func head(body []byte, holds string) (code int64, said string, ok bool) {
+	members, isObject := object(body)
+	if !isObject || strictjson.Check(body) != nil {
+		return 0, "", false
+	}
+	var sent json.RawMessage
+	for name, m := range members {
+		switch {
+		case !strings.EqualFold(name, "errcode"):
+		case sent != nil:
+			return 0, "", false
+		default:
+			sent = m
+		}
+	}
+	said, _ = scalar(members["errmsg"])
+	text, f := scalar(sent)
+	if f == formNull {
+		some, _ := object(members[holds])
+		return 0, said, len(some) > 0 && (said == "" || strings.EqualFold(said, "ok"))
+	}
+	if d, isNumber := parseDecimal(strings.TrimSpace(text)); isNumber && d.fraction == "" && (f == formNumber || f == formText) {
+		n, err := strconv.ParseInt(d.String(), 10, 64)
+		return n, said, err == nil
+	}
+	return 0, said, false
 }
 
 // judge reads the outcome of a read: nil is success. The body is asked before
-// the HTTP status, for errors come with status 200. known is false where the
+// the HTTP status, for errors come with status 200. holds is the member that an
+// answer without a code may be known by, "" for none. known is false where the
 // code is in no table. Secrets are taken out of what Weiban says.
-func judge(a connectors.Answer, secrets ...string) (f *events.Failure, known bool) {
-	var head answerHead
-	if strictjson.Check(a.Body) != nil || json.Unmarshal(a.Body, &head) != nil || head.ErrCode == nil {
+func judge(a connectors.Answer, holds string, secrets ...string) (f *events.Failure, known bool) {
+	code, said, ok := head(a.Body, holds)
+	if !ok {
 		return unreadable(a), true
 	}
-	code := int64(*head.ErrCode)
 	v, known := listed(code)
 	tooMany := a.Status == http.StatusTooManyRequests
 	switch {
@@ -113,7 +140,7 @@ func judge(a connectors.Answer, secrets ...string) (f *events.Failure, known boo
 	if v.kind == events.Throttled {
 		f.Wait = max(f.Wait, connectors.RetryAfter(a.Header))
 	}
-	if said := connectors.VendorText(string(head.ErrMsg), secrets...); said != "" {
+	if said = connectors.VendorText(said, secrets...); said != "" {
 		f.Reason += ": " + said
 	}
 	return f, known || code == 0

@@ -3,7 +3,6 @@ package weiban
 import (
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxDigits bounds every number that is read from text.
@@ -66,46 +65,4 @@ func parseDecimal(text string) (d decimal, ok bool) {
 
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
-}
-
-// From this value on a number is a time in milliseconds; below, in seconds.
-const (
-	leastMillis = 100_000_000_000
-	lastMillis  = 253_402_300_799_999 // the end of the year 9999
-)
-
-// instant is the moment that a number stands for, exact to the millisecond:
-// Weiban sends seconds with fraction and milliseconds for the same member.
-// Zero, negative numbers and what lies behind the year 9999 are no moment.
-func instant(text string) (time.Time, bool) {
-	d, ok := parseDecimal(text)
-	if !ok || d.negative || len(d.whole) > 15 {
-		return time.Time{}, false
-	}
-	n, err := strconv.ParseInt(d.whole, 10, 64)
-	if err != nil {
-		return time.Time{}, false
-	}
-	if n < leastMillis {
-		ms, err := strconv.ParseInt((d.fraction + "000")[:3], 10, 64)
-		if err != nil {
-			return time.Time{}, false
-		}
-		n = n*1000 + ms
-	}
-	if n == 0 || n > lastMillis {
-		return time.Time{}, false
-	}
-	return time.UnixMilli(n).UTC(), true
-}
-
-// calendar is the moment that a date stands for; without a zone it is China's.
-func calendar(text string) (time.Time, bool) {
-	china := time.FixedZone("UTC+8", 8*60*60)
-	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, china); err == nil && t.Year() > 1 {
-			return t.UTC(), true
-		}
-	}
-	return time.Time{}, false
 }

@@ -121,7 +121,7 @@ func plant(v any, path string, try func(what, path string)) {
 	}
 }
 
-// A detail that drifts is counted when it is read, also where it cannot be used.
+// A detail that drifts is counted when it is read, also where a member cannot be read.
 func TestDriftIsCounted(t *testing.T) {
 	v := newVendor(t)
 	meter, counts := connectortest.Drifts(t)
@@ -134,8 +134,7 @@ func TestDriftIsCounted(t *testing.T) {
 	raw, _ := page(t, "work_order.json", "work_order")
 	for from, to := range map[string]string{`"title":`: `"priority": 3, "title":`, `"status": 10`: `"status": {"id": 10}`, `"stage_name": "",`: ``} {
 		v.answers[APIWorkOrder] = saying(`{"errcode":0,"errmsg":"ok","work_order":` + strings.ReplaceAll(string(raw), from, to) + `}`)
-		_, err := c.WorkOrder(t.Context(), orderNo)
-		if unreadable := strings.Contains(to, "{"); (err != nil) != unreadable {
+		if _, err := c.WorkOrder(t.Context(), orderNo); err != nil {
 			t.Errorf("%s: %v", to, err)
 		}
 	}

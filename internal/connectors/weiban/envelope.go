@@ -7,12 +7,32 @@ import (
 	"gongdan-bridge/internal/strictjson"
 )
 
+// bare is JSON without what some programs put around it: a byte order mark before
+// it, NULs and blanks behind it.
+func bare(b []byte) []byte {
+	return bytes.TrimRight(bytes.TrimPrefix(b, []byte("\ufeff")), "\x00 \t\r\n")
+}
+
+// sound is JSON as it came or, where bytes keep it from being read, repaired like a
+// callback's plaintext; what cannot be repaired stays as it came.
+func sound(b []byte) []byte {
+	b = bare(b)
+	if strictjson.Check(b) == nil {
+		return b
+	}
+	if mended := repair(b).text; strictjson.Check(mended) == nil {
+		return mended
+	}
+	return b
+}
+
 // envelope takes the base64 text out of the body of a callback.
 func envelope(body []byte) (encrypt string, fault Fault) {
+	body = bare(body)
 	if encrypt, ok := plainEnvelope(body); ok {
 		return encrypt, ""
 	}
-	if strictjson.Check(body) != nil {
+	if body = sound(body); strictjson.Check(body) != nil {
 		return "", FaultBody
 	}
 	// A map, since a struct would take the member in any spelling.

@@ -1,6 +1,7 @@
 package weiban
 
 import (
+	"slices"
 	"strings"
 
 	"gongdan-bridge/internal/events"
@@ -18,13 +19,19 @@ const clockSlack = 1
 // other row can be, and only by a switch or a reopening.
 //
 // Where two rows could be meant, none is: a wrong row would make two events one.
+// A row that cannot be read as far as that takes could be meant.
 func FlowFor(n Notice, w WorkOrder) (*ProcessingFlow, bool) {
 	if n.Noun != events.WorkOrder || n.CreateTime.IsZero() || string(w.OrderNo) != n.Key {
+		return nil, false
+	}
+	if w.IsUnread("processing_flows") {
 		return nil, false
 	}
 	var acts, waits []ProcessingFlow
 	for _, row := range w.ProcessingFlows {
 		switch {
+		case slices.ContainsFunc(tells, row.IsUnread):
+			return nil, false
 		case !n.mayMean(row):
 		case row.Type == FlowWaiting:
 			waits = append(waits, row)
@@ -40,6 +47,9 @@ func FlowFor(n Notice, w WorkOrder) (*ProcessingFlow, bool) {
 	}
 	return &acts[0], true
 }
+
+// tells are the members of a row that say which event it is about.
+var tells = []string{"id", "type", "created_at", "creator_id", "handler_id", "to_id", "content"}
 
 // mayMean says whether nothing speaks against the row, and who acted speaks
 // for it.

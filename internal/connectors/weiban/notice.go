@@ -1,19 +1,11 @@
 package weiban
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/strictjson"
 )
 
 // Bounds of what a notice may be named by, since it becomes part of subjects,
@@ -26,10 +18,10 @@ const (
 // Notice is what a callback announces: something happened to one order. What
 // is true now is behind the detail call.
 type Notice struct {
-	ID         string    // message id; ContentKey where Weiban's is missing, too long or not printable ASCII
+	ID         string    // message id; ContentKey where Weiban's is missing, a hash where it is too long or not printable ASCII
 	CorpID     string    // 企业id; not authenticated, for information only
 	Event      string    // Weiban's own word, 1–64 of A–Z a–z 0–9 _ . -
-	Status     string    // likewise
+	Status     string    // likewise; UnknownStatus where it cannot be read
 	Type       string    // Weiban's own word, possibly ""
 	CreateTime time.Time // UTC, to the millisecond; zero if missing or not a time
 	RetryCount *int64    // nil if not sent
@@ -49,45 +41,90 @@ type Notice struct {
 	ContentKey string
 }
 
-// ParseNotice reads the plaintext of a callback. Unknown events and statuses
-// are fine. The error says what is not understood and holds nothing of the
-// content: not strict JSON, not an object, no usable event or status, or a work
-// order or opportunity event that does not say which order. Such a plaintext
-// was signed all the same and must not be dropped.
+// ParseNotice reads the plaintext of a callback, or the data of its event.
+// Unknown events and statuses are fine, and so is every form of a member that
+// can be told. The error says what is not understood and holds nothing of the
+// content: not JSON, not an object, no usable event, or a work order or
+// opportunity event that does not say which order.
 func ParseNotice(plaintext []byte) (Notice, error) {
-	v, err := strictjson.Decode(plaintext)
+	d, err := readPlain(plaintext)
 	if err != nil {
 		return Notice{}, fmt.Errorf("parse notice: %w", err)
 	}
-	// A tree, since a struct would take members in any spelling.
-	members, ok := v.(map[string]any)
+	members, ok := d.tree.(map[string]any)
 	if !ok {
 		return Notice{}, errors.New("parse notice: not an object")
 	}
-	n := Notice{
+	n, fault := notice(members)
+	if fault != "" {
+		return Notice{}, fmt.Errorf("parse notice: %s", fault)
+	}
+	return n, nil
+}
+
+// notice reads the members of a callback. A fault says why its order cannot be
+// told: the notice then has no Key, and where its event cannot be read neither
+// Event nor Noun.
+func notice(members map[string]any) (n Notice, fault string) {
+	n = Notice{
 		CorpID:     identifier(members["corp_id"]),
-		Event:      word(members["event"]),
-		Status:     word(members["status"]),
+		Event:      word(members["event"], EventWorkOrder, EventOpportunity),
+		Status:     status(members["status"]),
 		Type:       word(members["type"]),
 		CreateTime: moment(members["create_time"]),
 		RetryCount: count(members["retry_count"]),
 		Seq:        count(members["seq"]),
 	}
-	if n.Event == "" || n.Status == "" {
-		return Notice{}, errors.New("parse notice: event or status is missing or not a plain word")
-	}
-	data, _ := members["msg_data"].(map[string]any)
+	data, _ := objectOf(members["msg_data"])
 	n.MsgData = msgData(data)
 	n.SerialNumber = string(n.MsgData.SerialNumber)
-	n.ContentKey = n.contentKey(members["msg_data"])
-	n.ID = printable([]byte(identifier(members["id"])), maxID)
-	if n.ID == "" {
-		n.ID = n.ContentKey
+	n.ContentKey = contentKey(n.Event, n.Status, members)
+	n.ID = messageID(members["id"], n.ContentKey)
+	if n.Event == "" {
+		return n, "event is missing or not a plain word"
 	}
-	if !n.setKey() {
-		return Notice{}, fmt.Errorf("parse notice: %s does not say which order", n.Event)
+	if n.setKey(); n.Key != "" {
+		return n, ""
 	}
-	return n, nil
+	if n.Event == EventWorkOrder {
+		_, fault = number(data["order_no"])
+		return n, n.Event + " does not say which order: order_no " + fault
+	}
+	for _, name := range []string{"opportunity_id", "id", "serial_number"} {
+		if _, fault = number(data[name]); data[name] != nil {
+			return n, n.Event + " does not say which order: " + name + " " + fault
+		}
+	}
+	return n, n.Event + " does not say which order: opportunity_id is absent"
+}
+
+// UnknownStatus stands for a status that is absent or no plain word.
+const UnknownStatus = "unknown"
+
+// status is Weiban's own word for a change. A number is its digits.
+func status(v any) string {
+	if text, f := scalarOf(v); f == formNumber || f == formBool {
+		v = text
+	}
+	w := word(v, StatusCreate, StatusSwitch, StatusClose, "closed", StatusReopen, StatusReply)
+	if w == "" {
+		return UnknownStatus
+	}
+	return w
+}
+
+// messageID is a message's id, a hash of one that cannot be part of an event's
+// id, or otherwise where there is none.
+func messageID(v any, otherwise string) string {
+	switch text, f := scalarOf(v); {
+	case f == formText && text != "":
+		return events.MessageName(text)
+	case f == formNumber && digits(text):
+		return events.MessageName(text)
+	case v == nil, f == formText:
+		return otherwise
+	}
+	return "h-" + events.Hash(canonical(nil, v))
 }
 
 // Ref is how an opportunity's detail is asked for.
@@ -99,7 +136,7 @@ func (n Notice) Ref() OpportunityRef {
 	return OpportunityRef{ID: string(id), SerialNumber: n.SerialNumber}
 }
 
-func (n *Notice) setKey() bool {
+func (n *Notice) setKey() {
 	switch n.Event {
 	case EventWorkOrder:
 		n.Noun, n.Key = events.WorkOrder, string(n.MsgData.OrderNo)
@@ -114,86 +151,16 @@ func (n *Notice) setKey() bool {
 			n.Key = n.ID
 		}
 	}
-	return n.Key != ""
-}
-
-// contentKey hashes what the message says, not how it is written.
-func (n *Notice) contentKey(data any) string {
-	var millis int64
-	if !n.CreateTime.IsZero() {
-		millis = n.CreateTime.UnixMilli()
-	}
-	b := make([]byte, 0, 1024)
-	for _, text := range []string{n.Event, n.Status, strconv.FormatInt(millis, 10)} {
-		b = canonical(b, text)
-	}
-	sum := sha256.Sum256(canonical(b, data))
-	return "c-" + hex.EncodeToString(sum[:16])
-}
-
-// canonical appends v in the one way in which its content can be written:
-// texts with their length, members sorted, numbers in plain notation.
-func canonical(b []byte, v any) []byte {
-	switch v := v.(type) {
-	case map[string]any:
-		b = strconv.AppendInt(append(b, '{'), int64(len(v)), 10)
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			b = canonical(canonical(b, name), v[name])
-		}
-		return b
-	case []any:
-		b = strconv.AppendInt(append(b, '['), int64(len(v)), 10)
-		for _, member := range v {
-			b = canonical(b, member)
-		}
-		return b
-	}
-	text, f := scalarOf(v)
-	if d, ok := parseDecimal(text); ok && f == formNumber {
-		text = d.String()
-	}
-	b = strconv.AppendInt(append(b, f[0]), int64(len(text)), 10)
-	return append(append(b, ':'), text...)
 }
 
 // moment is the time that a value stands for, the zero time if it is none.
 func moment(v any) time.Time {
 	text, f := scalarOf(v)
-	at, ok := instant(text)
+	at, ok := Moment(text)
 	if !ok || f != formNumber && f != formText {
 		return time.Time{}
 	}
 	return at
-}
-
-// word is a text that may stand in a subject and in an event's type, else "".
-func word(v any) string {
-	text, ok := v.(string)
-	if !ok || len(text) > maxWord {
-		return ""
-	}
-	for _, c := range []byte(text) {
-		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !plain && c != '_' && c != '-' && c != '.' {
-			return ""
-		}
-	}
-	return text
-}
-
-// identifier is a bounded printable text or a number's digits, else "".
-func identifier(v any) string {
-	switch text, f := scalarOf(v); f {
-	case formText:
-		if len(text) <= maxID && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
-			return text
-		}
-	case formNumber:
-		if digits(text) {
-			return text
-		}
-	}
-	return ""
 }
 
 func count(v any) *int64 {

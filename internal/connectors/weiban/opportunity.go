@@ -8,6 +8,8 @@ package weiban
 // departments elsewhere, in work orders too, is staff_ext_id and
 // department_ext_id.
 type Opportunity struct {
+	Unread `json:"-"`
+
 	ID                ID           `json:"id"`                   // 商机id
 	SerialNumber      ID           `json:"serial_number"`        // 商机编码
 	CorpID            ID           `json:"corp_id"`              // 企业id
@@ -49,6 +51,8 @@ type Opportunity struct {
 
 // Property is one custom field of an opportunity with its value (自定义字段).
 type Property struct {
+	Unread `json:"-"`
+
 	ID           ID    `json:"id"`            // 字段id
 	CorpID       ID    `json:"corp_id"`       // 企业id
 	FieldName    Text  `json:"field_name"`    // 字段名
@@ -68,6 +72,8 @@ type Property struct {
 
 // Organization is the company that an opportunity is with (公司).
 type Organization struct {
+	Unread `json:"-"`
+
 	ID            ID   `json:"id"`             // 公司id
 	CorpID        ID   `json:"corp_id"`        // 企业id
 	Name          Text `json:"name"`           // 公司名称
@@ -87,6 +93,8 @@ type Organization struct {
 // Owner is the staff member who is responsible for an opportunity (负责人).
 // ExtID is the staff id used elsewhere.
 type Owner struct {
+	Unread `json:"-"`
+
 	ID                  ID   `json:"id"`                    // 内部id
 	ExtID               ID   `json:"ext_id"`                // 员工id
 	NewExtID            ID   `json:"new_ext_id"`            // 新的员工id
@@ -128,6 +136,8 @@ type Owner struct {
 
 // Stage is where an opportunity stands in its funnel (阶段).
 type Stage struct {
+	Unread `json:"-"`
+
 	ID          ID      `json:"id"`           // 阶段id
 	CorpID      ID      `json:"corp_id"`      // 企业id
 	GroupID     ID      `json:"group_id"`     // 阶段组id
@@ -147,6 +157,8 @@ type Stage struct {
 
 // User is the customer of an opportunity (客户), of whichever user_type.
 type User struct {
+	Unread `json:"-"`
+
 	ID                          ID   `json:"id"`                            // 内部id
 	CorpID                      ID   `json:"corp_id"`                       // 企业id
 	Name                        Text `json:"name"`                          // 姓名

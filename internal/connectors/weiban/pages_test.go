@@ -39,6 +39,7 @@ func tags(t reflect.Type) map[string]reflect.Type {
 	for f := range t.Fields() {
 		found[f.Tag.Get("json")] = f.Type
 	}
+	delete(found, "-")
 	return found
 }
 
@@ -185,8 +186,8 @@ func TestPagesExamples(t *testing.T) {
 		21: reflect.TypeFor[ProcessingFlow](), 12: reflect.TypeFor[ComponentRecord](),
 		9: reflect.TypeFor[ButtonOperate](), 15: reflect.TypeFor[Property](),
 	} {
-		if typ.NumField() != want {
-			t.Errorf("%v has %d members, the page says %d", typ, typ.NumField(), want)
+		if got := len(tags(typ)); got != want {
+			t.Errorf("%v has %d members, the page says %d", typ, got, want)
 		}
 	}
 }
@@ -231,6 +232,9 @@ func TestTypesHavePlainKinds(t *testing.T) {
 		case reflect.Struct:
 			for f := range typ.Fields() {
 				name := f.Tag.Get("json")
+				if f.Type == reflect.TypeFor[Unread]() {
+					continue
+				}
 				if name == "" || strings.Contains(name, ",") || !f.IsExported() {
 					t.Errorf("%s.%s has no plain json tag", path, f.Name)
 				}

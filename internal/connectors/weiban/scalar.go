@@ -35,12 +35,12 @@ type (
 	// Flag is yes or no, sent as boolean, as 0 and 1, or as text of these.
 	Flag bool
 
-	// Unix is a moment in whole seconds since 1970, sent as seconds or (from
-	// 1e11 on) milliseconds, each possibly with a fraction, as RFC 3339 text, or
-	// as a date or date and time of China. Zero means that none was sent.
+	// Unix is a moment in whole seconds since 1970, sent in any form that [Moment]
+	// reads. Zero means that none was sent.
 	Unix int64
 
-	// Texts is a list of texts, sent as list, null, empty text or one text.
+	// Texts is a list of texts, sent as list, as the text of its JSON, null, empty
+	// text or one text.
 	// Empty members are left out; members that are no text are read as [Text].
 	Texts []string
 )
@@ -153,7 +153,7 @@ func (v *Text) UnmarshalJSON(b []byte) error {
 // UnmarshalJSON reads a number, or text that is one.
 func (v *Decimal) UnmarshalJSON(b []byte) error {
 	text, f := scalar(b)
-	if text == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return take(v, "", true, f)
 	}
 	d, ok := parseDecimal(text)
@@ -168,7 +168,7 @@ func (v *Int) UnmarshalJSON(b []byte) error {
 }
 
 func asInt(text string) (Int, bool) {
-	switch text {
+	switch text = strings.TrimSpace(text); text {
 	case "", "false":
 		return 0, true
 	case "true":
@@ -184,26 +184,22 @@ func asInt(text string) (Int, bool) {
 
 // UnmarshalJSON reads yes or no in any of its forms.
 func (v *Flag) UnmarshalJSON(b []byte) error {
-	switch text, f := scalar(b); text {
-	case "", "0", "false":
-		return take(v, false, true, f)
-	case "1", "true":
-		return take(v, true, true, f)
-	default:
+	text, f := scalar(b)
+	switch n, ok := asInt(strings.ToLower(text)); {
+	case !ok || n < 0 || n > 1:
 		return take(v, false, false, f)
+	default:
+		return take(v, n == 1, true, f)
 	}
 }
 
 // UnmarshalJSON reads a moment in any of its forms.
 func (v *Unix) UnmarshalJSON(b []byte) error {
 	text, f := scalar(b)
-	if text == "" || text == "0" {
+	if noMoment(text) {
 		return take(v, 0, true, f)
 	}
-	at, ok := instant(text)
-	if !ok {
-		at, ok = calendar(text)
-	}
+	at, ok := Moment(text)
 	return take(v, Unix(at.Unix()), ok, f)
 }
 
@@ -213,6 +209,9 @@ func (v *Texts) UnmarshalJSON(b []byte) error {
 }
 
 func asTexts(v any) (all Texts) {
+	if list, ok := valueIn(v).([]any); ok {
+		v = list
+	}
 	list, ok := v.([]any)
 	if !ok {
 		list = []any{v}

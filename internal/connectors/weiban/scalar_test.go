@@ -54,20 +54,23 @@ func TestScalarsReadEveryForm(t *testing.T) {
 		}},
 		{"Flag", read[Flag], map[string]string{
 			`0`: `false`, `1`: `true`, `true`: `true`, `false`: `false`, `"1"`: `true`, `"false"`: `false`, `null`: `false`, `""`: `false`,
-			`2`: misread, `"yes"`: misread, `[]`: misread,
+			`"True"`: `true`, `1.0`: `true`, ` " 1 "`: `true`, `2`: misread, `"yes"`: misread, `[]`: misread, `-1`: misread,
 		}},
 		{"Unix", read[Unix], map[string]string{
 			`1639741382`: `1639741382`, `1640244967.924`: `1640244967`, `1640244967924`: `1640244967`, `"1639741382"`: `1639741382`,
 			`"2021-12-17T19:43:02+08:00"`: `1639741382`, `"2021-12-17 19:43:02"`: `1639741382`, `"2021-12-17"`: `1639670400`,
+			`"0001-01-01T00:00:00Z"`: `0`, `"0000-00-00 00:00:00"`: `0`, `-62135596800`: `0`, `0.0`: `0`, `" "`: `0`,
 			`null`: `0`, `""`: `0`, `0`: `0`, `-5`: misread, `"soon"`: misread, `true`: misread, `1e30`: misread,
 		}},
 		{"Texts", read[Texts], map[string]string{
 			`["a","b"]`: `["a","b"]`, `[]`: `null`, `null`: `null`, `""`: `null`, `"a"`: `["a"]`, `7`: `["7"]`, `{}`: `null`,
-			`["",null,1,{"url":"x"}]`: `["1","{\"url\":\"x\"}"]`, `{"a":1}`: `["{\"a\":1}"]`,
+			`["",null,1,{"url":"x"}]`: `["1","{\"url\":\"x\"}"]`, `{"a":1}`: `["{\"a\":1}"]`, `"[\"a\",\"b\"]"`: `["a","b"]`, `"[]"`: `null`, `"[a]"`: `["[a]"]`,
 		}},
 		{"Content", read[Content], map[string]string{
 			`{"text":"x","pic":null}`: `{"text":"x","pic":null}`, `"x"`: `{"text":"x","pic":null}`, `null`: `{"text":"","pic":null}`,
-			`[]`: `{"text":"","pic":null}`, `{"pic":["u"]}`: `{"text":"","pic":["u"]}`, `7`: misread, `["x"]`: misread,
+			`[]`: `{"text":"","pic":null}`, `{"pic":["u"]}`: `{"text":"","pic":["u"]}`, `["x"]`: misread, `true`: misread,
+			`7`: `{"text":"7","pic":null}`, `false`: `{"text":"","pic":null}`, `"{\"text\":\"x\",\"pic\":[\"u\"]}"`: `{"text":"x","pic":["u"]}`, `"[1]"`: `{"text":"[1]","pic":null}`,
+			`"{\"a\":1}"`: `{"text":"{\"a\":1}","pic":null}`, `"{}"`: `{"text":"","pic":null}`,
 		}},
 		{"Attachments", read[Attachments], map[string]string{
 			`[{"type":"image","url":"u"}]`: `[{"type":"image","url":"u"}]`, `["u"]`: `[{"type":"","url":"u"}]`, `[]`: `null`, `null`: `null`, `""`: `null`,
@@ -85,7 +88,8 @@ func TestScalarsReadEveryForm(t *testing.T) {
 	}
 }
 
-func TestInstantIsExactToTheMillisecond(t *testing.T) {
+// Whatever is about a moment is read by one function, exact to the millisecond.
+func TestMomentIsExactToTheMillisecond(t *testing.T) {
 	for text, want := range map[string]string{
 		"1640244967.924":       "2021-12-23T07:36:07.924Z",
 		"1640244967924":        "2021-12-23T07:36:07.924Z",
@@ -96,16 +100,37 @@ func TestInstantIsExactToTheMillisecond(t *testing.T) {
 		"1640244967":           "2021-12-23T07:36:07Z",
 		"99999999999":          "5138-11-16T09:46:39Z",
 		"100000000000":         "1973-03-03T09:46:40Z",
-		"253402300799999":      "9999-12-31T23:59:59.999Z",
-		"253402300800000":      "",
+		"99999999999999":       "5138-11-16T09:46:39.999Z",
+		"100000000000000":      "1973-03-03T09:46:40Z",
+		"1640244967924123":     "2021-12-23T07:36:07.924Z",
+		"253402300799999999":   "1978-01-11T21:31:40.799Z",
+		"1640244967924123456":  "2021-12-23T07:36:07.924Z",
+		"99999999999999999":    "5138-11-16T09:46:39.999Z",
 		"0":                    "",
 		"-1":                   "",
 		"1e30":                 "",
 		"16402449679240000000": "",
 		"now":                  "",
+		"":                     "",
+
+		"2021-12-23T07:36:07.924Z":      "2021-12-23T07:36:07.924Z",
+		"2021-12-23t15:36:07.924+08:00": "2021-12-23T07:36:07.924Z",
+		"2021-12-23T15:36:07+0800":      "2021-12-23T07:36:07Z",
+		"2021-12-23 15:36:07":           "2021-12-23T07:36:07Z",
+		" 2021/12/23 15:36:07.5 ":       "2021-12-23T07:36:07.5Z",
+		"2021-12-23 15:36:07 +0800":     "2021-12-23T07:36:07Z",
+		"2021/12/23 15:36":              "2021-12-23T07:36:00Z",
+		"2021-12-23T15:36+08:00":        "2021-12-23T07:36:00Z",
+		"2021-1-2 3:04:05":              "2021-01-01T19:04:05Z",
+		"2021-12-23":                    "2021-12-22T16:00:00Z",
+		"2021/12/23":                    "2021-12-22T16:00:00Z",
+		"2021-13-23 15:36:07":           "",
+		"9999-12-31T23:59:59-10:00":     "",
+		"0001-01-01T00:00:00Z":          "",
+		"0000-00-00 00:00:00":           "",
 	} {
 		got := ""
-		if at, ok := instant(text); ok {
+		if at, ok := Moment(text); ok {
 			got = at.Format(time.RFC3339Nano)
 		}
 		if got != want {
@@ -138,8 +163,8 @@ func TestDecimalIsExact(t *testing.T) {
 	})
 }
 
-// A member in a form that cannot be read is named by its path; what is in it is
-// not.
+// A member of an answer that is no detail (the staff list's) in a form that cannot
+// be read is named by its path; what is in it is not.
 func TestMisfitNamesThePath(t *testing.T) {
 	var w WorkOrder
 	err := decode([]byte(`{"order_no":"1","processing_flows":[{"created_at":"secret-ish"}],"status":{}}`), &w)

@@ -30,7 +30,7 @@ func (c *Client) fetchToken(ctx context.Context) (string, time.Time, error) {
 		return "", time.Time{}, &events.Failure{Kind: events.Internal, API: "weiban " + apiToken, Reason: "the request could not be built"}
 	}
 	var asked time.Time
-	answer, err := c.o.Line.Do(ctx, connectors.Call{
+	answer, err := c.do(ctx, connectors.Call{
 		API: apiToken,
 		Request: func(ctx context.Context) (*http.Request, error) {
 			asked = time.Now()

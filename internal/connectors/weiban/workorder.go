@@ -12,6 +12,8 @@ import (
 // time of an event. Identifiers are text throughout, also where Weiban sends
 // numbers; times are seconds since 1970.
 type WorkOrder struct {
+	Unread `json:"-"`
+
 	ID                ID                `json:"id"`                               // internal number; order_no is the one to use
 	OrderNo           ID                `json:"order_no"`                         // 工单号, 19 digits
 	CorpID            ID                `json:"corp_id"`                          // 企业id: Weiban's, not WeCom's
@@ -52,6 +54,8 @@ type WorkOrder struct {
 
 // ButtonOperate says what may be done with the work order now (可操作权限).
 type ButtonOperate struct {
+	Unread `json:"-"`
+
 	ChatRecord  Flag `json:"chat_record"`  // 查看聊天记录
 	Close       Flag `json:"close"`        // 关闭
 	Comment     Flag `json:"comment"`      // 评论
@@ -65,6 +69,8 @@ type ButtonOperate struct {
 
 // ProcessingFlow is one row of a work order's history (工单流程).
 type ProcessingFlow struct {
+	Unread `json:"-"`
+
 	ID             ID          `json:"id"`               // 流程id: grows with time; rows may share a second
 	Type           Int         `json:"type"`             // 类型: see FlowCreated, FlowWaiting; others are not documented
 	TypeName       Text        `json:"type_name"`        // 类型名
@@ -113,6 +119,8 @@ func (v ID) compare(w ID) int {
 // ComponentRecord is the answer to one component of the work order's form
 // (表单组件记录).
 type ComponentRecord struct {
+	Unread `json:"-"`
+
 	ID            ID    `json:"id"`             // 记录id: component_record_id of an update
 	ComponentID   ID    `json:"component_id"`   // 组件id
 	ComponentType Text  `json:"component_type"` // 组件类型: input, textarea, select, radio, checked, selectMultiple, file, …
@@ -148,7 +156,7 @@ type Content struct {
 	Pic  Texts `json:"pic"`  // 图片, URLs
 }
 
-// UnmarshalJSON reads an object, a bare text, or nothing.
+// UnmarshalJSON reads an object, its JSON as text, a bare text, or nothing.
 func (c *Content) UnmarshalJSON(b []byte) error {
 	v := value(b)
 	read, ok := asContent(v)
@@ -157,16 +165,24 @@ func (c *Content) UnmarshalJSON(b []byte) error {
 }
 
 func asContent(v any) (c Content, ok bool) {
+	if members, isObject := valueIn(v).(map[string]any); isObject {
+		_, text := members["text"]
+		_, pic := members["pic"]
+		if text || pic || len(members) == 0 { // else it is what somebody wrote
+			v = members
+		}
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		text, _ := scalarOf(v["text"])
 		return Content{Text: Text(text), Pic: asTexts(v["pic"])}, true
-	case string:
-		return Content{Text: Text(v)}, true
 	case []any:
 		return c, len(v) == 0
+	case bool:
+		return c, !v
 	default:
-		return c, v == nil
+		text, _ := scalarOf(v)
+		return Content{Text: Text(text)}, true
 	}
 }
 
@@ -174,6 +190,27 @@ func asContent(v any) (c Content, ok bool) {
 type Attachment struct {
 	Type Text `json:"type"` // 类型: image or video
 	URL  Text `json:"url"`  // 地址
+}
+
+// UnmarshalJSON reads an object, a bare text, or nothing.
+func (a *Attachment) UnmarshalJSON(b []byte) error {
+	v := value(b)
+	read, ok := asAttachment(v)
+	_, f := scalarOf(v)
+	return take(a, read, ok, f)
+}
+
+func asAttachment(v any) (a Attachment, ok bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		kind, _ := scalarOf(v["type"])
+		address, _ := scalarOf(v["url"])
+		return Attachment{Type: Text(kind), URL: Text(address)}, true
+	case string:
+		return Attachment{URL: Text(v)}, true
+	default:
+		return a, v == nil
+	}
 }
 
 // Attachments is a list of attachments, sent as list, null, empty text, or as
@@ -198,16 +235,12 @@ func asAttachments(v any) (all Attachments, ok bool) {
 	switch v := v.(type) {
 	case []any:
 		for _, member := range v {
-			switch m := member.(type) {
-			case map[string]any:
-				kind, _ := scalarOf(m["type"])
-				address, _ := scalarOf(m["url"])
-				all = append(all, Attachment{Type: Text(kind), URL: Text(address)})
-			case string:
-				all = append(all, Attachment{URL: Text(m)})
-			case nil:
-			default:
+			a, ok := asAttachment(member)
+			if !ok {
 				return nil, false
+			}
+			if member != nil {
+				all = append(all, a)
 			}
 		}
 		return all, true

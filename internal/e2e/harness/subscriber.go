@@ -126,7 +126,8 @@ func Outcomes(heard []Heard, id string) []events.Outcome {
 	var out []events.Outcome
 	for _, h := range heard {
 		outcome, ok := strings.CutPrefix(h.Event.Type(), before)
-		if ok && strings.HasPrefix(h.Event.ID(), id+"~") {
+		root, _, _ := strings.Cut(h.Event.ID(), "~")
+		if of, _, keyed := events.SplitCallbackID(root); ok && keyed && of == id {
 			out = append(out, events.Outcome(strings.TrimSuffix(outcome, behind)))
 		}
 	}

@@ -212,8 +212,14 @@ func (s *Scope) flowTime(of func(*facts.Facts, string) (time.Time, error)) cel.L
 	}
 }
 
-func (s *Scope) pictures(of func(*facts.Facts) []facts.Picture) cel.LateBoundFunction {
-	return func(string, ...ref.Val) ref.Val { return pictureList(of(s.facts)) }
+func (s *Scope) pictures(of func(*facts.Facts) ([]facts.Picture, error)) cel.LateBoundFunction {
+	return func(string, ...ref.Val) ref.Val {
+		list, err := of(s.facts)
+		if err != nil {
+			return types.WrapErr(err)
+		}
+		return pictureList(list)
+	}
 }
 
 func picturesOf(v ref.Val) ref.Val {

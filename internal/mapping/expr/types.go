@@ -13,6 +13,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/mapping/facts"
 	"gongdan-bridge/internal/strictjson"
 )
 
@@ -95,16 +96,23 @@ func field(object, name string, path []int, typ *types.Type, conv converter) *ty
 		}
 		return p.Elem().FieldByIndex(path), true
 	}
+	unread := func(v any) bool {
+		o, ok := v.(interface{ IsUnread(string) bool })
+		return ok && o.IsUnread(name)
+	}
 	return &types.FieldType{
 		Type: typ,
 		IsSet: func(v any) bool {
 			f, ok := at(v)
-			return ok && !f.IsZero()
+			return ok && (!f.IsZero() || unread(v))
 		},
 		GetFrom: func(v any) (any, error) {
 			f, ok := at(v)
 			if !ok {
 				return nil, absent(object, name)
+			}
+			if unread(v) {
+				return nil, facts.NotRead(object + "." + name)
 			}
 			return conv(f), nil
 		},

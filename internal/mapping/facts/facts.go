@@ -10,6 +10,7 @@ package facts
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"gongdan-bridge/internal/connectors/weiban"
@@ -89,6 +90,7 @@ func Decode(e events.Enriched, m Meta) (*Facts, error) {
 	if err != nil {
 		return nil, invalid("callback", err)
 	}
+	e = asSent(e)
 	f := &Facts{
 		Event: Event{
 			ID: m.ID, Tenant: m.Tenant, Noun: string(m.Noun), Status: m.Status,
@@ -119,15 +121,25 @@ func Decode(e events.Enriched, m Meta) (*Facts, error) {
 	return f, nil
 }
 
-func decode[T any](member string, raw json.RawMessage, into **T) error {
+// asSent is the event with the order as Weiban sent it, but for what it is known
+// by: what cannot be read is known by that.
+func asSent(e events.Enriched) events.Enriched {
+	e.Original = maps.Clone(e.Original)
+	for _, pointer := range []string{"/work_order/order_no", "/opportunity/id", "/opportunity/serial_number"} {
+		delete(e.Original, pointer)
+	}
+	return e.AsSent()
+}
+
+func decode[T weiban.WorkOrder | weiban.Opportunity](member string, raw json.RawMessage, into **T) error {
 	if len(raw) == 0 || string(raw) == "null" {
 		return &events.Failure{Kind: events.Invalid, Reason: "the enriched event has no " + member}
 	}
-	v := new(T)
-	if err := json.Unmarshal(raw, v); err != nil {
+	o, err := weiban.Read[T](raw)
+	if err != nil {
 		return invalid(member, err)
 	}
-	*into = v
+	*into = &o.Value
 	return nil
 }
 

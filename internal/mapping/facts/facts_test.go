@@ -161,7 +161,10 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestPictures(t *testing.T) {
-	names := func(list []Picture) (out string) {
+	names := func(list []Picture, err error) (out string) {
+		if err != nil {
+			t.Error(err)
+		}
 		for _, p := range list {
 			out += p.Name + " "
 		}

@@ -54,6 +54,9 @@ func (f *Facts) Answers(title string) ([]string, error) {
 	case asked:
 		return found, nil
 	}
+	if err := f.wholeForm(); err != nil {
+		return nil, err
+	}
 	reason := "the form has no component"
 	if near := fault.Nearest(strings.TrimSpace(title), f.Titles()); near != "" {
 		reason = fmt.Sprintf("the form has %q and no component", near)
@@ -82,9 +85,22 @@ func (f *Facts) AnswerOr(title, otherwise string) (string, error) {
 		return "", err
 	}
 	if len(answers) == 0 {
-		return otherwise, nil
+		return otherwise, f.wholeForm()
 	}
 	return single(title, answers)
+}
+
+// wholeForm is an error where not every row of the form could be read, so that it
+// may ask more than is known.
+func (f *Facts) wholeForm() error {
+	switch {
+	case f.WorkOrder != nil:
+		return readable("", f.WorkOrder, "work_order_component_record_list")
+	case f.Opportunity != nil:
+		return readable("", f.Opportunity, "property_list")
+	default:
+		return nil
+	}
 }
 
 func single(title string, answers []string) (string, error) {

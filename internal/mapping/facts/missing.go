@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"gongdan-bridge/internal/connectors/weiban"
 )
 
 // Missing is why an expression has no value: a word that no table knows, a
@@ -26,6 +28,36 @@ func (m *Missing) Error() string {
 		return "table " + m.Table + " has no " + m.Column + " for " + strconv.Quote(m.Word)
 	}
 	return "table " + m.Table + " has no row " + strconv.Quote(m.Word)
+}
+
+// NotRead says that a member was sent in a form that cannot be read, or not all of
+// it can.
+func NotRead(member string) *Missing {
+	return &Missing{Reason: member + " was sent in a form that cannot be read"}
+}
+
+// readable is the error of the first of these members that could not be read.
+func readable(object string, o interface{ IsUnread(string) bool }, members ...string) error {
+	for _, m := range members {
+		if o.IsUnread(m) {
+			return NotRead(object + m)
+		}
+	}
+	return nil
+}
+
+// rows is the order's history, an error where these members of a row could not be
+// read, or not every row.
+func (f *Facts) rows(members ...string) ([]weiban.ProcessingFlow, error) {
+	if f.WorkOrder == nil {
+		return nil, nil
+	}
+	err := readable("", f.WorkOrder, "processing_flows")
+	rows := f.WorkOrder.ProcessingFlows
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = readable("processing_flows["+strconv.Itoa(i)+"].", &rows[i], members...)
+	}
+	return rows, err
 }
 
 // maxWord is how much of a word an error shows.

@@ -39,15 +39,23 @@ func Pictures(addresses []string) []Picture {
 
 // Before is the pictures from before the work: those of the row that created the
 // order, and those of the order itself that came with no later row (Weiban keeps
-// the note of the last step there) and not with the event.
-func (f *Facts) Before() []Picture {
+// the note of the last step there) and not with the event. It is an error where
+// one of the members that hold them could not be read.
+func (f *Facts) Before() ([]Picture, error) {
 	if f.WorkOrder == nil {
-		return nil
+		return nil, nil
+	}
+	if err := readable("", f.WorkOrder, "content"); err != nil {
+		return nil, err
+	}
+	rows, err := f.rows("type", "content", "attached_json")
+	if err != nil {
+		return nil, err
 	}
 	var all []string
 	later := of(f.Callback.Content, f.Callback.AttachedJSON)
-	for i := range f.WorkOrder.ProcessingFlows {
-		r := &f.WorkOrder.ProcessingFlows[i]
+	for i := range rows {
+		r := &rows[i]
 		if r.Type == weiban.FlowCreated {
 			all = append(all, of(r.Content, r.AttachedJSON)...)
 		} else {
@@ -59,17 +67,21 @@ func (f *Facts) Before() []Picture {
 			all = append(all, p)
 		}
 	}
-	return Pictures(all)
+	return Pictures(all), nil
 }
 
 // After is the pictures that came with the event: those of the callback and of
-// its row. Videos are left out.
-func (f *Facts) After() []Picture {
+// its row. Videos are left out. It is an error where a member of the row that holds
+// them could not be read.
+func (f *Facts) After() ([]Picture, error) {
 	all := of(f.Callback.Content, f.Callback.AttachedJSON)
 	if f.Flow != nil && f.Flow.Type != weiban.FlowCreated {
+		if err := readable("flow.", f.Flow, "content", "attached_json"); err != nil {
+			return nil, err
+		}
 		all = append(all, of(f.Flow.Content, f.Flow.AttachedJSON)...)
 	}
-	return Pictures(all)
+	return Pictures(all), nil
 }
 
 func of(c weiban.Content, attached weiban.Attachments) []string {

@@ -72,6 +72,9 @@ func (f *Facts) Ended(staff string) (time.Time, error) {
 
 // step finds where the step of that staff member began, and the rows after it.
 func (f *Facts) step(staff string) (time.Time, []weiban.ProcessingFlow, error) {
+	if _, err := f.rows("id", "type", "created_at", "to_id"); err != nil {
+		return time.Time{}, nil, err
+	}
 	rows, last, handed, unclear := f.past, -1, false, false
 	for i := range rows {
 		r := &rows[i]

@@ -1,0 +1,8 @@
+package bus
+
+// For the tests from outside.
+var (
+	Older       = older
+	JudgeSync   = judgeSync
+	SweepProbes = sweepProbes
+)

@@ -1,0 +1,70 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// Fill is how full a stream or a bucket is.
+type Fill struct {
+	Name   string // CALLBACKS, STATE …
+	Bucket bool
+	Usage
+	Err error // why it is not known; [ErrUnprovisioned]: it is not there
+}
+
+// Kind is "stream" or "bucket".
+func (f Fill) Kind() string {
+	if f.Bucket {
+		return "bucket"
+	}
+	return "stream"
+}
+
+// Setting is where its size stands in bridge.yaml.
+func (f Fill) Setting() string {
+	if f.Bucket {
+		return "nats.buckets." + strings.ToLower(f.Name)
+	}
+	return "nats.streams." + strings.ToLower(f.Name) + ".max_bytes"
+}
+
+// Fills looks at every stream and bucket of the bridge, in the order of [Streams],
+// then [Buckets]. What is not there has an error and is not made.
+func (b *Bus) Fills(ctx context.Context) []Fill {
+	var out []Fill
+	for _, s := range Streams() {
+		u, err := b.Usage(ctx, s.Name)
+		out = append(out, Fill{Name: s.Name, Usage: u, Err: err})
+	}
+	for _, p := range Buckets() {
+		u, err := b.Usage(ctx, bucketStream(p.Name))
+		out = append(out, Fill{Name: p.Name, Bucket: true, Usage: u, Err: err})
+	}
+	return out
+}
+
+// Missing are the streams and buckets of the bridge that are not there, by name. Where
+// the server does not answer for one the error says so, and it is not among them.
+func (b *Bus) Missing(ctx context.Context) ([]string, error) {
+	var names []string
+	var all error
+	for _, f := range b.Fills(ctx) {
+		switch {
+		case errors.Is(f.Err, ErrUnprovisioned):
+			names = append(names, f.Name)
+		case f.Err != nil:
+			all = errors.Join(all, f.Err)
+		}
+	}
+	return names, all
+}
+
+// Share is the part of the size limit that is taken, 0 where there is none.
+func (u Usage) Share() float64 {
+	if u.MaxBytes <= 0 {
+		return 0
+	}
+	return float64(u.Bytes) / float64(u.MaxBytes)
+}

@@ -1,0 +1,126 @@
+package weiban
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"gongdan-bridge/internal/events"
+)
+
+// Received is a callback that verified, as it is to be published.
+type Received struct {
+	// Notice is what was read. Its Event is "" where the plaintext says nothing of
+	// an order, and its Key begins with [Unnumbered] where it is about one that
+	// cannot be told.
+	Notice
+
+	EventID   string // of its CloudEvent; the same for a redelivery
+	IntakeKey string // the same for two messages that say the same at another time; "" where they cannot be compared
+
+	// Data is JSON that keeps to the schema of the event's type where that can be
+	// had, with what differs from the plaintext under its member original, or the
+	// plaintext itself. NotJSON says that it is no JSON object.
+	Data    []byte
+	NotJSON bool
+	Tree    any // Data, decoded; nil where NotJSON
+
+	Repaired   string // what was odd, of Oddities, with commas between
+	Unnumbered string // why its order cannot be told, "" if it can
+	Cause      error  // why the plaintext was not understood, nil if it was
+}
+
+// Receive reads a plaintext that verified. It always gives something to publish:
+// to the order that it names, under a key of its own where it is about an order
+// that cannot be told, or as one that is about none.
+func Receive(plaintext []byte) Received {
+	d, err := readPlain(plaintext)
+	members, ok := d.tree.(map[string]any)
+	if err != nil || !ok {
+		return unread(plaintext, d, err)
+	}
+	n, fault := notice(members)
+	r := Received{Notice: n, Unnumbered: fault}
+	if n.Event == "" {
+		if r.Event = about(d.text); r.Event == "" {
+			return unread(plaintext, d, nil)
+		}
+		r.Noun = events.NounOf(r.Event)
+	}
+	r.IntakeKey = intakeKey(members, d.lost)
+	r.EventID = r.ID
+	if r.ID != r.ContentKey {
+		r.EventID = events.CallbackID(r.ID, r.IntakeKey)
+	}
+	if fault != "" {
+		r.Key = unnumbered(r.EventID)
+	}
+	if r.Data, err = settle(plaintext, d, members, r.Notice); err != nil {
+		// Only a value that no reader makes can do that.
+		return unread(plaintext, d, err)
+	}
+	r.Tree, r.Repaired = members, strings.Join(d.odd, ",")
+	return r
+}
+
+// Callback is what the event is built of; corpID is Weiban's tenant id from the
+// configuration.
+func (r Received) Callback(tenant, corpID string) events.Callback {
+	return events.Callback{
+		Tenant: tenant, CorpID: corpID, ID: r.EventID, Event: r.Event, Status: r.Status, Key: r.Key, Time: r.CreateTime,
+		Origin: events.FromCallback, Data: r.Data, NotJSON: r.NotJSON,
+		ContentKey: r.ContentKey, IntakeKey: r.IntakeKey, Repaired: r.Repaired, Unnumbered: r.Unnumbered,
+	}
+}
+
+func unnumbered(eventID string) string { return Unnumbered + events.Hash([]byte(eventID))[:32] }
+
+// unread is a plaintext without an event: known by its bytes, and about an order
+// where it mentions one.
+func unread(plaintext []byte, d document, err error) Received {
+	id := "raw-" + events.Hash(plaintext)
+	r := Received{
+		Notice: Notice{ID: id, Key: id}, EventID: id, Data: plaintext,
+		Repaired: strings.Join(d.odd, ","), Cause: err, NotJSON: err != nil || len(d.odd) > 0,
+	}
+	if r.Event = about(d.text); r.Event != "" {
+		r.Noun, r.Status, r.Key, r.NotJSON = events.NounOf(r.Event), UnknownStatus, unnumbered(id), true
+		r.Unnumbered = "the plaintext is no JSON object"
+	}
+	if !r.NotJSON {
+		r.Tree = d.tree
+	}
+	return r
+}
+
+// maxWhole is the longest plaintext in bytes that stands whole beside what was
+// read of it.
+const maxWhole = 64 << 10
+
+// settle makes the data of a callback's event: the text as it is where nothing
+// in it had to change. It changes members.
+func settle(plaintext []byte, d document, members map[string]any, n Notice) ([]byte, error) {
+	f := fitter{original: map[string]any{}}
+	if len(d.odd) > 0 {
+		f.plain("", members)
+		f.changed = slices.Contains(d.odd, oddDuplicate) || f.changed
+	}
+	if d.altered() && len(plaintext) <= maxWhole {
+		f.original[""] = base64.StdEncoding.EncodeToString(plaintext)
+	}
+	f.callback(members, n)
+	if len(f.original) == 0 && !f.changed {
+		return d.text, nil
+	}
+	if len(f.original) > 0 {
+		members[originals] = f.original
+	}
+	return appendJSON(make([]byte, 0, len(plaintext)+512), members)
+}
+
+// altered reports whether the text says in other bytes what the plaintext said.
+func (d *document) altered() bool {
+	return slices.ContainsFunc(d.odd, func(word string) bool {
+		return word == oddUTF16 || word == oddGBK || word == oddUTF8 || word == oddSurrogate
+	})
+}

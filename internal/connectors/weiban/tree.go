@@ -1,0 +1,244 @@
+package weiban
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"gongdan-bridge/internal/strictjson"
+)
+
+// A tree is JSON as nil, bool, string, [json.Number], []any and map[string]any,
+// and as the two types below where a reader could be led astray.
+type (
+	// several are the values of a member whose name one object gives more than
+	// once, in their order. They differ.
+	several []any
+
+	// literal is JSON that is kept as its text: a number beyond the bounds of
+	// package strictjson, or what is nested deeper than maxTree.
+	literal string
+)
+
+// maxTree is how deep arrays and objects are read. It leaves the events that
+// hold the tree below [strictjson.MaxDepth].
+const maxTree = strictjson.MaxDepth - 8
+
+// document is a plaintext that was read.
+type document struct {
+	repaired
+	tree any
+}
+
+// readPlain reads a plaintext, which is repaired only where it is not JSON as it
+// came. The error says where it ends to be JSON and holds nothing of it.
+func readPlain(plaintext []byte) (document, error) {
+	d := document{repaired: repaired{text: plaintext}}
+	err := d.parse()
+	if err != nil {
+		d = document{repaired: repair(plaintext)}
+		err = d.parse()
+	}
+	if err != nil {
+		return d, err
+	}
+	// A text that holds the object. Each level of them is shorter by its quotes.
+	for range 3 {
+		text, ok := d.tree.(string)
+		if !ok {
+			break
+		}
+		inner := document{repaired: d.repaired}
+		if inner.text = []byte(text); inner.parse() != nil {
+			break
+		}
+		d = inner
+		d.say(oddText)
+	}
+	return d, nil
+}
+
+func (d *document) parse() (err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(d.text), jsontext.AllowDuplicateNames(true))
+	if d.tree, err = d.value(dec, 0); err == nil {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		return &strictjson.Error{Offset: dec.InputOffset(), Fault: "more after the end of the value"}
+	}
+	// The decoder's text can quote names of members.
+	fault := "not JSON"
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		fault = "ends too early"
+	}
+	return &strictjson.Error{Offset: dec.InputOffset(), Fault: fault}
+}
+
+func (d *document) value(dec *jsontext.Decoder, depth int) (any, error) {
+	if k := dec.PeekKind(); depth >= maxTree && (k == '{' || k == '[') {
+		raw, err := dec.ReadValue()
+		d.say(oddDeep)
+		return literal(raw), err
+	}
+	t, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch t.Kind() {
+	case '{':
+		return d.object(dec, depth+1)
+	case '[':
+		return d.array(dec, depth+1)
+	case '"':
+		return t.String(), nil
+	case '0':
+		return d.number(t.String()), nil
+	case 't', 'f':
+		return t.Bool(), nil
+	default:
+		return nil, nil
+	}
+}
+
+func (d *document) array(dec *jsontext.Decoder, depth int) (any, error) {
+	list := []any{}
+	for dec.PeekKind() != ']' {
+		v, err := d.value(dec, depth)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := dec.ReadToken()
+	return list, err
+}
+
+func (d *document) object(dec *jsontext.Decoder, depth int) (any, error) {
+	members := map[string]any{}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		key := name.String() // the next token makes name void
+		v, err := d.value(dec, depth)
+		if err != nil {
+			return nil, err
+		}
+		if before, twice := members[key]; twice {
+			v = d.twice(before, v)
+		}
+		members[key] = v
+	}
+	_, err := dec.ReadToken()
+	return members, err
+}
+
+// twice is what a name stands for that is given again: one value if both are the
+// same.
+func (d *document) twice(before, v any) any {
+	d.say(oddDuplicate)
+	all, ok := before.(several)
+	if !ok {
+		all = several{before}
+	}
+	if bytes.Equal(canonical(nil, all[len(all)-1]), canonical(nil, v)) {
+		return before
+	}
+	return append(all, v)
+}
+
+func (d *document) number(text string) any {
+	exponent := 0
+	if at := strings.IndexAny(text, "eE"); at >= 0 {
+		n, err := strconv.Atoi(text[at+1:])
+		exponent = max(n, -n)
+		if err != nil {
+			exponent = strictjson.MaxExponent + 1
+		}
+	}
+	if len(text) > strictjson.MaxNumber || exponent > strictjson.MaxExponent {
+		d.say(oddNumber)
+		return literal(text)
+	}
+	return json.Number(text)
+}
+
+// inside is the list or object that a text holds as JSON, also as the JSON of
+// such a text.
+func inside(v any) (any, bool) {
+	text, ok := v.(string)
+	if text = strings.TrimSpace(text); !ok || text == "" || text[0] != '{' && text[0] != '[' && text[0] != '"' {
+		return nil, false
+	}
+	d := document{repaired: repaired{text: []byte(text)}}
+	if d.parse() != nil || len(d.odd) > 0 {
+		return nil, false
+	}
+	if text[0] == '"' {
+		return inside(d.tree)
+	}
+	return d.tree, true
+}
+
+// objectOf is a value that stands for an object: one, the JSON text of one, or the
+// empty list that PHP writes for an empty one.
+func objectOf(v any) (map[string]any, bool) {
+	if inner, ok := inside(v); ok {
+		v = inner
+	}
+	if list, ok := v.([]any); ok && len(list) == 0 {
+		return map[string]any{}, true
+	}
+	members, ok := v.(map[string]any)
+	return members, ok
+}
+
+// appendJSON writes a tree without several and literal: members sorted, numbers
+// as they came, no escapes that JSON does not need.
+func appendJSON(b []byte, v any) ([]byte, error) {
+	var err error
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case json.Number:
+		return append(b, v...), nil
+	case string:
+		return jsontext.AppendQuote(b, v)
+	case []any:
+		b = append(b, '[')
+		for i, member := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendJSON(b, member); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case map[string]any:
+		b = append(b, '{')
+		for i, name := range sortedNames(v) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = jsontext.AppendQuote(b, name); err != nil {
+				return nil, err
+			}
+			if b, err = appendJSON(append(b, ':'), v[name]); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	default:
+		return nil, fmt.Errorf("weiban: a tree with a %T in it", v)
+	}
+}

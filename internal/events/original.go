@@ -1,0 +1,54 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// AsSent is the data with every member of the order's object as Weiban sent it,
+// and no Original.
+func (e Enriched) AsSent() Enriched {
+	for pointer, sent := range e.Original {
+		noun, path, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+		switch Noun(noun) {
+		case WorkOrder:
+			e.WorkOrder = put(e.WorkOrder, strings.Split(path, "/"), sent)
+		case Opportunity:
+			e.Opportunity = put(e.Opportunity, strings.Split(path, "/"), sent)
+		}
+	}
+	e.Original = nil
+	return e
+}
+
+// put is doc with another value at a path; doc as it is where there is no such
+// place.
+func put(doc json.RawMessage, path []string, value json.RawMessage) json.RawMessage {
+	if len(path) == 0 {
+		return value
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(doc, &members) == nil && members != nil {
+		members[path[0]] = put(members[path[0]], path[1:], value)
+		return verbatim(members)
+	}
+	var rows []json.RawMessage
+	if i, err := strconv.Atoi(path[0]); err == nil && json.Unmarshal(doc, &rows) == nil && i >= 0 && i < len(rows) {
+		rows[i] = put(rows[i], path[1:], value)
+		return verbatim(rows)
+	}
+	return doc
+}
+
+// verbatim writes JSON whose texts stay as they are.
+func verbatim(v any) json.RawMessage {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil {
+		return nil // v holds JSON that was read
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
