@@ -116,7 +116,7 @@ func TestWatchOfABucketThatIsOlder(t *testing.T) {
 				must(k.Put(within(t), "acme.w", []byte("2")))(t)
 				stop(t, other)
 			}
-			s = start(t, o)
+			start(t, o)
 			if err := receive(t, ends); err == nil {
 				t.Error("the watch ended without an error")
 			}

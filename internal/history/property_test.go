@@ -59,7 +59,7 @@ func TestAnyAccidents(t *testing.T) {
 }
 
 func (p *play) do(d deed) string {
-	time.Sleep(time.Millisecond)
+	wait(time.Millisecond)
 	id := p.identity()
 	switch d.What {
 	case "publish":
@@ -76,7 +76,7 @@ func (p *play) do(d deed) string {
 		}
 		p.clear(func(m bus.Stored) bool { return m.Sequence < below })
 	case "age":
-		time.Sleep(time.Duration(d.N) * 5 * 24 * time.Hour)
+		wait(time.Duration(d.N) * 5 * 24 * time.Hour)
 		p.beat()
 		now := time.Now()
 		p.clear(func(m bus.Stored) bool { return id.MaxAge > 0 && now.Sub(m.Time) >= id.MaxAge })
