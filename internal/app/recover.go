@@ -106,6 +106,7 @@ func lookAgain(ctx context.Context, p Program, cfg *config.Config, b *bus.Bus, t
 			return fmt.Errorf("%w %s: it is looked at again as soon as a dispatcher does", errUnowned, o.Tenant)
 		}
 	}
+	_, _ = fmt.Fprintln(p.Stderr, "everything is looked at again; waiting for the owners (Ctrl-C ends only the waiting)")
 	bar := newBar(p.Stderr)
 	defer bar.end()
 	beat := time.NewTicker(200 * time.Millisecond)

@@ -1,7 +1,10 @@
 package app_test
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -74,13 +77,49 @@ func TestRecover(t *testing.T) {
 	stop()
 }
 
+// Who no longer waits for the owners is told that they go on.
+func TestRecoverInterrupted(t *testing.T) {
+	in := install(t)
+	stop := in.start(app.Run.Dispatcher)
+	in.until("there is a record", func() bool {
+		r, err := dispatch.StoreRecord(t.Context(), in.bus)
+		return err == nil && r.Seen != nil
+	})
+	stop()
+	state := in.bus.Bucket(bus.State)
+	for key, value := range map[string]string{"owner.acme": `{"instance":"busy","epoch":7}`, "alive.busy": `{"session":"x","tenants":["acme"]}`} {
+		if _, err := state.Put(t.Context(), key, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	said, stderr := io.Pipe()
+	go func() {
+		ended <- app.DispatcherMain(ctx, app.Program{
+			Args: []string{"recover", "--run", "--reason", "x", "-c", in.path}, Env: func(string) (string, bool) { return "", false },
+			Stdout: io.Discard, Stderr: stderr,
+		})
+	}()
+	if line, err := bufio.NewReader(said).ReadString('\n'); err != nil || !strings.Contains(line, "waiting for the owners") {
+		t.Fatalf("it says %q, %v", line, err)
+	}
+	if r, err := dispatch.StoreRecord(t.Context(), in.bus); err != nil || r.History == "" {
+		t.Fatalf("record %+v, %v", r, err)
+	}
+	interrupt()
+	if err := <-ended; app.ExitStatus(err) != 1 || !strings.Contains(err.Error(), "the dispatchers go on") {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
 // The tables are as wide as a terminal, whatever is in them.
 func TestRecoverFitsATerminal(t *testing.T) {
 	in := install(t)
 	stop := in.start(app.Run.Dispatcher)
 	in.until("there is a record", func() bool {
 		r, err := dispatch.StoreRecord(t.Context(), in.bus)
-		return err == nil && !r.Seen[bus.Events].Time.IsZero() || r.Seen != nil
+		return err == nil && r.Seen != nil
 	})
 	stop()
 	for _, name := range []string{bus.Callbacks, bus.Audit} {
