@@ -28,6 +28,7 @@ type mistake struct {
 	believesLease   bool
 	readsOld        bool
 	readLag         time.Duration // of Kingdee's records
+	accidents       bool          // each world has one
 }
 
 // mistakes are those that the simulation must notice.

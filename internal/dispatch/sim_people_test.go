@@ -21,6 +21,8 @@ type people struct {
 	closed []bool
 	n      int // texts so far
 
+	sent []fakeweiban.Notice
+
 	turn    chan struct{}   // one round at a time
 	replays map[string]int  // by root of the event
 	forced  map[string]int  // by text
@@ -149,15 +151,17 @@ func (p *people) deliver(n fakeweiban.Notice) {
 	if err == nil {
 		data, err = p.w.tools.codec.Encode(ev)
 	}
-	if err == nil {
-		_, err = p.w.server.Publish(context.Background(), bus.Message{
-			Subject: events.CallbackSubject("acme", x.Event, x.Status, x.Key), ID: events.MessageID("acme", ev.ID(), 0),
-			ContentType: events.ContentType, Data: data,
-		})
-	}
 	if err != nil {
 		p.w.fail("callback: %v", err)
 	}
+	p.sent = append(p.sent, n)
+	p.untilTaken(n, func() error {
+		_, err := p.w.server.Publish(context.Background(), bus.Message{
+			Subject: events.CallbackSubject("acme", x.Event, x.Status, x.Key), ID: events.MessageID("acme", ev.ID(), 0),
+			ContentType: events.ContentType, Data: data,
+		})
+		return err
+	})
 	p.w.logf("callback %s %s of %s", x.Status, ev.ID(), x.Key)
 }
 

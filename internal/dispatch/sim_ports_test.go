@@ -31,7 +31,11 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 		p.die(what)
 		return errDead
 	case "slow":
+		was := w.after()
 		wait(ctx, time.Duration(d.Int64N(int64(8*time.Second))))
+		if w.after() != was {
+			return unanswered(what) // the server went down meanwhile
+		}
 	case "undone":
 		wait(ctx, 5*time.Second)
 		return unanswered(what)

@@ -269,8 +269,14 @@ func (h witness) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
 		text += " " + a.String()
 		switch a.Value.String() {
-		case "panicked", string(ledger.AlarmDoubled), string(ledger.AlarmVanished), string(ledger.AlarmDisorder):
+		case "panicked", string(ledger.AlarmDoubled), string(ledger.AlarmDisorder):
 			alarm = true
+		case string(ledger.AlarmVanished):
+			// What an order waits with can go with the store alone.
+			alarm = !h.p.w.after()
+		}
+		if a.Key == "store" {
+			h.p.w.books.alarm(a.Value.String())
 		}
 		return true
 	})

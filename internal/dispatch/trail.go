@@ -25,9 +25,6 @@ func (r *room) succeed(ctx context.Context) error {
 	if known && r.history != r.o.store.History || !known && r.o.store.History != "" {
 		return r.restart(ctx)
 	}
-	if err := r.reaches(ctx); err != nil {
-		return err
-	}
 	epochs, err := r.epochs(ctx, first)
 	if err != nil {
 		return err
@@ -43,6 +40,9 @@ func (r *room) succeed(ctx context.Context) error {
 		}
 		left = append(left, epoch)
 		r.start, r.old = max(r.start, info.AckFloor+1), max(r.old, info.Delivered)
+	}
+	if err := r.reaches(ctx); err != nil {
+		return err
 	}
 	if known && len(left) == 0 {
 		// It is gone, and with it how far it had come since it was looked at last.
