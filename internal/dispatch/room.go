@@ -127,6 +127,9 @@ func (r *room) reopen(ctx context.Context) error {
 		return err
 	}
 	r.old, r.start = max(r.old, r.seen.Load(), info.Delivered), max(r.start, (*r.cons.Load()).Floor()+1)
+	if err := r.reaches(ctx); err != nil {
+		return err
+	}
 	// A new consumer has forgotten how far this one had come.
 	if err := r.mark(ctx, r.old); err != nil {
 		return err

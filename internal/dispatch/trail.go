@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
 )
 
 // fewEpochs is how many consumers are asked for one by one. After more takeovers
@@ -86,7 +87,39 @@ func (r *room) reaches(ctx context.Context) error {
 	if top := max(r.start-min(r.start, 1), r.old); top > u.Last {
 		return r.o.misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
 	}
-	return nil
+	if r.start <= r.recheck+1 {
+		return nil // nothing was settled in this history
+	}
+	return r.settled(ctx, r.start-1)
+}
+
+// settled makes sure that an order knows the last message that was settled: if it does
+// not, the stream went back and has another one in its place.
+func (r *room) settled(ctx context.Context, seq uint64) error {
+	stream := streamOf(r.k.stage)
+	m, err := r.o.d.o.Ports.Log.Get(ctx, stream, seq)
+	if errors.Is(err, bus.ErrNotFound) {
+		return r.o.held(ctx, r.k.stage, seq)
+	}
+	if err != nil {
+		return err
+	}
+	route, err := events.ParseRoute(m.Subject)
+	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.k.noun {
+		return nil // another's: this queue began behind it
+	}
+	rec, err := readRecord(ctx, r.o.d.state, r.o.t.Name, order{route.Noun, route.Key})
+	if errors.Is(err, errRecord) {
+		return nil // its order says so when it is loaded
+	}
+	if err != nil {
+		return err
+	}
+	l := laneOf(rec, r.k.stage)
+	if l.Cursor < seq && !l.Behind {
+		return r.o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
+	}
+	return r.o.witness(ctx, r.k.stage, l.Cursor, l.At)
 }
 
 // restart begins the queue in a new history of the store: what is new is consumed,
