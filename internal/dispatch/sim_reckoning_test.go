@@ -85,8 +85,8 @@ func (b *books) inTurn() {
 		if i.stage != events.Handle || i.replay != 0 || !strings.HasSuffix(i.id, "~enrich~0") {
 			continue
 		}
-		if b.w.after() && i.seq < b.mark {
-			continue
+		if b.w.after() && (b.w.accident.alive || i.seq < b.mark) {
+			continue // who goes on enriches what is new until they notice what is gone
 		}
 		seq := callback[rootOf(i.id)]
 		if seq < last[i.key] {

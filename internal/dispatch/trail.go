@@ -87,10 +87,22 @@ func (r *room) reaches(ctx context.Context) error {
 	if top := max(r.start-min(r.start, 1), r.old); top > u.Last {
 		return r.o.misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
 	}
+	if err := r.came(ctx); err != nil {
+		return err
+	}
 	if r.start <= r.recheck+1 {
 		return nil // nothing was settled in this history
 	}
 	return r.settled(ctx, r.start-1)
+}
+
+// came makes sure that the last message that came still lies where it lay.
+func (r *room) came(ctx context.Context) error {
+	m := r.newest.Load()
+	if m == nil {
+		return nil
+	}
+	return r.o.witness(ctx, r.k.stage, m.Sequence, m.Time.UnixNano())
 }
 
 // settled makes sure that an order knows the last message that was settled: if it does
@@ -190,6 +202,9 @@ func (r *room) mark(ctx context.Context, delivered uint64) error {
 // never be read again, should it be gone; and once all is settled up to where a
 // delivery was lost, what comes in order is in order again.
 func (r *room) look(ctx context.Context) error {
+	if err := r.came(ctx); err != nil {
+		return err
+	}
 	floor := (*r.cons.Load()).Floor()
 	if missed := r.missed.Load(); r.heal(missed, floor) {
 		r.o.log.Info("order vouched for again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))
