@@ -73,6 +73,10 @@ func (a *accident) plan(w *world) {
 // hits reports whether something befell a stream or bucket.
 func (a *accident) hits(name string) bool { return slices.Contains(a.stores, name) }
 
+// unseen reports whether the accident took only what came since the store was last
+// looked at: the bridge looks every two seconds, here more seldom.
+func (a *accident) unseen(name string) bool { return a.hits(name) && len(a.misfit) == 0 }
+
 // after reports whether the accident has struck.
 func (w *world) after() bool {
 	w.mu.Lock()

@@ -139,16 +139,8 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 // is trusted, whatever its epoch.
 func (r *room) restart(ctx context.Context) error {
 	stream := streamOf(r.k.stage)
-	// Owners before have stopped: what they have published counts as well.
-	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
-	if err != nil {
-		return err
-	}
-	r.start, r.old, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
-	r.rechecks.Store(true)
-	if err := r.mark(ctx, r.old); err != nil {
-		return err
-	}
+	// They go before it is on record that the history has begun: whoever comes after a
+	// death here begins it once more.
 	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, stream)
 	if err != nil {
 		return err
@@ -161,7 +153,14 @@ func (r *room) restart(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	// Owners before have stopped: what they have published counts as well.
+	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
+	if err != nil {
+		return err
+	}
+	r.start, r.old, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
+	r.rechecks.Store(true)
+	return r.mark(ctx, r.old)
 }
 
 // epochs are those before ours of which a consumer may be left.
