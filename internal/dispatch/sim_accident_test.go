@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"testing/synctest"
@@ -11,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/memory"
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 )
@@ -30,7 +30,8 @@ type accident struct {
 	was    map[string]bus.Identity // right before
 	struck time.Time               // zero: not yet
 	misfit []string                // streams and buckets that the store's record proves wrong
-	known  map[string][]bus.Stored // what the streams held, for mistakes
+	known  map[string][]bus.Stored // what the streams held
+	seen   map[string]history.Sighting
 }
 
 // everything is a whole store.
@@ -77,6 +78,14 @@ func (a *accident) hits(name string) bool { return slices.Contains(a.stores, nam
 // looked at: the bridge looks every two seconds, here more seldom.
 func (a *accident) unseen(name string) bool { return a.hits(name) && len(a.misfit) == 0 }
 
+// fresh reports whether an event was published to EVENTS since the store was last looked
+// at, and is gone: what no stage had begun to read nobody misses.
+func (a *accident) fresh(id string) bool {
+	return a.hits(bus.Events) && slices.ContainsFunc(a.known[bus.Events], func(m bus.Stored) bool {
+		return m.Sequence > a.seen[bus.Events].Last && m.ID() == events.MessageID("acme", id, 0)
+	})
+}
+
 // after reports whether the accident has struck.
 func (w *world) after() bool {
 	w.mu.Lock()
@@ -96,7 +105,7 @@ func (w *world) strike() {
 	}
 	w.books.rewind()
 	a.note(w)
-	seen := a.onRecord(w)
+	a.seen = a.onRecord(w)
 	for _, name := range a.stores {
 		switch a.how {
 		case "removed":
@@ -111,7 +120,7 @@ func (w *world) strike() {
 	a.struck = time.Now()
 	w.mu.Unlock()
 	w.logf("ACCIDENT: %v %s, cut by %d, copied at %v, processes alive %t", a.stores, a.how, a.cut, a.copied, a.alive)
-	a.judge(w, seen)
+	a.judge(w)
 	for _, x := range a.acts {
 		if w.people.orders[x[0]] == "" {
 			continue
@@ -168,7 +177,7 @@ func (a *accident) onRecord(w *world) map[string]history.Sighting {
 }
 
 // judge says what the record proves wrong now. With the whole store it is older itself.
-func (a *accident) judge(w *world, seen map[string]history.Sighting) {
+func (a *accident) judge(w *world) {
 	if len(a.stores) > 1 {
 		return
 	}
@@ -177,7 +186,7 @@ func (a *accident) judge(w *world, seen map[string]history.Sighting) {
 	if err != nil {
 		w.fail("%v", err)
 	}
-	if s := seen[name]; s.Life != "" && (id.Missing || id.Life != s.Life || id.Last < s.Last) {
+	if s := a.seen[name]; s.Life != "" && (id.Missing || id.Life != s.Life || id.Last < s.Last) {
 		a.misfit = append(a.misfit, name)
 	}
 }
@@ -212,7 +221,9 @@ func (p *people) sendAgain(n int) {
 			continue
 		}
 		rest := time.Duration(d.Int64N(int64(time.Minute)))
+		p.coming.Add(1)
 		w.acting.Go(func() {
+			defer p.coming.Add(-1)
 			wait(context.Background(), rest)
 			p.deliver(x)
 		})
@@ -245,12 +256,10 @@ func (p *people) untilTaken(n fakeweiban.Notice, publish func() error) {
 		return
 	}
 	p.w.logf("callback %s is not accepted: %v", n.ID, err)
+	p.coming.Add(1)
 	p.w.acting.Go(func() {
+		defer p.coming.Add(-1)
 		wait(context.Background(), 10*time.Second)
 		p.untilTaken(n, publish)
 	})
-}
-
-func (a *accident) String() string {
-	return fmt.Sprintf("%v %s at %v", a.stores, a.how, a.struck)
 }

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -245,12 +246,16 @@ func (w *world) restless() string {
 			return p.name + " is dead"
 		}
 	}
+	if w.people.coming.Load() > 0 {
+		return "callbacks are still to come"
+	}
 	b := &w.books
 	b.read()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, i := range b.inputs {
-		if len(b.ends[i.what()]) == 0 && b.next(i) == "" && !b.endedBefore(i) {
+		ends := b.ends[i.what()]
+		if (len(ends) == 0 || !b.answered(ends)) && b.next(i) == "" && !b.endedBefore(i) {
 			return fmt.Sprintf("%s %d, event %s of %s, has no end", i.stage, i.seq, i.what(), i.key)
 		}
 	}
@@ -268,7 +273,18 @@ func (w *world) restless() string {
 			}
 		}
 	}
-	return w.waiting()
+	return cmp.Or(w.waiting(), w.rechecking())
+}
+
+// rechecking names a queue whose messages of before the accident are still looked at.
+func (w *world) rechecking() (who string) {
+	_ = w.state.Load(context.Background(), "trail", func(e bus.Entry) error { // none of its own
+		if strings.Contains(string(e.Value), `"rechecks":true`) {
+			who = e.Key + " looks at all orders again"
+		}
+		return nil
+	})
+	return who
 }
 
 // waiting names an order that is listed and has something to be done; "" for none.
@@ -302,7 +318,15 @@ func (b *books) endedBefore(i input) bool {
 		return false
 	}
 	r, err := ledger.Decode(e.Value)
-	return err == nil && r.Ended(rootOf(i.id)) != "" || b.answers[string(i.stage)+" "+i.what()]
+	return err == nil && r.Ended(rootOf(i.id)) != "" || b.answers[string(i.stage)+" "+i.what()] ||
+		i.stage == events.Enrich && b.w.accident.fresh(i.id+"~enrich~"+strconv.Itoa(i.replay))
+}
+
+// answered says whether an event that ended dead has a letter that people have answered.
+func (b *books) answered(ends []ending) bool {
+	return b.w.accident.unseen(bus.Dead) || slices.ContainsFunc(ends, func(e ending) bool {
+		return e.Outcome != events.Dead || e.Letter != nil && b.answers[e.Letter.ID]
+	})
 }
 
 // next is the enriched event that came of an input; "" for none.

@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"gongdan-bridge/internal/bus"
@@ -52,8 +51,7 @@ func (b *books) onceEach() {
 		if !of[what] && !b.w.after() {
 			b.w.fail("the end of %s is of nothing", what)
 		}
-		answered := slices.ContainsFunc(ends, func(e ending) bool { return e.Outcome != events.Dead || e.Letter != nil && b.answers[e.Letter.ID] })
-		if !answered && !b.w.accident.unseen(bus.Dead) {
+		if !b.answered(ends) {
 			b.w.fail("dead event %s has no letter that was answered: %v", what, ends)
 		}
 	}
