@@ -30,6 +30,7 @@ type accident struct {
 	was    map[string]bus.Identity // right before
 	struck time.Time               // zero: not yet
 	misfit []string                // streams and buckets that the store's record proves wrong
+	made   int                     // handling records that Kingdee held
 	known  map[string][]bus.Stored // what the streams held
 	seen   map[string]history.Sighting
 }
@@ -71,12 +72,29 @@ func (a *accident) plan(w *world) {
 	w.at(at, func() { w.strike() })
 }
 
+// beat is how often a process looks at the store: in most worlds seldom, for speed.
+func (a *accident) beat() time.Duration {
+	if a.alive {
+		return 2 * time.Second
+	}
+	return time.Minute
+}
+
 // hits reports whether something befell a stream or bucket.
 func (a *accident) hits(name string) bool { return slices.Contains(a.stores, name) }
 
 // unseen reports whether the accident took only what came since the store was last
 // looked at: the bridge looks every two seconds, here more seldom.
 func (a *accident) unseen(name string) bool { return a.hits(name) && len(a.misfit) == 0 }
+
+// unclaimed reports whether a claim may have gone with STATE under the owner's hands,
+// who believes in it for as long as a lease lives.
+func (w *world) unclaimed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := &w.accident
+	return a.alive && a.hits(bus.State) && !a.struck.IsZero() && time.Since(a.struck) < simLease
+}
 
 // fresh reports whether an event was published to EVENTS since the store was last looked
 // at, and is gone: what no stage had begun to read nobody misses.
@@ -138,6 +156,7 @@ func (w *world) strike() {
 
 // note keeps what the store looks like.
 func (a *accident) note(w *world) {
+	a.made = len(w.kingdee.Records(""))
 	a.was, a.known = map[string]bus.Identity{}, map[string][]bus.Stored{}
 	for _, name := range everything {
 		id, err := w.server.Identity(context.Background(), name)

@@ -97,7 +97,7 @@ const handlePath = "/weigusoft/wg_crm/wg_handleBillBusinessApi"
 
 // called: only by the owner, and not while an operator holds the stage.
 func (b *books) called(p *process, path string) {
-	if who := b.owner(); who != p.name {
+	if who := b.owner(); who != p.name && !b.w.unclaimed() {
 		b.w.fail("%s calls %s, and %q owns the tenant", p.name, path, who)
 	}
 	b.mu.Lock()

@@ -138,7 +138,10 @@ func (b *books) records() {
 		}
 	}
 	have, last, marked := map[string]int{}, map[string]string{}, map[string]int{}
-	for _, r := range b.w.kingdee.Records("") {
+	for n, r := range b.w.kingdee.Records("") {
+		if a := &b.w.accident; n == a.made && len(a.stores) > 1 {
+			clear(last) // of what was applied in the time that the whole store has lost nothing can know
+		}
 		text := note(r)
 		have[text]++
 		if b.w.weather.ledger.Marker {
