@@ -139,6 +139,9 @@ func (w *world) strike() {
 	w.mu.Unlock()
 	w.logf("ACCIDENT: %v %s, cut by %d, copied at %v, processes alive %t", a.stores, a.how, a.cut, a.copied, a.alive)
 	a.judge(w)
+	if a.hits(bus.State) {
+		w.books.hold(false) // an operator's pause may be gone with it
+	}
 	for _, x := range a.acts {
 		if w.people.orders[x[0]] == "" {
 			continue
@@ -197,8 +200,8 @@ func (a *accident) onRecord(w *world) map[string]history.Sighting {
 
 // judge says what the record proves wrong now. With the whole store it is older itself.
 func (a *accident) judge(w *world) {
-	if len(a.stores) > 1 {
-		return
+	if len(a.stores) > 1 || a.alive && a.how != "removed" && !a.hits(bus.Callbacks) && !a.hits(bus.Events) {
+		return // who goes on may have written as much again before they look
 	}
 	name := a.stores[0]
 	id, err := w.server.Identity(context.Background(), name)

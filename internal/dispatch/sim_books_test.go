@@ -318,7 +318,10 @@ func (b *books) endedBefore(i input) bool {
 		return false
 	}
 	r, err := ledger.Decode(e.Value)
-	return err == nil && r.Ended(rootOf(i.id)) != "" || b.answers[string(i.stage)+" "+i.what()] ||
+	known := i.replay == 0 && r.Ended(rootOf(i.id)) != "" || slices.ContainsFunc(r.Effects, func(e ledger.Effect) bool {
+		return e.EventID == i.id && e.Replay >= i.replay && e.State != ledger.Intent && e.State != ledger.InDoubt
+	})
+	return err == nil && known || b.answers[string(i.stage)+" "+i.what()] ||
 		i.stage == events.Enrich && b.w.accident.fresh(i.id+"~enrich~"+strconv.Itoa(i.replay))
 }
 
