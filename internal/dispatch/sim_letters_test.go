@@ -84,6 +84,9 @@ func (p *people) settle(l deadletter.Open) {
 		lane = r.Enrich
 	}
 	if h := lane.Head; h == nil || h.Why != ledger.Held || h.Seq != l.Sequence {
+		if w.after() && (lane.Behind && time.Since(w.accident.struck) < 10*time.Minute || w.rechecking() != "") {
+			return // it may come to wait with it once more
+		}
 		if h == nil || h.Seq != l.Sequence {
 			p.settled(l, "gone on")
 		}
