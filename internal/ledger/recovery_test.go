@@ -150,7 +150,7 @@ func TestRecovery(t *testing.T) {
 		r := ledger.Record{}
 		orphan := ""
 		if !forgot {
-			r, orphan = m.record()
+			r, orphan = m.record(rec)
 		}
 		m.o = ledger.Load(r)
 		d := ledger.Doubtful{Stale: ledger.Moments{Callbacks: 50, Events: 500, Time: begin}}
@@ -204,7 +204,7 @@ func (m *mending) callback(rec *ledger.Recovery, i int, forgot bool) {
 
 // record is that of another history: it may wait with a message that is gone, or with a
 // call in doubt.
-func (m *mending) record() (r ledger.Record, orphan string) {
+func (m *mending) record(rec *ledger.Recovery) (r ledger.Record, orphan string) {
 	r.Handle.Cursor, r.Enrich.Cursor = uint64(rapid.IntRange(0, 90).Draw(m.t, "handle")), uint64(rapid.IntRange(0, 90).Draw(m.t, "enrich"))
 	head := &ledger.Head{Message: ledger.Message{Seq: 91, EventID: "e8~enrich~0"}, Why: ledger.Backoff, On: ledger.Reads, Since: begin, Next: begin}
 	switch rapid.SampledFrom([]string{"", "gone", "doubt"}).Draw(m.t, "head") {
@@ -214,7 +214,10 @@ func (m *mending) record() (r ledger.Record, orphan string) {
 	case "doubt":
 		head.Why = ledger.Doubt
 		m.committed["e8"] = rapid.Bool().Draw(m.t, "ran")
-		m.calls["e8"]--
+		if rapid.Bool().Draw(m.t, "stored") {
+			rec.Stored[1] = append(rec.Stored[1], head.EventID)
+			m.streams[1] = append(m.streams[1], ledger.Message{Seq: 40, EventID: head.EventID})
+		}
 		r.Handle.Head, r.Handle.Behind = head, true
 		r.Effects = append(r.Effects, ledger.Effect{
 			IDs: []string{"row-e8"}, EventID: head.EventID, Seq: 91, State: ledger.InDoubt, Body: []byte(`{}`), Sends: 1, Deadline: begin,
