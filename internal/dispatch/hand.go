@@ -125,7 +125,7 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 
 func unread(s bus.Stored) *message {
 	m := &message{stored: s, callback: s.Sequence}
-	m.Seq = s.Sequence
+	m.Seq, m.At = s.Sequence, s.Time.UnixNano()
 	return m
 }
 

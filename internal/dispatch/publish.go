@@ -64,7 +64,7 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 		return false, err
 	}
 	if p.What == ledger.PublishLetter {
-		return true, a.sendLetter(ctx, p, m)
+		return a.sendLetter(ctx, p, m)
 	}
 	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.key)
 	if p.Check {
@@ -77,7 +77,7 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 		}
 	}
 	if p.LetterID != "" {
-		if err := a.sendLetter(ctx, p, m); err != nil {
+		if _, err := a.sendLetter(ctx, p, m); err != nil {
 			return false, err
 		}
 	}
@@ -161,7 +161,8 @@ func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 	return o
 }
 
-func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) error {
+// sendLetter reports whether the letter was not there, and nobody had closed it.
+func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (bool, error) {
 	l := a.letterOrLess(ctx, p, m)
 	if p.Check {
 		there, err := a.published(ctx, deadletter.Stream, l.Subject(), l.ID)
@@ -169,10 +170,10 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) er
 			there, err = a.o.audit.closed(ctx, a.o, a.key, l.ID)
 		}
 		if there || err != nil {
-			return err
+			return false, err
 		}
 	}
-	return a.o.d.o.Letters.Put(ctx, l)
+	return true, a.o.d.o.Letters.Put(ctx, l)
 }
 
 // letterOrLess is the letter; without what a fault of ours keeps from being told.

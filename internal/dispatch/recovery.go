@@ -32,8 +32,7 @@ func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery
 }
 
 // witness makes sure that the last message that each stage settled, and the one that it
-// waits with, lie where the record says. What this tenure has seen itself, or the
-// store's record has, needs no reading. Another message in their place means that the
+// waits with, lie where the record says. Another message in their place means that the
 // stream went back: the error ends the tenure.
 func (a *actor) witness(ctx context.Context, r ledger.Record) error {
 	for _, s := range stages {
@@ -52,7 +51,7 @@ func (a *actor) witness(ctx context.Context, r ledger.Record) error {
 
 func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int64) error {
 	stream := streamOf(s)
-	if at == 0 || seq <= o.store.Seen[stream].Last || seq <= o.seen(s) {
+	if at == 0 {
 		return nil
 	}
 	m, err := o.d.o.Ports.Log.Get(ctx, stream, seq)
@@ -87,17 +86,6 @@ func (o *owner) misfit(ctx context.Context, stream, what string) error {
 	}
 	o.tenure.Lost()
 	return ownership.ErrLost
-}
-
-// seen is up to where messages of a stage came in this tenure.
-func (o *owner) seen(s events.Stage) uint64 {
-	var n uint64
-	for _, r := range o.rooms {
-		if r.k.stage == s {
-			n = max(n, r.seen.Load())
-		}
-	}
-	return n
 }
 
 // recall asks the streams for all that they tell of an order.

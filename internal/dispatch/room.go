@@ -14,13 +14,14 @@ import (
 
 // room is the consumer of one desk: it brings messages to their orders.
 type room struct {
-	o     *owner
-	k     desk
-	cons  atomic.Pointer[Consumer]
-	start uint64        // everything below is settled or on record: the first sequence for a consumer that is made
-	old   uint64        // up to here owners before may have begun messages
-	turn  uint64        // of the last delivery
-	seen  atomic.Uint64 // highest sequence that came in this epoch
+	o      *owner
+	k      desk
+	cons   atomic.Pointer[Consumer]
+	start  uint64                     // everything below is settled or on record: the first sequence for a consumer that is made
+	old    uint64                     // up to here owners before may have begun messages
+	turn   uint64                     // of the last delivery
+	seen   atomic.Uint64              // highest sequence that came in this epoch
+	newest atomic.Pointer[bus.Stored] // the message of that sequence: a witness, without its data
 
 	history  string      // of the store, that the sequences belong to
 	recheck  uint64      // messages up to here may have been settled in a history before
@@ -138,6 +139,9 @@ func (r *room) reopen(ctx context.Context) error {
 		return err
 	}
 	r.old, r.start = max(r.old, r.seen.Load(), info.Delivered), max(r.start, (*r.cons.Load()).Floor()+1)
+	if err := r.reaches(ctx); err != nil {
+		return err
+	}
 	// A new consumer has forgotten how far this one had come.
 	if err := r.mark(ctx, r.old); err != nil {
 		return err
@@ -182,7 +186,10 @@ func (r *room) judge(m *bus.Delivery) (inOrder, again bool) {
 		// again that is not so: there may be new ones between.
 		r.missed.Store(max(r.seen.Load(), m.Sequence-1))
 	}
-	r.seen.Store(max(r.seen.Load(), m.Sequence)) // written here alone
+	if m.Sequence > r.seen.Load() { // written here alone
+		r.newest.Store(&bus.Stored{Sequence: m.Sequence, Time: m.Time})
+		r.seen.Store(m.Sequence)
+	}
 	return r.missed.Load() == 0 && m.Delivered == 1, m.Delivered > 1 || m.Sequence <= r.old
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -19,9 +20,7 @@ func (p *people) round() {
 	p.turn <- struct{}{} // no mutex: the clock goes on for who waits here
 	defer func() { <-p.turn }()
 	list, _, err := p.w.box.Page(context.Background(), deadletter.Filter{}, 0, 100)
-	if err != nil {
-		p.w.fail("letters: %v", err)
-	}
+	p.w.trouble("letters", err)
 	for _, l := range list {
 		p.w.books.letter(l)
 		if l.Waiting {
@@ -62,9 +61,10 @@ func (p *people) close(l deadletter.Open) {
 		_, err = w.box.Discard(context.Background(), l.Number, act)
 		w.logf("letter %d of %s is discarded: %v", l.Number, l.EventID, err)
 	}
-	if err != nil {
-		w.fail("letter %d: %v", l.Number, err)
+	if err == nil {
+		w.books.answer(l)
 	}
+	w.trouble(fmt.Sprint("letter ", l.Number), err)
 }
 
 // settle says a word on an order that waits, and closes the letter if it is taken.
@@ -76,7 +76,7 @@ func (p *people) settle(l deadletter.Open) {
 		r, err = ledger.Decode(e.Value)
 	}
 	if err != nil {
-		w.fail("record of %s: %v", l.Key, err)
+		w.trouble("record of "+l.Key, err) // it is made again
 		return
 	}
 	lane := r.Handle
@@ -84,6 +84,9 @@ func (p *people) settle(l deadletter.Open) {
 		lane = r.Enrich
 	}
 	if h := lane.Head; h == nil || h.Why != ledger.Held || h.Seq != l.Sequence {
+		if w.after() && (lane.Behind && time.Since(w.accident.struck) < 10*time.Minute || w.rechecking() != "") {
+			return // it may come to wait with it once more
+		}
 		if h == nil || h.Seq != l.Sequence {
 			p.settled(l, "gone on")
 		}
@@ -117,9 +120,11 @@ func doubted(r ledger.Record, l deadletter.Open) bool {
 }
 
 func (p *people) settled(l deadletter.Open, word string) {
-	if err := p.w.box.Settled(context.Background(), l, word, deadletter.Act{Who: "li", Reason: "looked"}); err != nil {
-		p.w.fail("letter %d: %v", l.Number, err)
+	err := p.w.box.Settled(context.Background(), l, word, deadletter.Act{Who: "li", Reason: "looked"})
+	if err == nil {
+		p.w.books.answer(l)
 	}
+	p.w.trouble(fmt.Sprint("letter ", l.Number), err)
 }
 
 // ask puts a request to the owner.

@@ -3,13 +3,17 @@ package dispatch_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/ledger"
 )
 
 // mistake is one thing wrong with the bridge, planted at its edge: what it sends,
@@ -28,6 +32,85 @@ type mistake struct {
 	believesLease   bool
 	readsOld        bool
 	readLag         time.Duration // of Kingdee's records
+	accidents       bool          // each world has one
+	identity        func(w *world, name string, id *bus.Identity)
+	witness         bool // a message that was there is believed to be there
+}
+
+// forgetful are mistakes about a store that has had an accident.
+func forgetful() map[string]mistake {
+	return map[string]mistake{
+		"believes that the store is what it was": {accidents: true, witness: true, identity: func(w *world, name string, id *bus.Identity) {
+			if was, ok := w.accident.was[name]; ok {
+				id.Missing, id.Life, id.Last = false, was.Life, max(id.Last, was.Last)
+			}
+		}},
+		"compares numbers and no witness": {accidents: true, witness: true},
+		"makes records again without outcomes": {accidents: true, next: func(subject string) error {
+			if strings.Contains(subject, ".handle_order.*.") {
+				return bus.ErrNotFound
+			}
+			return nil
+		}},
+		"believes a look in doubt without proof": {accidents: true, readLag: 10 * time.Minute, get: func(w *world, key string) (*bus.Entry, error) {
+			if !strings.HasPrefix(key, "control.") {
+				return nil, nil
+			}
+			return &bus.Entry{Key: key, Value: fmt.Appendf(nil, `{"proven":true,"history":%q}`, w.history().History)}, nil
+		}},
+		"takes records of another history as they are": {accidents: true, get: func(w *world, key string) (*bus.Entry, error) {
+			if !strings.HasPrefix(key, "order.") {
+				return nil, nil
+			}
+			e, err := w.state.Get(context.Background(), key)
+			var r ledger.Record
+			if err == nil {
+				r, err = ledger.Decode(e.Value)
+			}
+			r.Enrich.History, r.Handle.History = w.history().History, w.history().History
+			if err == nil {
+				e.Value, err = r.Encode()
+			}
+			return &e, err
+		}},
+		"makes no letter again that went": {accidents: true, get: func(w *world, key string) (*bus.Entry, error) {
+			e, err := w.state.Get(context.Background(), key)
+			if key != history.Key || err != nil {
+				return nil, nil
+			}
+			e.Value = bytes.Replace(e.Value, []byte(`"letters":true`), []byte(`"letters":false`), 1)
+			return &e, nil
+		}},
+		"looks at no order again": {accidents: true, next: func(subject string) error {
+			if strings.HasSuffix(subject, ".*") && !strings.Contains(subject, ".handle_order.") {
+				return bus.ErrNotFound
+			}
+			return nil
+		}},
+	}
+}
+
+// history is what the store has on record of itself.
+func (w *world) history() history.Record {
+	e, err := w.state.Get(context.Background(), history.Key)
+	var r history.Record
+	if err == nil {
+		r, err = history.Decode(e)
+	}
+	if err != nil {
+		w.logf("no record of the store: %v", err)
+	}
+	return r
+}
+
+// remembered is the message that lay there before the accident; nil for none.
+func (a *accident) remembered(stream string, sequence uint64) *bus.Stored {
+	for i, m := range a.known[stream] {
+		if m.Sequence == sequence {
+			return &a.known[stream][i]
+		}
+	}
+	return nil
 }
 
 // mistakes are those that the simulation must notice.
@@ -148,7 +231,9 @@ func (t *wire) again(r *http.Request) (*http.Response, error) {
 func TestSimulationNoticesMistakes(t *testing.T) {
 	tools := newTools(t)
 	quickly(t)
-	for name, m := range mistakes() {
+	all := mistakes()
+	maps.Copy(all, forgetful())
+	for name, m := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= 400; seed++ {

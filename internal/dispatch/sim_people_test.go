@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -21,6 +22,10 @@ type people struct {
 	closed []bool
 	n      int // texts so far
 
+	sent []fakeweiban.Notice
+
+	coming *atomic.Int32 // callbacks that are sent once more
+
 	turn    chan struct{}   // one round at a time
 	replays map[string]int  // by root of the event
 	forced  map[string]int  // by text
@@ -28,7 +33,7 @@ type people struct {
 }
 
 func newPeople(w *world) people {
-	return people{w: w, turn: make(chan struct{}, 1), replays: map[string]int{}, forced: map[string]int{}, spoken: map[string]bool{}}
+	return people{w: w, coming: &atomic.Int32{}, turn: make(chan struct{}, 1), replays: map[string]int{}, forced: map[string]int{}, spoken: map[string]bool{}}
 }
 
 func (p *people) plan() {
@@ -142,15 +147,19 @@ func (p *people) deliver(n fakeweiban.Notice) {
 	if err == nil {
 		data, err = p.w.tools.codec.Encode(ev)
 	}
-	if err == nil {
-		_, err = p.w.server.Publish(context.Background(), bus.Message{
-			Subject: events.CallbackSubject("acme", c.Event, c.Status, c.Key), ID: events.MessageID("acme", ev.ID(), 0),
-			ContentType: events.ContentType, Data: data,
-		})
-	}
 	if err != nil {
 		p.w.fail("callback: %v", err)
 	}
+	p.w.mu.Lock()
+	p.sent = append(p.sent, n)
+	p.w.mu.Unlock()
+	p.untilTaken(n, func() error {
+		_, err := p.w.server.Publish(context.Background(), bus.Message{
+			Subject: events.CallbackSubject("acme", c.Event, c.Status, c.Key), ID: events.MessageID("acme", ev.ID(), 0),
+			ContentType: events.ContentType, Data: data,
+		})
+		return err
+	})
 	p.w.logf("callback %s %s of %s", c.Status, ev.ID(), c.Key)
 }
 

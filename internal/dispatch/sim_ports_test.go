@@ -31,7 +31,11 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 		p.die(what)
 		return errDead
 	case "slow":
+		was := w.after()
 		wait(ctx, time.Duration(d.Int64N(int64(8*time.Second))))
+		if w.after() != was {
+			return unanswered(what) // the server went down meanwhile
+		}
 	case "undone":
 		wait(ctx, 5*time.Second)
 		return unanswered(what)
@@ -92,7 +96,14 @@ func (l portLog) Publish(ctx context.Context, m bus.Message) (bus.Ack, error) {
 }
 
 func (l portLog) Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error) {
-	return ask(ctx, l.p, "read "+stream, func() (bus.Stored, error) { return l.p.w.server.Get(ctx, stream, sequence) })
+	return ask(ctx, l.p, "read "+stream, func() (bus.Stored, error) {
+		w := l.p.w
+		m, err := w.server.Get(ctx, stream, sequence)
+		if old := w.accident.remembered(stream, sequence); w.mistake.witness && w.after() && err == nil && old != nil {
+			return *old, nil
+		}
+		return m, err
+	})
 }
 
 func (l portLog) Next(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error) {
@@ -116,7 +127,13 @@ func (l portLog) MaxPayload() int64 { return l.p.w.server.MaxPayload() }
 type portStore struct{ portLog }
 
 func (l portStore) Identity(ctx context.Context, name string) (bus.Identity, error) {
-	return ask(ctx, l.p, "identity of "+name, func() (bus.Identity, error) { return l.p.w.server.Identity(ctx, name) })
+	return ask(ctx, l.p, "identity of "+name, func() (bus.Identity, error) {
+		id, err := l.p.w.server.Identity(ctx, name)
+		if f := l.p.w.mistake.identity; f != nil && l.p.w.after() {
+			f(l.p.w, name, &id)
+		}
+		return id, err
+	})
 }
 
 func (l portStore) Mend(ctx context.Context) ([]string, error) {

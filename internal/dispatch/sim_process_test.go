@@ -25,6 +25,9 @@ import (
 	"gongdan-bridge/internal/ownership"
 )
 
+// simLease is how long a lease lives.
+const simLease = 16 * time.Second
+
 // process is one life of a replica. What it does to the world goes through its
 // ports and its transport: those die with it, and stand still while it is stopped.
 type process struct {
@@ -196,9 +199,9 @@ func (p *process) options() dispatch.Options {
 	return dispatch.Options{
 		Instance: p.name, Ports: dispatch.Ports{Log: portLog{p}, Inbox: portInbox{p}, Records: portBucket{p}, Claims: portBucket{p}, Store: dispatch.StorePorts{Log: portStore{portLog{p}}, State: portBucket{p}, Tables: w.server.Bucket(bus.Tables)}},
 		Events: w.tools.codec, Letters: deadletter.NewBox(portLetters{portLog{p}, w.server}, time.Now), Tenants: []dispatch.Tenant{t},
-		Ownership:   ownership.Settings{Renew: 4 * time.Second, Expire: 16 * time.Second, CallTimeout: 20 * time.Second},
+		Ownership:   ownership.Settings{Renew: 4 * time.Second, Expire: simLease, CallTimeout: 20 * time.Second},
 		Concurrency: w.weather.concurrency, MaxHeld: w.weather.maxHeld, AckWait: 30 * time.Second,
-		Beat: 2 * time.Second, ProbeDenied: 20 * time.Second, Expiry: 2 * time.Minute, StoreBeat: time.Minute,
+		Beat: 2 * time.Second, ProbeDenied: 20 * time.Second, Expiry: 2 * time.Minute, StoreBeat: w.accident.beat(),
 		Logger: slog.New(witness{p: p}), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}
 }
@@ -269,8 +272,14 @@ func (h witness) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
 		text += " " + a.String()
 		switch a.Value.String() {
-		case "panicked", string(ledger.AlarmDoubled), string(ledger.AlarmVanished), string(ledger.AlarmDisorder):
+		case "panicked", string(ledger.AlarmDoubled), string(ledger.AlarmDisorder):
 			alarm = true
+		case string(ledger.AlarmVanished):
+			// What an order waits with can go with the store alone.
+			alarm = !h.p.w.after()
+		}
+		if a.Key == "store" {
+			h.p.w.books.alarm(a.Value.String())
 		}
 		return true
 	})

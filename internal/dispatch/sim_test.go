@@ -95,6 +95,7 @@ func play(t *testing.T, seed uint64, tools *tools, m mistake, verbose bool) (w *
 
 var (
 	simSeeds = flag.Int("sim.seeds", 0, "histories of the simulation; 0: the usual number")
+	simAll   = flag.Bool("sim.accidents", false, "an accident of the store in every history, not in one of five")
 	simFirst = flag.Uint64("sim.first", 1, "the first one's seed")
 )
 
@@ -114,7 +115,7 @@ func sweep(t *testing.T, tools *tools, first uint64, n int, all *tally) (bad *wo
 			t.Run("side", func(t *testing.T) {
 				t.Parallel()
 				for seed, more := take(); more; seed, more = take() {
-					w := play(t, seed, tools, mistake{}, false)
+					w := play(t, seed, tools, mistake{accidents: *simAll}, false)
 					mu.Lock()
 					all.add(w)
 					if w.bad != "" {
@@ -169,7 +170,7 @@ func tell(t *testing.T, seed uint64, tools *tools) {
 	t.Helper()
 	var w *world
 	for range 5 {
-		if w = play(t, seed, tools, mistake{}, true); w.bad != "" {
+		if w = play(t, seed, tools, mistake{accidents: *simAll}, true); w.bad != "" {
 			t.Fail()
 			break
 		}

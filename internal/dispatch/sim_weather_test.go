@@ -75,6 +75,7 @@ func (w *world) plan() {
 	w.storms()
 	w.people = newPeople(w)
 	w.people.plan()
+	w.accident.plan(w)
 }
 
 // faulty lets single calls of the vendors fail.
@@ -159,8 +160,6 @@ func (w *world) loseConsumers() {
 			w.logf("consumer %s is deleted", f.Name)
 			err = errors.Join(err, w.server.DeleteConsumer(context.Background(), stream, f.Name))
 		}
-		if err != nil {
-			w.fail("%v", err)
-		}
+		w.trouble("consumers", err)
 	}
 }

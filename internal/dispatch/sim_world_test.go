@@ -45,10 +45,11 @@ type world struct {
 	faultsK *script.Script
 	fixed   atomic.Bool // the mapping's table has its missing row
 
-	agenda []act
-	acting sync.WaitGroup // what people do, and processes that run down
-	people people
-	books  books
+	agenda   []act
+	accident accident
+	acting   sync.WaitGroup // what people do, and processes that run down
+	people   people
+	books    books
 
 	mu      sync.Mutex
 	nth     map[string]uint64

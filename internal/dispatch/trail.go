@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
 )
 
 // fewEpochs is how many consumers are asked for one by one. After more takeovers
@@ -25,9 +26,6 @@ func (r *room) succeed(ctx context.Context) error {
 	if known && r.history != r.o.store.History || !known && r.o.store.History != "" {
 		return r.restart(ctx)
 	}
-	if err := r.reaches(ctx); err != nil {
-		return err
-	}
 	epochs, err := r.epochs(ctx, first)
 	if err != nil {
 		return err
@@ -43,6 +41,9 @@ func (r *room) succeed(ctx context.Context) error {
 		}
 		left = append(left, epoch)
 		r.start, r.old = max(r.start, info.AckFloor+1), max(r.old, info.Delivered)
+	}
+	if err := r.reaches(ctx); err != nil {
+		return err
 	}
 	if known && len(left) == 0 {
 		// It is gone, and with it how far it had come since it was looked at last.
@@ -86,7 +87,51 @@ func (r *room) reaches(ctx context.Context) error {
 	if top := max(r.start-min(r.start, 1), r.old); top > u.Last {
 		return r.o.misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
 	}
-	return nil
+	if err := r.came(ctx); err != nil {
+		return err
+	}
+	if r.start <= r.recheck+1 {
+		return nil // nothing was settled in this history
+	}
+	return r.settled(ctx, r.start-1)
+}
+
+// came makes sure that the last message that came still lies where it lay.
+func (r *room) came(ctx context.Context) error {
+	m := r.newest.Load()
+	if m == nil {
+		return nil
+	}
+	return r.o.witness(ctx, r.k.stage, m.Sequence, m.Time.UnixNano())
+}
+
+// settled makes sure that an order knows the last message that was settled: if it does
+// not, the stream went back and has another one in its place.
+func (r *room) settled(ctx context.Context, seq uint64) error {
+	stream := streamOf(r.k.stage)
+	m, err := r.o.d.o.Ports.Log.Get(ctx, stream, seq)
+	if errors.Is(err, bus.ErrNotFound) {
+		return r.o.held(ctx, r.k.stage, seq)
+	}
+	if err != nil {
+		return err
+	}
+	route, err := events.ParseRoute(m.Subject)
+	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.k.noun {
+		return nil // another's: this queue began behind it
+	}
+	rec, err := readRecord(ctx, r.o.d.state, r.o.t.Name, order{route.Noun, route.Key})
+	if errors.Is(err, errRecord) {
+		return nil // its order says so when it is loaded
+	}
+	if err != nil {
+		return err
+	}
+	l := laneOf(rec, r.k.stage)
+	if l.Cursor < seq && !l.Behind {
+		return r.o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
+	}
+	return r.o.witness(ctx, r.k.stage, l.Cursor, l.At)
 }
 
 // restart begins the queue in a new history of the store: what is new is consumed,
@@ -94,16 +139,8 @@ func (r *room) reaches(ctx context.Context) error {
 // is trusted, whatever its epoch.
 func (r *room) restart(ctx context.Context) error {
 	stream := streamOf(r.k.stage)
-	// Owners before have stopped: what they have published counts as well.
-	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
-	if err != nil {
-		return err
-	}
-	r.start, r.old, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
-	r.rechecks.Store(true)
-	if err := r.mark(ctx, r.old); err != nil {
-		return err
-	}
+	// They go before it is on record that the history has begun: whoever comes after a
+	// death here begins it once more.
 	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, stream)
 	if err != nil {
 		return err
@@ -116,7 +153,14 @@ func (r *room) restart(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	// Owners before have stopped: what they have published counts as well.
+	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
+	if err != nil {
+		return err
+	}
+	r.start, r.old, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
+	r.rechecks.Store(true)
+	return r.mark(ctx, r.old)
 }
 
 // epochs are those before ours of which a consumer may be left.
@@ -157,6 +201,9 @@ func (r *room) mark(ctx context.Context, delivered uint64) error {
 // never be read again, should it be gone; and once all is settled up to where a
 // delivery was lost, what comes in order is in order again.
 func (r *room) look(ctx context.Context) error {
+	if err := r.came(ctx); err != nil {
+		return err
+	}
 	floor := (*r.cons.Load()).Floor()
 	if missed := r.missed.Load(); r.heal(missed, floor) {
 		r.o.log.Info("order vouched for again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))

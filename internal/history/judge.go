@@ -112,6 +112,9 @@ func (k *Keeper) readEvidence(ctx context.Context) (evidence, error) {
 	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
 		return evidence{}, err
 	}
+	if (a.Life == "" || a.Life == k.saved.Life) && a.Revision < k.saved.Revision {
+		a = k.saved // TABLES is older as well: who has seen more knows more
+	}
 	e := evidence{anchor: a}
 	m, err := k.o.Log.Last(ctx, bus.Events, "gongdan.*.event.kingdee.>")
 	switch {

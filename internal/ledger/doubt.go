@@ -89,6 +89,9 @@ func (t *turn) tellable(e Effect) bool {
 	if e.Marker != "" {
 		return true
 	}
+	if e.Stale && e.Sends == 0 {
+		return false // it may be that of a later event, which the copy does not know either
+	}
 	for _, x := range t.o.Record.Effects {
 		if x.Like == e.Like && (x.Unsure && x.State == Dead || x.Generation > 0) {
 			return false
@@ -113,10 +116,12 @@ func (t *turn) absent(in Looked) {
 	case t.early(*e):
 		e.Looks = len(t.s.Looks) - 1
 		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e)})
-	case e.Word, e.Stale && e.Sends == 0:
+	case e.Word:
 		t.resend()
 	case !in.Understood:
 		t.askPerson("the list of handling records was not understood")
+	case e.Stale && e.Sends == 0 && in.Found == 0:
+		t.resend()
 	case !t.tellable(*e):
 		t.askPerson("without a marker its handling record cannot be told from others like it")
 	case !in.Control:

@@ -112,6 +112,9 @@ func (c *scene) step(words []string) []string {
 		c.o = ledger.Load(r)
 		return c.feed(ledger.Takeover{Quiet: c.m.At.Add(c.s.CallTimeout), Listed: r.Open()})
 	}
+	if words[0] == "recover" {
+		return c.recover(words[1:])
+	}
 	return c.feed(parse(c.t, words))
 }
 

@@ -54,7 +54,7 @@ func (t *turn) adopt(st events.Stage) {
 		// A resend is to follow its look at once, and may not before.
 		h.Next = t.o.quiet
 	}
-	if h.Why == Held && !h.Posted {
+	if h.Why == Held { // its letter may be gone with the stream DEAD
 		v := t.verdict(st, events.Dead)
 		v.Fault, v.Letter = h.Fault, h.Letters
 		if h.Fault != nil {

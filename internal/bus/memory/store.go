@@ -98,6 +98,7 @@ func (s *Server) Copy(name string) Copy {
 
 // Restore puts a copy back, as a stopped server's directory is: consumers end.
 func (s *Server) Restore(name string, c Copy) {
+	s.end(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.buckets[name]; k != nil {
@@ -105,9 +106,6 @@ func (s *Server) Restore(name string, c Copy) {
 		return
 	}
 	x := s.newStream(s.streams[name].Stream)
-	for _, d := range s.streams[name].consumers {
-		d.gone = true
-	}
 	x.life, x.made, x.messages = c.life, c.made, slices.Clone(c.messages)
 	for _, m := range x.messages {
 		if id := m.ID(); id != "" {
@@ -119,6 +117,7 @@ func (s *Server) Restore(name string, c Copy) {
 
 // Remove removes a stream or bucket. A bucket is made again at once, empty.
 func (s *Server) Remove(name string) {
+	s.end(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.buckets[name]; k != nil {
@@ -126,10 +125,25 @@ func (s *Server) Remove(name string) {
 		k.restore(Copy{life: fmt.Sprint("life ", s.lives), made: time.Now()})
 		return
 	}
-	for _, d := range s.streams[name].consumers {
-		d.gone = true
-	}
 	delete(s.streams, name)
+}
+
+// Cut removes a stream's newest n messages, as a truncated file does. Its consumers
+// stay, and believe that they have come further.
+func (s *Server) Cut(name string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.streams[name]
+	x.messages = slices.Clip(x.messages[:max(0, len(x.messages)-n)])
+	maps.DeleteFunc(x.ids, func(_ string, r recent) bool { return r.sequence > uint64(len(x.messages)) })
+}
+
+// end ends the consumers of a stream.
+func (s *Server) end(name string) {
+	list, _ := s.Followers(context.Background(), name) // a bucket has none
+	for _, f := range list {
+		_ = s.DeleteConsumer(context.Background(), name, f.Name) // gone already
+	}
 }
 
 func (k *Bucket) restore(c Copy) {
