@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"strings"
 )
 
@@ -43,22 +42,6 @@ func (b *Bus) Fills(ctx context.Context) []Fill {
 		out = append(out, Fill{Name: p.Name, Bucket: true, Usage: u, Err: err})
 	}
 	return out
-}
-
-// Missing are the streams and buckets of the bridge that are not there, by name. Where
-// the server does not answer for one the error says so, and it is not among them.
-func (b *Bus) Missing(ctx context.Context) ([]string, error) {
-	var names []string
-	var all error
-	for _, f := range b.Fills(ctx) {
-		switch {
-		case errors.Is(f.Err, ErrUnprovisioned):
-			names = append(names, f.Name)
-		case f.Err != nil:
-			all = errors.Join(all, f.Err)
-		}
-	}
-	return names, all
 }
 
 // Share is the part of the size limit that is taken, 0 where there is none.

@@ -37,12 +37,11 @@ type trimmer struct {
 	next    map[string]time.Time // not before, where the last time brought too little
 	held    map[string]string    // who needed the first message that stayed
 	alarmed map[string]bool      // of room
-	gone    map[string]bool      // that were not there
 	paced   time.Time            // not before: whether STATE is large enough
 }
 
 func (d *Dispatcher) trimmer() *trimmer {
-	return &trimmer{d: d, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}, gone: map[string]bool{}}
+	return &trimmer{d: d, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}}
 }
 
 // run looks until ctx ends.
@@ -67,7 +66,6 @@ func (t *trimmer) look(ctx context.Context, now time.Time) {
 			return
 		}
 		seen[f.Name] = f.Usage
-		t.presence(f)
 		err := f.Err
 		if err == nil {
 			err = t.keep(ctx, f, now)
@@ -154,22 +152,4 @@ func (t *trimmer) alarm(f bus.Fill, share float64) {
 	}
 	t.d.meters.alert(context.Background(), "", alarmRoom)
 	t.d.o.Logger.Error("alert", append(about, slog.String("why", string(alarmRoom)), slog.String("text", text))...)
-}
-
-// presence says once that a stream or bucket is not there, and once that it is again.
-// It is the one place where a running dispatcher notices.
-func (t *trimmer) presence(f bus.Fill) {
-	gone := errors.Is(f.Err, bus.ErrUnprovisioned)
-	if f.Err != nil && !gone || gone == t.gone[f.Name] {
-		return
-	}
-	t.gone[f.Name] = gone
-	about := []any{slog.String(f.Kind(), f.Name)}
-	if !gone {
-		t.d.o.Logger.Info("it is there again", about...)
-		return
-	}
-	t.d.meters.alert(context.Background(), "", ledger.AlarmStore)
-	t.d.o.Logger.Error("alert", append(about, slog.String("why", string(ledger.AlarmStore)),
-		slog.String("text", "it is not there any more: somebody deleted it, or its files are gone. It is made again, empty: see dispatcher recover"))...)
 }
