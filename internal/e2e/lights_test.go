@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -125,8 +126,8 @@ func TestServerThatDoesNotFit(t *testing.T) {
 	}
 }
 
-// TestStreamDeletedUnderPrograms deletes CALLBACKS while both programs run: both are
-// unready and name it, and both raise an alert.
+// TestStreamDeletedUnderPrograms deletes CALLBACKS while both programs run: an alert
+// and owners name it, and it is made again.
 func TestStreamDeletedUnderPrograms(t *testing.T) {
 	t.Parallel()
 	i := install(t, harness.Options{})
@@ -147,18 +148,19 @@ func TestStreamDeletedUnderPrograms(t *testing.T) {
 	if err := js.DeleteStream(within(t, patience), "CALLBACKS"); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []*harness.Process{i.Ingest, i.Dispatchers[0]} {
-		shows(t, p, 503, "store", "CALLBACKS")
-		_, metrics, err := p.Get(within(t, patience), "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Contains(metrics, []byte(`alarm="store"`)) {
-			t.Errorf("%s raised no alert", p.Name)
-		}
+	d := i.Dispatchers[0]
+	eventually(t, "the dispatcher raises an alert", func() bool {
+		_, metrics, err := d.Get(within(t, patience), "/metrics")
+		return err == nil && regexp.MustCompile(`alerts_total\{[^}]*alarm="store"`).Match(metrics)
+	})
+	for _, p := range []*harness.Process{i.Ingest, d} {
+		shows(t, p, 200, "store", "true")
 	}
-	if said := command(t, i, 0, "owners", "--json"); !strings.Contains(said, "CALLBACKS is not there") {
+	if said := command(t, i, 0, "owners", "--json"); !strings.Contains(said, `"CALLBACKS"`) {
 		t.Errorf("owners says %s", said)
+	}
+	if _, err := js.Stream(within(t, patience), "CALLBACKS"); err != nil {
+		t.Error(err)
 	}
 }
 
