@@ -38,9 +38,9 @@ type accident struct {
 // everything is a whole store.
 var everything = []string{bus.Callbacks, bus.Events, bus.Dead, bus.Audit, bus.State, bus.Tables}
 
-// plan draws the accident, in one of five worlds.
+// plan draws the accident, in one of six worlds.
 func (a *accident) plan(w *world) {
-	if !w.one(5) && !w.mistake.accidents {
+	if !w.one(6) && !w.mistake.accidents {
 		return
 	}
 	at := w.between(30*time.Second, calmAfter-20*time.Second)
@@ -57,7 +57,7 @@ func (a *accident) plan(w *world) {
 	}
 	a.alive, a.copied = w.one(4), w.between(0, at)
 	if w.one(2) {
-		for range 1 + w.rng.IntN(8) {
+		for range 1 + w.rng.IntN(6) {
 			a.acts = append(a.acts, [2]int{w.rng.IntN(len(w.people.orders)), w.rng.IntN(6)})
 		}
 	}

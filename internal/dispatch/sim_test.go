@@ -95,7 +95,7 @@ func play(t *testing.T, seed uint64, tools *tools, m mistake, verbose bool) (w *
 
 var (
 	simSeeds = flag.Int("sim.seeds", 0, "histories of the simulation; 0: the usual number")
-	simAll   = flag.Bool("sim.accidents", false, "an accident of the store in every history, not in one of five")
+	simAll   = flag.Bool("sim.accidents", false, "an accident of the store in every history, not in one of six")
 	simFirst = flag.Uint64("sim.first", 1, "the first one's seed")
 )
 

@@ -6,6 +6,9 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/ownership"
 )
 
 // A delivery that was lost on the way costs its order's trust only until all is
@@ -111,6 +114,14 @@ func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	known := ledger.Record{Enrich: ledger.Lane{Cursor: 4}}
+	data, err := known.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Bucket(bus.State).Put(t.Context(), recordKey("acme", order{events.WorkOrder, "1"}), data); err != nil {
+		t.Fatal(err)
+	}
 	before := o.rooms[0]
 	before.start = 5
 	if err := before.mark(t.Context(), 6); err != nil {
@@ -123,6 +134,47 @@ func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 	}
 	if r.start != 5 || r.old != 9 {
 		t.Errorf("starts at %d, and up to %d may have been begun; want 5 and 9", r.start, r.old)
+	}
+}
+
+// A consumer that had settled a message which is now another one does not count: the
+// order of what lies there knows nothing of it, or of another time.
+func TestAConsumerOfAnotherHistoryEndsTheTenure(t *testing.T) {
+	for name, lane := range map[string]ledger.Lane{"never settled": {}, "another message": {Cursor: 4, At: 1}} {
+		t.Run(name, func(t *testing.T) {
+			b := bustest.New(t)
+			o := ownerOf(t, b)
+			o.d.keeper = o.d.newKeeper()
+			var err error
+			if o.store, err = o.d.keeper.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for range 9 {
+				if _, err := b.Publish(t.Context(), bus.Message{Subject: "gongdan.acme.event.weiban.work_order_change.close.1", Data: []byte("x")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			data, err := ledger.Record{Enrich: lane}.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Bucket(bus.State).Put(t.Context(), recordKey("acme", order{events.WorkOrder, "1"}), data); err != nil {
+				t.Fatal(err)
+			}
+			before := o.rooms[0]
+			before.start = 5
+			if err := before.mark(t.Context(), 6); err != nil {
+				t.Fatal(err)
+			}
+			o.tenure.Epoch++
+			if err := newRoom(o, before.k).succeed(t.Context()); !errors.Is(err, ownership.ErrLost) {
+				t.Fatalf("taken over: %v", err)
+			}
+			r, err := o.d.keeper.Examine(t.Context())
+			if err != nil || r.History == o.store.History || len(r.Notes) != 1 || r.Notes[0].Store != bus.Callbacks {
+				t.Fatalf("no new history: %+v, %v", r, err)
+			}
+		})
 	}
 }
 
