@@ -156,9 +156,10 @@ func TestStreamDeletedUnderPrograms(t *testing.T) {
 	for _, p := range []*harness.Process{i.Ingest, d} {
 		shows(t, p, 200, "store", "true")
 	}
-	if said := command(t, i, 0, "owners", "--json"); !strings.Contains(said, `"CALLBACKS"`) {
-		t.Errorf("owners says %s", said)
-	}
+	eventually(t, "owners names it", func() bool {
+		r, err := i.Run(within(t, patience), programs(t).Dispatcher, "owners", "--json")
+		return err == nil && r.Status == 0 && strings.Contains(r.Stdout, `"CALLBACKS"`)
+	})
 	if _, err := js.Stream(within(t, patience), "CALLBACKS"); err != nil {
 		t.Error(err)
 	}
