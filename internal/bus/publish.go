@@ -24,7 +24,7 @@ func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	}
 	ctx, span := b.startPublish(ctx, r.shape, m)
 	ack, err := b.store(ctx, r.stream, m)
-	if err == nil && ack.Duplicate {
+	if err == nil && ack.Duplicate && r.stream != Dead {
 		ack, err = b.stored(ctx, m, ack)
 	}
 	if err != nil {
@@ -52,7 +52,8 @@ func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) 
 }
 
 // stored makes sure that a duplicate is there: the server remembers the ids of messages
-// that were purged or deleted since, and would take a new one for stored.
+// that were purged or deleted since, and would take a new one for stored. Not so of
+// DEAD, where a letter that was closed is deleted and must not come back.
 func (b *Bus) stored(ctx context.Context, m Message, ack Ack) (Ack, error) {
 	_, err := b.one(ctx, ack.Stream, get{Sequence: ack.Sequence})
 	if !errors.Is(err, ErrNotFound) {

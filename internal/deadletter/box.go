@@ -35,13 +35,22 @@ type Box struct {
 // NewBox returns the box over a log; now is the clock of the audit.
 func NewBox(log Log, now func() time.Time) *Box { return &Box{log: log, now: now} }
 
-// Put files a letter. Putting the same letter again leaves one.
-func (b *Box) Put(ctx context.Context, l Letter) error {
+// Put files a letter. Putting the same letter again leaves one, and none once it was
+// closed.
+func (b *Box) Put(ctx context.Context, l Letter) error { return b.put(ctx, l, l.ID) }
+
+// PutAgain files a letter that went without being closed, once for each occasion: the
+// server may remember the message id of the one that went.
+func (b *Box) PutAgain(ctx context.Context, l Letter, occasion string) error {
+	return b.put(ctx, l, l.ID+"/"+occasion)
+}
+
+func (b *Box) put(ctx context.Context, l Letter, id string) error {
 	data, err := encode(l)
 	if err != nil {
 		return fmt.Errorf("dead letter %s: %w", l.ID, err)
 	}
-	m := bus.Message{Subject: l.Subject(), ID: l.ID, ContentType: "application/json", Data: data}
+	m := bus.Message{Subject: l.Subject(), ID: id, ContentType: "application/json", Data: data}
 	if _, err := b.log.Publish(ctx, m); err != nil {
 		return fmt.Errorf("dead letter %s: %w", l.ID, err)
 	}

@@ -173,6 +173,9 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (b
 			return false, err
 		}
 	}
+	if p.Remade || p.Check && a.o.store.Letters {
+		return true, a.o.d.o.Letters.PutAgain(ctx, l, a.o.store.History)
+	}
 	return true, a.o.d.o.Letters.Put(ctx, l)
 }
 

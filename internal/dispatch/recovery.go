@@ -244,11 +244,11 @@ func (c *recaller) unanswered(r ledger.Record) {
 	}
 }
 
-// closings are what people closed, by order. They are read once a tenure, when first
-// asked for.
+// closings are what people closed, by order. They are read when they are asked for, and
+// from then on what has come since.
 type closings struct {
 	mu   sync.Mutex
-	read bool
+	read uint64 // up to here, in AUDIT
 	by   map[order][]closed
 }
 
@@ -261,9 +261,15 @@ type closed struct {
 func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.read {
+	u, err := o.d.o.Ports.Log.Usage(ctx, bus.Audit)
+	if err != nil {
+		return nil, err
+	}
+	if c.by == nil {
 		c.by = map[order][]closed{}
-		err := o.d.o.Letters.Audits(ctx, o.t.Name, 1, func(a deadletter.Audit) error {
+	}
+	if u.Last > c.read {
+		err := o.d.o.Letters.Audits(ctx, o.t.Name, c.read+1, func(a deadletter.Audit) error {
 			if l := a.Letter; l != nil {
 				c.add(l)
 			}
@@ -272,7 +278,7 @@ func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) 
 		if err != nil {
 			return nil, err
 		}
-		c.read = true
+		c.read = u.Last
 	}
 	return c.by[k], nil
 }

@@ -113,6 +113,7 @@ type Publish struct {
 	Check    bool
 	Verdict  Verdict         // also for a letter: what it says
 	Body     json.RawMessage // that was, or may have been, sent
+	Remade   bool            // its letter went without being closed: it comes under a message id of its own
 	Effect   *Effect         // that a verdict of handle is about, without its body; nil for none
 }
 

@@ -16,6 +16,7 @@ func (t *turn) announce(st events.Stage, check bool) {
 		What: PublishVerdict, Stage: st, Seq: v.Seq, EventID: v.EventID, Replay: v.Replay,
 		ID: t.id(m, string(v.Outcome)), Check: (check || t.o.recovery != nil) && !t.unanswered(v.EventID, v.Replay), Verdict: v,
 	}
+	p.Remade = t.unanswered(v.EventID, v.Replay)
 	if v.Letter > 0 && !v.Posted {
 		p.LetterID = t.letterID(st, m, v.Letter)
 	}

@@ -97,7 +97,7 @@ func (s *Server) Publish(ctx context.Context, m bus.Message) (bus.Ack, error) {
 		return bus.Ack{}, fmt.Errorf("publish %s: %w", m.Subject, err)
 	}
 	now := time.Now()
-	if r, ok := x.ids[m.ID]; ok && now.Sub(r.at) < window && x.at(r.sequence) != nil {
+	if r, ok := x.ids[m.ID]; ok && now.Sub(r.at) < window && (x.Name == bus.Dead || x.at(r.sequence) != nil) {
 		return bus.Ack{Stream: x.Name, Sequence: r.sequence, Duplicate: true}, nil
 	}
 	h := bus.Header{}
