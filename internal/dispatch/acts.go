@@ -101,7 +101,7 @@ func Waits(ctx context.Context, b *bus.Bus, o deadletter.Open) (bool, error) {
 		return false, fmt.Errorf("dead letter %d: its order's record: %w", o.Number, err)
 	}
 	h := laneOf(r, o.Stage).Head
-	return h != nil && h.Why == ledger.Held && h.Seq == o.Sequence, nil
+	return h != nil && h.Why == ledger.Held && h.Is(o.Sequence), nil
 }
 
 func laneOf(r ledger.Record, s events.Stage) ledger.Lane {

@@ -76,7 +76,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
 		walked: make(chan struct{}),
 	}
-	o.control.proving = make(chan struct{}, 1)
+	o.control.proving, o.audit.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	d.space.guard(o.gates)
 	o.soft, o.stop = context.WithCancel(o.ctx)
 	for _, k := range desks {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors/kingdee"
@@ -116,6 +115,7 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 	list = append(list, source{bus.Events, every + "event.kingdee.handle_order.*." + key, c.outcome})
 	for _, x := range closed {
 		c.end(x.stage, x.Ended)
+		c.closed(x)
 		c.open[x.letter] = true // as good as open: somebody has answered it
 	}
 	for _, s := range list {
@@ -154,6 +154,15 @@ type recaller struct {
 
 func (c *recaller) end(s events.Stage, e ledger.Ended) {
 	c.rec.Ended[at(s)] = append(c.rec.Ended[at(s)], e)
+}
+
+// closed keeps the number of a letter that a person has closed.
+func (c *recaller) closed(x closed) {
+	of := &c.rec.Closed[at(x.stage)]
+	if *of == nil {
+		*of = map[ledger.Ended]int{}
+	}
+	(*of)[x.Ended] = max((*of)[x.Ended], x.number)
 }
 
 func (c *recaller) letter(m bus.Stored) {
@@ -247,20 +256,25 @@ func (c *recaller) unanswered(r ledger.Record) {
 // closings are what people closed, by order. They are read when they are asked for, and
 // from then on what has come since.
 type closings struct {
-	mu   sync.Mutex
-	read uint64 // up to here, in AUDIT
+	turn chan struct{} // of one place: held while it is read
+	read uint64        // up to here, in AUDIT
 	by   map[order][]closed
 }
 
 type closed struct {
 	stage  events.Stage
-	letter string
+	letter string // its id
+	number int    // among the letters of its message
 	ledger.Ended
 }
 
 func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	u, err := o.d.o.Ports.Log.Usage(ctx, bus.Audit)
 	if err != nil {
 		return nil, err
@@ -291,11 +305,14 @@ func (c *closings) closed(ctx context.Context, o *owner, k order, letter string)
 
 // add reads the replay that a letter was about out of its id.
 func (c *closings) add(l *deadletter.AuditedEvent) {
-	x := closed{stage: l.Stage, letter: l.ID, Ended: ledger.Ended{EventID: l.EventID}}
+	x := closed{stage: l.Stage, letter: l.ID, number: 1, Ended: ledger.Ended{EventID: l.EventID}}
 	if _, tail, ok := strings.Cut(l.ID, l.EventID+"~"+string(l.Stage)+"~"); ok {
-		number, _, _ := strings.Cut(tail, ".")
-		if n, err := strconv.Atoi(number); err == nil {
+		replay, number, _ := strings.Cut(tail, ".")
+		if n, err := strconv.Atoi(replay); err == nil {
 			x.Replay = n
+		}
+		if n, err := strconv.Atoi(number); err == nil {
+			x.number = n
 		}
 	}
 	k := order{l.Noun, l.Key}

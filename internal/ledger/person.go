@@ -8,7 +8,7 @@ func (t *turn) operator(in Operator) {
 	l, k := t.at(in.Stage)
 	h := l.Head
 	switch {
-	case h == nil || h.Seq != in.Seq:
+	case h == nil || !h.Is(in.Seq):
 		t.do(Answer{Refused: "no such event waits at this stage"})
 		return
 	case k.task != nil || k.asked:

@@ -71,6 +71,7 @@ const (
 // Head is the message that a stage waits with. It has been acknowledged.
 type Head struct {
 	Message
+	Was     uint64        `json:"was,omitempty"` // its sequence in a history of the store before, by which its letter names it
 	Why     Why           `json:"why"`
 	On      API           `json:"on,omitempty"`    // the API whose time and pauses count
 	Tries   int           `json:"tries,omitempty"` // failed tries on that API
@@ -81,6 +82,10 @@ type Head struct {
 	Letters int           `json:"letters,omitempty"` // letters that this head has made while waiting
 	Posted  bool          `json:"posted,omitempty"`  // the newest of them is known to be published
 }
+
+// Is reports whether the head is the message of that sequence, of this history of the
+// store or of the one before.
+func (h Head) Is(seq uint64) bool { return seq == h.Seq || h.Was > 0 && seq == h.Was }
 
 // State is that of an effect.
 type State string

@@ -22,6 +22,9 @@ type Recovery struct {
 	// are done again, so that there is a letter.
 	Unanswered []Ended
 	Effects    []Effect // as outcome events tell them, oldest first
+	// Closed is the number of the newest letter of a message that a person has closed:
+	// the next one must have another name. Of enrich and of handle.
+	Closed [2]map[Ended]int
 }
 
 // Ended is a message that has had its verdict, as an outcome event, an enriched
@@ -115,7 +118,7 @@ func (t *turn) rebase(st events.Stage) {
 	if l.Head == nil {
 		return
 	}
-	l.Head.Seq = 0
+	l.Head.Was, l.Head.Seq = max(l.Head.Seq, l.Head.Was), 0
 	if !t.doubtedHead(st) && t.stored(st, l.Head.EventID) {
 		l.Head = nil
 	}

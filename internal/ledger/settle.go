@@ -73,6 +73,9 @@ func (t *turn) deadVerdict(st events.Stage, f Fault) Verdict {
 	if l, _ := t.at(st); l.Head != nil {
 		v.Letter += l.Head.Letters
 	}
+	if rec := t.o.recovery; rec != nil {
+		v.Letter = max(v.Letter, 1+rec.Closed[at(st)][Ended{v.EventID, v.Replay}])
+	}
 	return v
 }
 
@@ -131,8 +134,7 @@ func (t *turn) withLetter(st events.Stage, f Fault) {
 	v := t.deadVerdict(st, f)
 	h := l.Head
 	h.Why, h.Next, h.Fault = Held, zeroTime, &f
-	h.Letters++
-	h.Posted = false
+	h.Letters, h.Posted = v.Letter, false
 	l.Behind, k.task = true, nil
 	t.write()
 	t.post(st, v, false)
