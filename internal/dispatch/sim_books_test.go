@@ -299,7 +299,8 @@ func (w *world) waiting() (who string) {
 		open := slices.ContainsFunc(r.Effects, func(x ledger.Effect) bool {
 			return x.State == ledger.Intent || x.State == ledger.InDoubt || !x.Sweep.IsZero()
 		})
-		if err != nil || open || r.Enrich.Head != nil || r.Handle.Head != nil {
+		behind := w.after() && (r.Enrich.Behind || r.Handle.Behind) // what is looked at again says when it is done
+		if err != nil || open || behind || r.Enrich.Head != nil || r.Handle.Head != nil {
 			who = fmt.Sprintf("%s: %v %s", e.Key, err, x.Value)
 		}
 		return nil
