@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -276,6 +277,19 @@ func (w *world) restless() string {
 	return cmp.Or(w.waiting(), w.rechecking())
 }
 
+// recheck is up to where a stage's messages are looked at again.
+func (w *world) recheck(stage string) uint64 {
+	e, err := w.state.Get(context.Background(), "trail.acme."+stage+".work_order")
+	var t struct{ Recheck uint64 }
+	if err == nil {
+		err = json.Unmarshal(e.Value, &t)
+	}
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		w.fail("%v", err)
+	}
+	return t.Recheck
+}
+
 // rechecking names a queue whose messages of before the accident are still looked at.
 func (w *world) rechecking() (who string) {
 	_ = w.state.Load(context.Background(), "trail", func(e bus.Entry) error { // none of its own
@@ -299,7 +313,7 @@ func (w *world) waiting() (who string) {
 		open := slices.ContainsFunc(r.Effects, func(x ledger.Effect) bool {
 			return x.State == ledger.Intent || x.State == ledger.InDoubt || !x.Sweep.IsZero()
 		})
-		behind := w.after() && (r.Enrich.Behind || r.Handle.Behind) // what is looked at again says when it is done
+		behind := r.Enrich.Cursor < w.recheck("enrich") || r.Handle.Cursor < w.recheck("handle")
 		if err != nil || open || behind || r.Enrich.Head != nil || r.Handle.Head != nil {
 			who = fmt.Sprintf("%s: %v %s", e.Key, err, x.Value)
 		}
