@@ -196,7 +196,7 @@ func (c *recaller) outcome(m bus.Stored) {
 	if !ok {
 		return
 	}
-	if o.Outcome == events.Dead && c.o.store.Letters && !(o.Letter != nil && c.open[o.Letter.ID]) {
+	if o.Outcome == events.Dead && c.o.store.Letters && (o.Letter == nil || !c.open[o.Letter.ID]) {
 		c.rec.Unanswered = append(c.rec.Unanswered, ledger.Ended{EventID: id, Replay: n})
 	} else {
 		c.end(o.Stage, ledger.Ended{EventID: id, Replay: n})
