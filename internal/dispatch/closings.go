@@ -1,0 +1,79 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+)
+
+// closings are what people closed, by order. They are read when they are asked for, and
+// from then on what has come since.
+type closings struct {
+	turn chan struct{} // of one place: held while it is read
+	read uint64        // up to here, in AUDIT
+	by   map[order][]closed
+}
+
+type closed struct {
+	stage  events.Stage
+	letter string // its id
+	number int    // among the letters of its message
+	ledger.Ended
+}
+
+func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	u, err := o.d.o.Ports.Log.Usage(ctx, bus.Audit)
+	if err != nil {
+		return nil, err
+	}
+	if c.by == nil {
+		c.by = map[order][]closed{}
+	}
+	if u.Last > c.read {
+		err := o.d.o.Letters.Audits(ctx, o.t.Name, c.read+1, func(a deadletter.Audit) error {
+			if l := a.Letter; l != nil {
+				c.add(l)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.read = u.Last
+	}
+	return c.by[k], nil
+}
+
+// closed reports whether a person has closed the letter.
+func (c *closings) closed(ctx context.Context, o *owner, k order, letter string) (bool, error) {
+	list, err := c.of(ctx, o, k)
+	return slices.ContainsFunc(list, func(x closed) bool { return x.letter == letter }), err
+}
+
+// add reads the replay that a letter was about out of its id.
+func (c *closings) add(l *deadletter.AuditedEvent) {
+	x := closed{stage: l.Stage, letter: l.ID, number: 1, Ended: ledger.Ended{EventID: l.EventID}}
+	if _, tail, ok := strings.Cut(l.ID, l.EventID+"~"+string(l.Stage)+"~"); ok {
+		replay, number, _ := strings.Cut(tail, ".")
+		if n, err := strconv.Atoi(replay); err == nil {
+			x.Replay = n
+		}
+		if n, err := strconv.Atoi(number); err == nil {
+			x.number = n
+		}
+	}
+	k := order{l.Noun, l.Key}
+	c.by[k] = append(c.by[k], x)
+}
