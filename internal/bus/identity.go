@@ -25,6 +25,7 @@ type Identity struct {
 	First    uint64    // sequence of the first message, one behind Last where there is none
 	Last     uint64    // sequence of the newest message; 0 if it never had one
 	LastTime time.Time // when the newest message was stored
+	Deleted  int       // messages that are missing between the first and the last
 	MaxAge   time.Duration
 	Now      time.Time // the server's clock at the answer
 }
@@ -41,7 +42,7 @@ func (b *Bus) Identity(ctx context.Context, name string) (Identity, error) {
 	}
 	id := Identity{
 		Life: i.Config.Metadata[lifeKey], Created: i.Created, First: i.State.FirstSeq, Last: i.State.LastSeq,
-		LastTime: i.State.LastTime, MaxAge: i.Config.MaxAge, Now: i.TimeStamp,
+		LastTime: i.State.LastTime, Deleted: i.State.NumDeleted, MaxAge: i.Config.MaxAge, Now: i.TimeStamp,
 	}
 	if id.Life == "" { // made by a version that gave none
 		id.Life = "created " + strconv.FormatInt(i.Created.UnixNano(), 36)

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,17 +43,24 @@ func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) 
 	if c.by == nil {
 		c.by = map[order][]closed{}
 	}
-	if u.Last > c.read {
-		err := o.d.o.Letters.Audits(ctx, o.t.Name, c.read+1, func(a deadletter.Audit) error {
-			if l := a.Letter; l != nil {
-				c.add(l)
-			}
-			return nil
-		})
+	if u.Last < c.read { // AUDIT was made again
+		c.read, c.by = 0, map[order][]closed{}
+	}
+	subject := "gongdan." + events.Token(o.t.Name) + ".audit.*"
+	for c.read < u.Last {
+		m, err := o.d.o.Ports.Log.Next(ctx, bus.Audit, subject, c.read+1)
+		if errors.Is(err, bus.ErrNotFound) {
+			c.read = u.Last
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
-		c.read = u.Last
+		var a deadletter.Audit
+		if json.Unmarshal(m.Data, &a) == nil && a.Letter != nil { // what cannot be read closes nothing
+			c.add(a.Letter)
+		}
+		c.read = m.Sequence
 	}
 	return c.by[k], nil
 }

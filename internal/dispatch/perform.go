@@ -150,7 +150,11 @@ func (a *actor) start(act ledger.Action) error {
 		if a.o.soft.Err() != nil {
 			return nil // stopping: no further message is begun
 		}
-		a.begin(func(ctx context.Context) (ledger.Input, func()) { return a.lowest(ctx, act) })
+		var head uint64 // that the stage waits with
+		if h := a.lane(act.Stage).Head; h != nil {
+			head = h.Seq
+		}
+		a.begin(func(ctx context.Context) (ledger.Input, func()) { return a.lowest(ctx, act, head) })
 	case ledger.Fetch:
 		return a.fetch(act)
 	case ledger.Plan:
@@ -171,7 +175,7 @@ func (a *actor) start(act ledger.Action) error {
 
 // lowest finds the order's next message in the stage's stream: of its events and
 // replays the one that comes first.
-func (a *actor) lowest(ctx context.Context, n ledger.Next) (ledger.Input, func()) {
+func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) (ledger.Input, func()) {
 	var first *bus.Stored
 	for _, subject := range events.OrderFilters(a.o.t.Name, n.Stage, a.key.noun, a.key.key) {
 		s, err := a.next1(ctx, streamOf(n.Stage), subject, n.After+1)
@@ -185,9 +189,9 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next) (ledger.Input, func()
 			first = &s
 		}
 	}
-	if h := a.lane(n.Stage).Head; h != nil && h.Seq > 0 && (first == nil || first.Sequence > h.Seq) {
+	if head > 0 && (first == nil || first.Sequence > head) {
 		// What an order waits for does not leave by itself.
-		if err := a.o.held(ctx, n.Stage, h.Seq); err != nil {
+		if err := a.o.held(ctx, n.Stage, head); err != nil {
 			return nil, func() { a.forget("the store does not fit", err) }
 		}
 	}

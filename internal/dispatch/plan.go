@@ -177,6 +177,8 @@ func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) 
 	}
 	if key := events.Extension(m.event, events.ExtContent); key != "" {
 		ids = append(ids, own+key)
+	} else if events.Extension(m.event, events.ExtIntake) != "" {
+		// Nothing tells its content from the same at another time.
 	} else if n, err := weiban.ParseNotice(data.Callback); err == nil { // stored before events had the attribute
 		ids = append(ids, own+n.ContentKey)
 	}

@@ -143,8 +143,8 @@ func (o *owner) walk(ctx context.Context) {
 	began, n := time.Now(), 0
 	done := map[order]bool{}
 	for _, r := range o.rooms {
-		for !o.walkQueue(ctx, r, done) {
-			if !pauseOK(ctx, time.Second) {
+		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
+			if !pauseOK(ctx, time.Second<<min(tries, 6)) {
 				return
 			}
 		}
@@ -157,8 +157,13 @@ func (o *owner) walk(ctx context.Context) {
 	o.log.Info("all orders looked at again", slog.String("history", o.store.History), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
 }
 
-// walkQueue is false where it must be done once more.
-func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool) bool {
+// maxWalks is how often an order that cannot be taken up is tried again by the walk. It
+// stays shut, and says so itself whenever it is loaded.
+const maxWalks = 8
+
+// walkQueue is false where it must be done once more. The last one leaves the orders out
+// that cannot be taken up.
+func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, last bool) bool {
 	failed := false
 	for _, subject := range events.StageFilters(o.t.Name, r.k.stage, r.k.noun) {
 		for from := uint64(1); ; {
@@ -180,11 +185,22 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool) boo
 				continue
 			}
 			loaded := make(chan bool, 1)
+			// What is new goes first: half of the places are left to it.
+			for places := o.desks[r.k]; len(places) > cap(places)/2; {
+				if !pauseOK(ctx, o.d.o.Beat/4) {
+					return false
+				}
+			}
 			if !o.bring(k, false, r.k, nudge{loaded: loaded}) {
 				return false
 			}
 			select {
 			case ok := <-loaded:
+				if !ok && last {
+					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.key), slog.String("text", "its record cannot be taken up"))
+					o.d.meters.alert(ctx, o.t.Name, ledger.AlarmStore)
+					ok = true
+				}
 				done[k], failed = ok, failed || !ok
 			case <-ctx.Done():
 				return false

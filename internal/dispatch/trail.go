@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
@@ -128,6 +129,12 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 		return err
 	}
 	l := laneOf(rec, r.k.stage)
+	if l.History == "" && l.Cursor == 0 && len(rec.Effects) == 0 && !rec.Open() {
+		if time.Since(m.Time) >= r.o.d.o.KeepSettled {
+			return nil // it had its time
+		}
+		return r.o.misfit(ctx, bus.State, "has lost the record of an order")
+	}
 	if l.Cursor < seq && !l.Behind {
 		return r.o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
 	}

@@ -109,7 +109,11 @@ func (t *trimmer) keep(ctx context.Context, f bus.Fill, now time.Time) error {
 // trim removes the oldest messages that nobody needs, as many as it takes, and
 // says who needs the first one that stays.
 func (t *trimmer) trim(ctx context.Context, stream string, u bus.Usage) (string, error) {
-	limit, by, err := t.d.needed(ctx, stream, u.Last+1)
+	store, err := t.d.keeper.Examine(ctx)
+	if err != nil {
+		return "", err
+	}
+	limit, by, err := t.d.needed(ctx, store.History, stream, u.Last+1)
 	if err != nil {
 		return "", err
 	}
@@ -118,7 +122,7 @@ func (t *trimmer) trim(ctx context.Context, stream string, u bus.Usage) (string,
 		// Messages differ in size, so the count is a guess that the next round mends.
 		surplus := (float64(u.Bytes) - trimTo*float64(u.MaxBytes)) / float64(u.Bytes)
 		below := min(u.First+uint64(surplus*float64(u.Last+1-u.First))+1, limit)
-		if err := t.d.keeper.Trimming(ctx, stream, below); err != nil {
+		if err := t.d.keeper.Trimming(ctx, store.History, stream, below); err != nil {
 			return by, err
 		}
 		if _, err := t.d.o.Bus.Trim(ctx, stream, below); err != nil {

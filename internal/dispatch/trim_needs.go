@@ -31,7 +31,7 @@ func (n *need) at(seq uint64, by string) {
 // The consumers are asked before the records: a message that was not settled
 // then holds the stream itself, and one that was is on record by now if it still
 // has to be done.
-func (d *Dispatcher) needed(ctx context.Context, stream string, end uint64) (uint64, string, error) {
+func (d *Dispatcher) needed(ctx context.Context, history, stream string, end uint64) (uint64, string, error) {
 	n := need{seq: end}
 	b := d.o.Bus
 	followers, err := b.Followers(ctx, stream)
@@ -54,7 +54,7 @@ func (d *Dispatcher) needed(ctx context.Context, stream string, end uint64) (uin
 		names[i] = t.Name
 	}
 	for _, err := range []error{
-		idleTenants(ctx, b, stream, names, working, &n),
+		idleTenants(ctx, b, history, stream, names, working, &n),
 		waitingOrders(ctx, b, stream, &n),
 	} {
 		if err != nil {
@@ -66,7 +66,7 @@ func (d *Dispatcher) needed(ctx context.Context, stream string, end uint64) (uin
 
 // idleTenants holds what tenants need whose consumer is not there: nobody has
 // owned them yet, or a takeover is under way.
-func idleTenants(ctx context.Context, b *bus.Bus, stream string, configured []string, working map[string]bool, n *need) error {
+func idleTenants(ctx context.Context, b *bus.Bus, history, stream string, configured []string, working map[string]bool, n *need) error {
 	tenants := map[string]bool{}
 	for _, t := range configured {
 		tenants[t] = true
@@ -87,6 +87,8 @@ func idleTenants(ctx context.Context, b *bus.Bus, stream string, configured []st
 			if err != nil {
 				return err
 			}
+			// What was settled in another history may have to be done again in this one.
+			mark.Rechecks = mark.Rechecks || mark.History != history
 			if working[consumerName(k, tenant, mark.Epoch)] && !mark.Rechecks {
 				continue
 			}

@@ -199,7 +199,7 @@ func TestWhatWasTrimmedDoesNotComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := history.NewKeeper(history.Options{Log: b.bus, State: b.bus.Bucket(bus.State), Tables: b.bus.Bucket(bus.Tables)})
-	if err := k.Trimming(t.Context(), bus.Events, u.Last+1); err != nil {
+	if err := k.Trimming(t.Context(), "", bus.Events, u.Last+1); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.bus.Trim(t.Context(), bus.Events, u.Last+1); err != nil {

@@ -23,6 +23,13 @@ func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error
 	if err == nil && r != nil && r.History == history {
 		next := *r
 		next.History, next.Began = newName(), time.Now().UTC()
+		next.Trimmed = maps.Clone(next.Trimmed)
+		delete(next.Trimmed, stream) // these sequences may be other messages'
+		if stream == bus.State {
+			if next.Lost, err = k.now(ctx); err != nil {
+				return fmt.Errorf("%s does not fit: %w", stream, err)
+			}
+		}
 		next.note([]Note{{At: next.Began, Store: stream, What: what, Act: remedies[stream]}})
 		if err = k.write(ctx, next, revision); err == nil {
 			k.tell(next)
@@ -35,26 +42,32 @@ func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error
 	return nil
 }
 
+// now is the present moment.
+func (k *Keeper) now(ctx context.Context) (Moment, error) {
+	c, err := k.o.Log.Identity(ctx, bus.Callbacks)
+	if err != nil {
+		return Moment{}, err
+	}
+	e, err := k.o.Log.Identity(ctx, bus.Events)
+	return Moment{Time: time.Now().UTC(), Callbacks: c.Last, Events: e.Last}, err
+}
+
 // errBegun: whoever wants to trim has worked out what may go by another history.
 var errBegun = errors.New("a new history of the store has begun")
 
 // Trimming notes, before it is done, that the bridge removes all messages of a stream
 // below a sequence: they are not missed then. What is missing already is noticed
 // before, and is then an error.
-func (k *Keeper) Trimming(ctx context.Context, stream string, below uint64) error {
-	leave, err := k.take(ctx)
-	if err != nil {
-		return err
-	}
-	was := k.known
-	r, err := k.lookNow(ctx, examine)
-	leave()
-	if err == nil && was != nil && was.History != r.History {
+//
+// history is the one in which it was worked out what may go.
+func (k *Keeper) Trimming(ctx context.Context, history, stream string, below uint64) error {
+	r, err := k.Examine(ctx)
+	if err == nil && history != r.History {
 		err = errBegun
 	}
 	if err == nil {
 		err = k.revise(ctx, func(r *Record) bool {
-			if r.Trimmed[stream] >= below {
+			if r.History != history || r.Trimmed[stream] >= below {
 				return false
 			}
 			r.Trimmed = maps.Clone(r.Trimmed)

@@ -271,11 +271,11 @@ func TestPersons(t *testing.T) {
 		if len(r.Open()) != 0 || r.Notes[0].SeenBy != "li" {
 			t.Fatalf("notes %+v", r.Notes)
 		}
-		told := len(w.alerts)
 		name, err := w.keeper().Again(t.Context(), "li", "balance shows two unexplained")
 		if err != nil {
 			t.Fatal(err)
 		}
+		told := len(w.alerts)
 		if again := w.look(); name == r.History || again.History != name || len(again.Open()) != 0 || len(texts(w.alerts[told:])) != 0 {
 			t.Errorf("record %+v, told %v", again, w.alerts[told:])
 		}

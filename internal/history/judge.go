@@ -21,12 +21,14 @@ var remedies = map[string]string{
 	bus.Dead:      "orders that died without a closing are done again, so that their letters come back",
 	bus.Audit:     "nothing is done again; what people closed before is not known any more",
 	bus.Tables:    "the rows that operators added are gone: put them back with dispatcher mapping table import",
-	bus.Tokens:    "the vendors' tokens are asked for again",
+	bus.State: "the records are made again from the streams; what has no end there is looked for in Kingdee before it is called; " +
+		"stages that people had paused go on",
+	bus.Tokens: "the vendors' tokens are asked for again",
 }
 
 // restarts reports whether a misfit of it begins a new history.
 func restarts(name string) bool {
-	return name == bus.Callbacks || name == bus.Events || name == bus.Dead
+	return name == bus.Callbacks || name == bus.Events || name == bus.Dead || name == bus.Audit
 }
 
 // judge holds a stream or bucket against its last sighting: what does not fit, or "".
@@ -41,6 +43,8 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 		return "was removed and made again", nil
 	case now.Last < seen.Last:
 		return "went back from message " + num(seen.Last) + " to " + num(now.Last), nil
+	case now.Deleted > seen.Deleted && (name == bus.Callbacks || name == bus.Events):
+		return "has lost " + num(uint64(now.Deleted-seen.Deleted)) + " messages in between", nil
 	case seen.Last == 0 || seen.Gone || name == bus.Tables || name == bus.Tokens || glance && seen.newest(now):
 		return "", nil
 	}
@@ -79,8 +83,8 @@ func (s Sighting) missingSince(now bus.Identity) time.Time {
 
 // sight is what a stream or bucket looks like now.
 func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity) (Sighting, error) {
-	s := Sighting{Life: now.Life, Last: now.Last}
-	if seen.Life == now.Life && !seen.Gone && seen.newest(now) {
+	s := Sighting{Life: now.Life, Last: now.Last, Deleted: now.Deleted}
+	if seen.Life == now.Life && !seen.Gone && seen.Deleted == now.Deleted && seen.newest(now) {
 		return seen, nil
 	}
 	if now.Last == 0 || name == bus.Tables || name == bus.Tokens {

@@ -202,7 +202,7 @@ func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, e
 	if lost != "" {
 		notes = append(notes, Note{
 			At: at, Store: bus.State, What: lost,
-			Act: "the records are made again from the streams; what has no end there is looked for in Kingdee before it is called",
+			Act: remedies[bus.State],
 		})
 	}
 	changed := f.have == nil || lost != ""

@@ -45,12 +45,20 @@ func (k *Keeper) Inspect(ctx context.Context) (have Record, news []Note, err err
 
 // Acknowledge marks every open note as seen by a person, and says how many there were.
 func (k *Keeper) Acknowledge(ctx context.Context, who string) (int, error) {
+	before, _, err := k.read(ctx)
+	if err == nil {
+		// A write to STATE ends a silence: it is noted first.
+		_, err = k.Begin(ctx)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("acknowledge what does not fit: %w", err)
+	}
 	n := 0
-	err := k.revise(ctx, func(r *Record) bool {
+	err = k.revise(ctx, func(r *Record) bool {
 		n = 0
 		r.Notes = slices.Clone(r.Notes)
 		for i := range r.Notes {
-			if x := &r.Notes[i]; !x.Mild && x.SeenBy == "" {
+			if x := &r.Notes[i]; !x.Mild && x.SeenBy == "" && before != nil && told(before.Notes, *x) {
 				x.SeenBy = who
 				n++
 			}
@@ -65,6 +73,16 @@ func (k *Keeper) Acknowledge(ctx context.Context, who string) (int, error) {
 
 // Again begins a new history at a person's word: all that is stored is looked at again.
 func (k *Keeper) Again(ctx context.Context, who, why string) (history string, err error) {
+	r, _, err := k.read(ctx)
+	if err == nil && r == nil {
+		err = ErrNoRecord
+	}
+	if err == nil {
+		_, err = k.Begin(ctx) // a write to STATE ends a silence: it is noted first
+	}
+	if err != nil {
+		return "", fmt.Errorf("look at all that is stored again: %w", err)
+	}
 	err = k.revise(ctx, func(r *Record) bool {
 		r.History, r.Began = newName(), time.Now().UTC()
 		history = r.History

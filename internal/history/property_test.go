@@ -10,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/memory"
+	"gongdan-bridge/internal/history"
 )
 
 // deed is something that happens to a stream, so many times or so far.
@@ -58,6 +59,19 @@ func TestAnyAccidents(t *testing.T) {
 	})
 }
 
+// named is the history on record.
+func (p *play) named() string {
+	e, err := p.s.Bucket(bus.State).Get(p.t.Context(), history.Key)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r, err := history.Decode(e)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r.History
+}
+
 func (p *play) do(d deed) string {
 	wait(time.Millisecond)
 	id := p.identity()
@@ -70,7 +84,7 @@ func (p *play) do(d deed) string {
 		below := min(id.First+uint64(d.N), id.Last+1)
 		// What is missing is noticed before; then nothing may be trimmed.
 		lost, told := p.lost(), len(p.alerts)
-		err := p.k.Trimming(p.t.Context(), p.stream, below)
+		err := p.k.Trimming(p.t.Context(), p.named(), p.stream, below)
 		if fault := p.noted(lost, told); fault != "" || err != nil {
 			return fault
 		}

@@ -43,7 +43,8 @@ type Sighting struct {
 	Time time.Time `json:"time,omitzero"` // when the newest message was stored
 	ID   string    `json:"id,omitempty"`  // its message id
 	// Gone says that the newest message was deleted or over age: it bears no witness.
-	Gone bool `json:"gone,omitempty"`
+	Deleted int  `json:"deleted,omitempty"` // messages that were missing between the first and the last
+	Gone    bool `json:"gone,omitempty"`
 }
 
 // Note is something that did not fit, or a silence.

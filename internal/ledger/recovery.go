@@ -244,9 +244,10 @@ func (e Effect) markers(tenant string) []string {
 	if e.Marker == "" || e.Sends > 0 {
 		return out
 	}
+	// Of lower ones the record knows how they ended.
 	for _, id := range e.IDs {
-		for generation := range e.Generation + 3 {
-			for application := range 3 {
+		for generation := e.Generation; generation < e.Generation+3; generation++ {
+			for application := e.Application; application < e.Application+3; application++ {
 				if m := Marker(tenant, id, generation, application); !slices.Contains(out, m) {
 					out = append(out, m)
 				}

@@ -31,6 +31,11 @@ func (s *Server) Identity(_ context.Context, name string) (bus.Identity, error) 
 	if m := x.next(nil, 1); m != nil {
 		id.First = m.Sequence
 	}
+	for _, m := range x.messages[min(id.First, id.Last+1)-1:] {
+		if m.Subject == "" {
+			id.Deleted++
+		}
+	}
 	if n := len(x.messages); n > 0 {
 		id.LastTime = x.messages[n-1].Time
 	}

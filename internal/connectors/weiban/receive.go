@@ -3,6 +3,7 @@ package weiban
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gongdan-bridge/internal/events"
@@ -48,10 +49,7 @@ func Receive(plaintext []byte) Received {
 		r.Noun = events.NounOf(r.Event)
 	}
 	r.IntakeKey = intakeKey(members, d.lost)
-	r.EventID = r.ID
-	if r.ID != r.ContentKey {
-		r.EventID = events.CallbackID(r.ID, r.IntakeKey)
-	}
+	r.identify(members["create_time"])
 	if fault != "" {
 		r.Key = unnumbered(r.EventID)
 	}
@@ -61,6 +59,30 @@ func Receive(plaintext []byte) Received {
 	}
 	r.Tree, r.Repaired = members, strings.Join(d.odd, ",")
 	return r
+}
+
+// identify names the event. A content key that has no time in it, since what was sent
+// as one was not read when such keys were first made, would make one of two changes
+// that say the same: it gets the time that is read now, or goes where there is none and
+// an id tells the two apart.
+func (r *Received) identify(created any) {
+	named := r.ID != r.ContentKey
+	if keyMillis(created) == 0 {
+		key := ""
+		if !r.CreateTime.IsZero() {
+			key = "t" + r.ContentKey[1:] + "-" + strconv.FormatInt(r.CreateTime.UnixMilli(), 36)
+		}
+		if named || key != "" {
+			r.ContentKey = key
+		}
+		if !named {
+			r.ID = r.ContentKey
+		}
+	}
+	r.EventID = r.ID
+	if named {
+		r.EventID = events.CallbackID(r.ID, r.IntakeKey)
+	}
 }
 
 // Callback is what the event is built of; corpID is Weiban's tenant id from the

@@ -298,3 +298,30 @@ func BenchmarkReceive(b *testing.B) {
 		}
 	}
 }
+
+// Two changes that say the same at different times are two, however the time is
+// written; without a time the id tells them apart, and without both nothing does.
+func TestTheSameChangeAtAnotherTime(t *testing.T) {
+	for _, tt := range []struct{ one, two string }{
+		{`1640244967924123`, `1640244990000000`},
+		{`"2021-12-23 15:36:07"`, `"2021-12-23 15:40:00"`},
+		{`1640244967`, `1640244990`},
+	} {
+		for _, id := range []string{``, `"id":"a",`} {
+			text := func(id, at string) []byte {
+				return []byte(`{` + id + `"event":"work_order_change","status":"switch","create_time":` + at + `,"msg_data":{"order_no":"1","handler_id":"x"}}`)
+			}
+			one, two := Receive(text(id, tt.one)), Receive(text(strings.Replace(id, "a", "b", 1), tt.two))
+			if one.ContentKey == two.ContentKey || one.EventID == two.EventID {
+				t.Errorf("%s and %s, id %q: content keys %s and %s, ids %s and %s", tt.one, tt.two, id, one.ContentKey, two.ContentKey, one.EventID, two.EventID)
+			}
+			if again := Receive(text(id, tt.one)); again.ContentKey != one.ContentKey || again.EventID != one.EventID {
+				t.Errorf("%s: a redelivery is another event", tt.one)
+			}
+		}
+	}
+	timeless := Receive([]byte(`{"id":"a","event":"work_order_change","status":"switch","msg_data":{"order_no":"1"}}`))
+	if timeless.ContentKey != "" || timeless.EventID == "" {
+		t.Errorf("without a time the content key is %q", timeless.ContentKey)
+	}
+}
