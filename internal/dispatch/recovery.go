@@ -21,7 +21,7 @@ import (
 func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery, error) {
 	o := a.o
 	if r.NeedsRecovery(o.store.History, o.recheck(a.key.noun)) {
-		if r.Enrich.Cursor == 0 && r.Handle.Cursor == 0 && len(r.Effects) == 0 && !r.Open() && !o.rechecking() {
+		if r.Unknown() && !o.rechecking() {
 			return nil, nil
 		}
 		return a.recall(ctx, r, ledger.Recovery{Lost: o.lost(), Recheck: o.recheck(a.key.noun)})

@@ -155,8 +155,8 @@ func (w *world) heal() {
 	w.faultsW.Clear()
 	w.faultsK.Clear()
 	w.fixed.Store(true)
-	for _, p := range w.slots {
-		p.wake()
+	for slot := range w.slots {
+		w.in(slot).wake()
 	}
 	w.people.resume(w.calm.Add(time.Hour))
 }

@@ -129,16 +129,32 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 		return err
 	}
 	l := laneOf(rec, r.k.stage)
-	if l.History == "" && l.Cursor == 0 && len(rec.Effects) == 0 && !rec.Open() {
-		if time.Since(m.Time) >= r.o.d.o.KeepSettled {
-			return nil // it had its time
+	if rec.Unknown() {
+		worked, err := r.worked(ctx, route.Key)
+		if keep := r.o.d.o.KeepSettled; err != nil || worked && keep > 0 && time.Since(m.Time) >= keep {
+			return err // its record had its time
 		}
-		return r.o.misfit(ctx, bus.State, "has lost the record of an order")
+		if worked {
+			return r.o.misfit(ctx, bus.State, "has lost the record of an order")
+		}
 	}
 	if l.Cursor < seq && !l.Behind {
 		return r.o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
 	}
 	return r.o.witness(ctx, r.k.stage, l.Cursor, l.At)
+}
+
+// worked reports whether the streams know work on an order.
+func (r *room) worked(ctx context.Context, key string) (bool, error) {
+	subject := "gongdan." + events.Token(r.o.t.Name) + ".event.enriched." + string(r.k.noun) + ".*." + events.Token(key)
+	if r.k.stage == events.Handle {
+		subject = "gongdan." + events.Token(r.o.t.Name) + ".event.kingdee.handle_order.*." + events.Token(key)
+	}
+	_, err := r.o.d.o.Ports.Log.Next(ctx, bus.Events, subject, 1)
+	if errors.Is(err, bus.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // restart begins the queue in a new history of the store: what is new is consumed,

@@ -72,6 +72,11 @@ func (r Record) NeedsRecovery(history string, recheck [2]uint64) bool {
 	return false
 }
 
+// Unknown reports whether nothing was ever settled or begun of the order.
+func (r Record) Unknown() bool {
+	return r.Enrich.Cursor == 0 && r.Handle.Cursor == 0 && len(r.Effects) == 0 && !r.Open()
+}
+
 // recover takes up a record that may not fit the streams: what they tell is added,
 // sequences of another history are dropped, and every message that is still stored
 // and has no verdict gets its turn, in order.
