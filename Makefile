@@ -2,7 +2,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: check fmt lint test race bench fuzz soak sandbox build clean
+.PHONY: check fmt lint test race bench fuzz soak figures sandbox build clean
 
 check: lint test race
 
@@ -38,6 +38,10 @@ fuzz:
 KILLS ?= 1000
 soak:
 	GONGDAN_SOAK_KILLS=$(KILLS) GONGDAN_SOAK_STORE=1 $(GO) test -count=1 -timeout 10h -run '^TestCrash$$' -v ./internal/proof
+
+# The figures of this repository, as the table that docs/architecture.md keeps.
+figures:
+	@$(GO) run tools/measure/*.go
 
 sandbox:
 	$(GO) run ./cmd/sandbox
