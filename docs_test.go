@@ -58,6 +58,28 @@ func TestReadmeIsShort(t *testing.T) {
 	}
 }
 
+// TestGlossaryIsShort: at most thirty words, each once.
+func TestGlossaryIsShort(t *testing.T) {
+	_, rest, found := strings.Cut(read(t, architecture), "\n## Glossary\n")
+	if !found {
+		t.Fatalf("%s has no glossary", architecture)
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (\w+) \| .+ \|$`).FindAllStringSubmatch(section, -1) {
+		if m[1] == "word" {
+			continue
+		}
+		if seen[m[1]] {
+			t.Errorf("the glossary has %q twice", m[1])
+		}
+		seen[m[1]] = true
+	}
+	if n := len(seen); n < 10 || n > 30 {
+		t.Errorf("the glossary has %d words; want 10 to 30", n)
+	}
+}
+
 // TestReadmesSayTheSame: both have as many sections, table rows and steps, show the same
 // code, and lead to the same pages.
 func TestReadmesSayTheSame(t *testing.T) {
