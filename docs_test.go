@@ -29,36 +29,40 @@ func pages(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(found, readme, "CHANGELOG.md")
+	return append(found, readme, readmeChinese, "CHANGELOG.md")
 }
 
-// TestReadmeNamesTheTwoCommands: they are what a reader tries first, and the
-// second is what CI runs.
-func TestReadmeNamesTheTwoCommands(t *testing.T) {
-	text := read(t, readme)
-	for _, command := range []string{"go run ./cmd/sandbox", "go test ./..."} {
-		if !strings.Contains(text, "\n    "+command+"\n") {
-			t.Errorf("the README does not show %q on a line of its own", command)
-		}
-	}
-	if !regexp.MustCompile(`(?m)^go test (-timeout \w+ )?\./\.\.\.$`).MatchString(read(t, ".ci/run")) {
-		t.Error(".ci/run does not run the README's test command")
-	}
-}
-
-// TestLinksLeadSomewhere follows every relative link of the pages.
+// TestLinksLeadSomewhere follows every relative link of the pages, to a section too.
 func TestLinksLeadSomewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
 	for _, page := range pages(t) {
 		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: link to %s: %v", page, m[1], err)
+				continue
+			}
+			if m[2] != "" && strings.HasSuffix(target, ".md") && !slices.Contains(sections(read(t, target)), m[2]) {
+				t.Errorf("%s: link to %s#%s: no such section", page, target, m[2])
 			}
 		}
 	}
 }
 
-// TestProofsExist: every test that the README names as a proof is there.
+// sections are the names by which a page's headings and its <a id="…"> are linked.
+func sections(page string) []string {
+	out := anchors(page)
+	drop := regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
+		out = append(out, strings.ReplaceAll(drop.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return out
+}
+
+// TestProofsExist: every test that docs/promises.md names as a proof is there.
 func TestProofsExist(t *testing.T) {
 	tests := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
@@ -74,13 +78,13 @@ func TestProofsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(read(t, readme), -1)
+	named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(read(t, promises), -1)
 	if len(named) < 5 {
-		t.Errorf("the README names %d proofs; has their form changed?", len(named))
+		t.Errorf("%s names %d proofs; has their form changed?", promises, len(named))
 	}
 	for _, m := range named {
 		if !tests[m[1]] {
-			t.Errorf("the README names %s, which is no test", m[1])
+			t.Errorf("%s names %s, which is no test", promises, m[1])
 		}
 	}
 }
@@ -181,7 +185,7 @@ func anchors(page string) []string {
 }
 
 // TestMetricsAreListed finds every instrument that the code makes: the list
-// behind the README's table has it, and nothing else.
+// behind the table of docs/operations.md has it, and nothing else.
 func TestMetricsAreListed(t *testing.T) {
 	var listed []string
 	for _, m := range telemetry.Metrics() {
@@ -255,7 +259,7 @@ func TestNamedTestsExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile("`(Test\\w+)[^`]*`")
-	for _, page := range []string{readme, "docs/promises.md"} {
+	for _, page := range []string{readme, readmeChinese, promises, architecture} {
 		for _, m := range named.FindAllStringSubmatch(read(t, page), -1) {
 			if !have[m[1]] {
 				t.Errorf("%s names %s, and there is no such test", page, m[1])

@@ -22,34 +22,49 @@ import (
 	"gongdan-bridge/schemas"
 )
 
-var update = flag.Bool("update", false, "write the README's generated tables anew")
+var update = flag.Bool("update", false, "write the generated tables of the pages")
 
-const readme = "README.md"
+const (
+	readme        = "README.md"
+	readmeChinese = "README.zh.md"
+	architecture  = "docs/architecture.md"
+	promises      = "docs/promises.md"
+)
 
-// TestReadmeTables holds every table between <!-- begin NAME --> and
-// <!-- end NAME --> against the code that it is made from.
-func TestReadmeTables(t *testing.T) {
-	text := read(t, readme)
-	for name, table := range map[string]string{
-		"configuration": configuration(t), "events": eventTypes(t), "attributes": attributes(t),
-		"streams": streams(), "buckets": buckets(), "metrics": metrics(), "treatments": treatments(),
+// TestTables holds every table between <!-- begin NAME --> and <!-- end NAME -->
+// against the code that it is made from.
+func TestTables(t *testing.T) {
+	for page, tables := range map[string]map[string]string{
+		"docs/configuration.md": {"configuration": configuration(t)},
+		"docs/events.md":        {"events": eventTypes(t), "attributes": attributes(t)},
+		"docs/operations.md":    {"streams": streams(), "buckets": buckets(), "metrics": metrics()},
+		"docs/failures.md":      {"treatments": treatments()},
 	} {
+		holdTables(t, page, tables)
+	}
+}
+
+// holdTables compares the tables of one page, or writes them with -update.
+func holdTables(t *testing.T, page string, tables map[string]string) {
+	t.Helper()
+	text := read(t, page)
+	for name, table := range tables {
 		before, rest, begun := strings.Cut(text, "<!-- begin "+name+" -->\n")
 		have, after, ended := strings.Cut(rest, "<!-- end "+name+" -->")
 		if !begun || !ended {
-			t.Errorf("the README has no place for the table %q", name)
+			t.Errorf("%s has no place for the table %q", page, name)
 			continue
 		}
 		want := "\n" + table + "\n"
 		if diff := cmp.Diff(have, want); diff != "" && !*update {
-			t.Errorf("table %q (-README +code); `go test . -update` writes it:\n%s", name, diff)
+			t.Errorf("%s: table %q (-page +code); `go test . -update` writes it:\n%s", page, name, diff)
 		}
 		text = before + "<!-- begin " + name + " -->\n" + want + "<!-- end " + name + " -->" + after
 	}
 	if !*update {
 		return
 	}
-	if err := os.WriteFile(readme, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

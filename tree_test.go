@@ -4,7 +4,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,7 @@ import (
 
 const module = "gongdan-bridge/"
 
-// TestImportTable holds every file against the README's table of packages: a
+// TestImportTable holds every file against the table of packages in docs/architecture.md: a
 // package that is not listed fails, and so does an import that the table does
 // not allow. Test files may import what they like.
 func TestImportTable(t *testing.T) {
@@ -35,7 +34,7 @@ func TestImportTable(t *testing.T) {
 		seen[pkg] = true
 		may, listed := allowed[pkg]
 		if !listed {
-			t.Errorf("%s: package %s is not in the README's table", file, pkg)
+			t.Errorf("%s: package %s is not in the table of %s", file, pkg, architecture)
 			return nil
 		}
 		for _, imp := range imports(t, file) {
@@ -50,7 +49,7 @@ func TestImportTable(t *testing.T) {
 	}
 	for pkg := range allowed {
 		if !seen[pkg] {
-			t.Errorf("the README lists %s, which holds no Go file", pkg)
+			t.Errorf("%s lists %s, which holds no Go file", architecture, pkg)
 		}
 	}
 }
@@ -64,15 +63,11 @@ func covers(entry, imp string) bool {
 	return entry == "all" || entry == imp
 }
 
-// readTable takes the rows "| `package` | what for | imports |" of the README.
+// readTable takes the rows "| `package` | what for | imports |" of the page.
 func readTable(t *testing.T) map[string][]string {
 	t.Helper()
-	b, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	table := map[string][]string{}
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(read(t, architecture)) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
 		if len(cells) != 5 {
 			continue
@@ -96,7 +91,7 @@ func readTable(t *testing.T) map[string][]string {
 		}
 	}
 	if len(table) < 10 {
-		t.Fatalf("the README's table has %d packages; has its form changed?", len(table))
+		t.Fatalf("%s lists %d packages; has its form changed?", architecture, len(table))
 	}
 	return table
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	around = 64 << 10 // what a message needs beside the vendors' data: attributes, headers
-	// most is the max_payload that the README asks for, and that our own server has.
+	// most is the max_payload that docs/operations.md asks for, and that our own server has.
 	// An answer that is configured to be larger still is a letter that says so.
 	most = 8 << 20
 )

@@ -1,8 +1,8 @@
 // Package config reads bridge.yaml, the one file that both programs share, and holds what it says
 // as plain values.
 //
-// It knows every setting from one table ([Reference]), which is also the README's: path, type,
-// default, bounds and meaning. [Load] reports every fault of a file at once, each with line,
+// It knows every setting from one table ([Reference]), which is also that of
+// docs/configuration.md: path, type, default, bounds and meaning. [Load] reports every fault of a file at once, each with line,
 // column, what was found and what was expected. It refuses what it does not know: unknown keys,
 // duplicate keys, merge keys, a secret that is written out. It never repeats the value of a secret,
 // neither in a fault nor in [Config.Print]. It opens no connection, starts nothing, and reads no

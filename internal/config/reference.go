@@ -11,7 +11,7 @@ type Setting struct {
 	// Path is where it stands; [] stands for each element of a list: tenants[].weiban.corp_id.
 	Path string
 	// Type is one of: section, list, text, name, id, ids, address, url, hosts, servers, path, word,
-	// words, switch, count, duration, durations, size, secret. The README explains each; see also
+	// words, switch, count, duration, durations, size, secret. docs/configuration.md explains each; see also
 	// [Setting.Expected].
 	Type string
 	// Default is what holds where nothing is written, as it would be written; "" for nothing. Where
@@ -34,7 +34,7 @@ type Setting struct {
 }
 
 // Reference is every setting, in the order of the file: the sections nats, ingest, dispatcher,
-// telemetry, tenants. The decoder, the defaults, the README's table and the JSON Schema of
+// telemetry, tenants. The decoder, the defaults, the table of docs/configuration.md and the JSON Schema of
 // bridge.yaml all come from it.
 func Reference() []Setting {
 	var all []Setting
@@ -69,8 +69,8 @@ func inherited(settings []Setting, from, to string) []Setting {
 	return copies
 }
 
-// Table writes [Reference] as a Markdown table, the one that stands in the README and that `config
-// reference` prints.
+// Table writes [Reference] as a Markdown table, the one that stands in docs/configuration.md and that
+// `config reference` prints.
 func Table(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("| setting | type | default | meaning |\n|---|---|---|---|\n")

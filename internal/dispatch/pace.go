@@ -11,7 +11,7 @@ import (
 
 const (
 	// recordBytes is what a settled callback leaves in STATE: measured at 3.5 KB for
-	// the record of an order with three applied events. The README's sizing rule has it.
+	// the record of an order with three applied events. The sizing rule of docs/operations.md has it.
 	recordBytes = 1200
 	day         = 24 * time.Hour
 )
