@@ -242,28 +242,3 @@ func instruments(t *testing.T, file string) []string {
 	})
 	return out
 }
-
-// TestNamedTestsExist: a page that names the test of a promise names one that runs.
-func TestNamedTestsExist(t *testing.T) {
-	have := map[string]bool{}
-	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, "_test.go") {
-			for _, m := range declared.FindAllStringSubmatch(read(t, path), -1) {
-				have[m[1]] = true
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := regexp.MustCompile("`(Test\\w+)[^`]*`")
-	for _, page := range []string{readme, readmeChinese, promises, architecture} {
-		for _, m := range named.FindAllStringSubmatch(read(t, page), -1) {
-			if !have[m[1]] {
-				t.Errorf("%s names %s, and there is no such test", page, m[1])
-			}
-		}
-	}
-}
