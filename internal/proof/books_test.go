@@ -78,6 +78,13 @@ func (b *books) harmed(ctx context.Context, mayLose bool) error {
 			}
 		}
 	}
+	for _, c := range b.in.customers {
+		for _, d := range c.Weiban.Ledger() { // some were gone before they were ever read here
+			if mayLose && d.Accepted() && b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 {
+				b.lost[c.Name+"/"+d.ID] = true
+			}
+		}
+	}
 	return nil
 }
 
