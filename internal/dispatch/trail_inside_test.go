@@ -104,18 +104,17 @@ func TestATakeoverAsksForFewConsumers(t *testing.T) {
 	}
 }
 
-// A consumer that is gone has its past on record: what was settled is not read
-// again, what came since may have been begun.
-func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
-	b := bustest.New(t)
-	o := ownerOf(t, b)
+// successor is the first room of the owner after o, whose consumer is gone: nine
+// callbacks of one order are stored, the record of the order has lane, and the mark of
+// the last owner has start 5 and delivered 6.
+func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Lane) *room {
+	t.Helper()
 	for range 9 {
 		if _, err := b.Publish(t.Context(), bus.Message{Subject: "gongdan.acme.event.weiban.work_order_change.close.1", Data: []byte("x")}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	known := ledger.Record{Enrich: ledger.Lane{Cursor: 4}}
-	data, err := known.Encode()
+	data, err := ledger.Record{Enrich: lane}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +127,15 @@ func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.tenure.Epoch++
-	r := newRoom(o, before.k)
+	return newRoom(o, before.k)
+}
+
+// A consumer that is gone has its past on record: what was settled is not read
+// again, what came since may have been begun.
+func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
+	b := bustest.New(t)
+	o := ownerOf(t, b)
+	r := successor(t, b, o, ledger.Lane{Cursor: 4})
 	if err := r.succeed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -149,25 +156,7 @@ func TestAConsumerOfAnotherHistoryEndsTheTenure(t *testing.T) {
 			if o.store, err = o.d.keeper.Begin(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for range 9 {
-				if _, err := b.Publish(t.Context(), bus.Message{Subject: "gongdan.acme.event.weiban.work_order_change.close.1", Data: []byte("x")}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			data, err := ledger.Record{Enrich: lane}.Encode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := b.Bucket(bus.State).Put(t.Context(), recordKey("acme", order{events.WorkOrder, "1"}), data); err != nil {
-				t.Fatal(err)
-			}
-			before := o.rooms[0]
-			before.start = 5
-			if err := before.mark(t.Context(), 6); err != nil {
-				t.Fatal(err)
-			}
-			o.tenure.Epoch++
-			if err := newRoom(o, before.k).succeed(t.Context()); !errors.Is(err, ownership.ErrLost) {
+			if err := successor(t, b, o, lane).succeed(t.Context()); !errors.Is(err, ownership.ErrLost) {
 				t.Fatalf("taken over: %v", err)
 			}
 			r, err := o.d.keeper.Examine(t.Context())
