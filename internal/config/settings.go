@@ -68,7 +68,7 @@ func ingestSettings() []Setting {
 		{Path: "ingest.write_timeout", Type: kindDuration, Default: "15s", Min: shortest, Meaning: "bound from the end of the headers to the end of the answer"},
 		{Path: "ingest.idle_timeout", Type: kindDuration, Default: "1m", Min: shortest, Meaning: "how long a quiet connection stays open"},
 		{Path: "ingest.publish_timeout", Type: kindDuration, Default: "4s", Min: shortest, Meaning: "bound for JetStream's acknowledgement; after it 503"},
-		{Path: "ingest.max_in_flight", Type: kindCount, Default: "512", Min: "1", Max: "65536", Meaning: "callbacks in hand at once; one more is 503"},
+		{Path: "ingest.max_in_flight", Type: kindCount, Default: "512", Min: "1", Max: "65536", Meaning: "callbacks that are being received at once; a further one is answered 503"},
 		{Path: "ingest.max_clock_skew", Type: kindDuration, Default: "0s", Meaning: "how far a callback's `timestamp` may be off; 0s: not looked at"},
 		{Path: "ingest.max_future", Type: kindDuration, Default: "5m", Min: shortest, Max: "24h", Meaning: "how far a callback's own time may lie ahead of its arrival; further ahead the arrival decides what is late"},
 		{Path: "ingest.retry_after", Type: kindDuration, Default: "5s", Min: "1s", Meaning: "`Retry-After` of a 503"},
@@ -86,7 +86,7 @@ func dispatcherSettings() []Setting {
 		{Path: "dispatcher.ack_wait", Type: kindDuration, Default: "1m", Min: shortest, Meaning: "after this silence JetStream delivers a message again"},
 		{Path: "dispatcher.max_held", Type: kindCount, Default: "256", Min: "1", Max: "65536", Meaning: "messages held in memory behind those that run, per consumer"},
 		{Path: "dispatcher.keep_settled", Type: kindDuration, Default: "9600h", Min: "1h", Meaning: "how long the record of a settled order stays"},
-		{Path: "dispatcher.stop_within", Type: kindDuration, Default: "20s", Min: shortest, Meaning: "bound of a soft stop: calls in hand end, the rest is given back"},
+		{Path: "dispatcher.stop_within", Type: kindDuration, Default: "20s", Min: shortest, Meaning: "longest time of a soft stop: calls that have begun end, and the other messages go back to the stream"},
 		{Path: "dispatcher.ownership", Type: kindSection, Meaning: "which replica owns a tenant"},
 		{Path: "dispatcher.ownership.renew", Type: kindDuration, Default: "3s", Min: shortest, Meaning: "beat of the claims"},
 		{Path: "dispatcher.ownership.expire", Type: kindDuration, Default: "12s", Min: shortest, Meaning: "a claim not renewed for so long may be taken; at least three beats"},
@@ -125,7 +125,7 @@ func backgroundSettings() []Setting {
 		{Path: "dispatcher.sweeps.expiry", Type: kindDuration, Default: "10m", Min: shortest, Meaning: "waiting events that would leave the stream become letters"},
 		{Path: "dispatcher.sweeps.doubles", Type: kindDuration, Default: "1h", Min: shortest, Meaning: "two handling records with one marker raise an alert"},
 		{Path: "dispatcher.sweeps.trim", Type: kindDuration, Default: "1m", Min: shortest, Meaning: "streams are trimmed below what is done"},
-		{Path: "dispatcher.sweeps.stalls", Type: kindDuration, Default: "30s", Min: shortest, Meaning: "a consumer that is paused or changed on the server is made anew; so is one with which messages wait and none comes, twice in a row"},
+		{Path: "dispatcher.sweeps.stalls", Type: kindDuration, Default: "30s", Min: shortest, Meaning: "how often consumers are checked; a consumer that was paused or changed on the server is created again, and so is one that delivered none of its waiting messages in two checks"},
 	}
 }
 

@@ -39,7 +39,7 @@ func kingdeeSettings() []Setting {
 		{Path: at + ".account_id", Type: kindID, Required: true, Meaning: "账套 (`accountId`), 19 digits; one tenant each"},
 		{Path: at + ".user_id", Type: kindID, Meaning: "acting user (`Appuserid`); absent: the one that Kingdee says the token belongs to"},
 		{Path: at + ".authority_key", Type: kindText, Default: "2c17e560c500f55c", check: checkBlock, Meaning: "AES key of `authority_info`, published by the vendor and the same for all"},
-		{Path: at + ".authority_iv", Type: kindText, Default: "5e8y6w45ju8w9jq8", check: checkBlock, Meaning: "its IV, likewise"},
+		{Path: at + ".authority_iv", Type: kindText, Default: "5e8y6w45ju8w9jq8", check: checkBlock, Meaning: "IV of the AES encryption of `authority_info`"},
 		{Path: at + ".app", Type: kindSection, Meaning: "an app of the open platform; tokens are fetched and renewed"},
 		{Path: at + ".app.client_id", Type: kindID, Required: true, Meaning: "`client_id`"},
 		{Path: at + ".app.client_secret", Type: kindSecret, Required: true, Meaning: "`client_secret`"},
