@@ -1,4 +1,4 @@
-// Command dispatcher is a program of Gongdan Bridge; see package app.
+// Command dispatcher is a program of Gongdan Bridge; see package cli.
 package main
 
 import (
@@ -8,15 +8,15 @@ import (
 	"os/signal"
 	"syscall"
 
-	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := app.DispatcherMain(ctx, app.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
+	err := cli.DispatcherMain(ctx, cli.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, app.Complaint("dispatcher", err))
+		fmt.Fprintln(os.Stderr, cli.Complaint("dispatcher", err))
 	}
-	os.Exit(app.ExitStatus(err))
+	os.Exit(cli.ExitStatus(err))
 }

@@ -1,4 +1,4 @@
-// Command ingest is a program of Gongdan Bridge; see package app.
+// Command ingest is a program of Gongdan Bridge; see package cli.
 package main
 
 import (
@@ -8,15 +8,15 @@ import (
 	"os/signal"
 	"syscall"
 
-	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := app.IngestMain(ctx, app.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
+	err := cli.IngestMain(ctx, cli.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, app.Complaint("ingest", err))
+		fmt.Fprintln(os.Stderr, cli.Complaint("ingest", err))
 	}
-	os.Exit(app.ExitStatus(err))
+	os.Exit(cli.ExitStatus(err))
 }

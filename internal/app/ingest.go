@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -180,35 +179,4 @@ func publicServer(c config.Ingest, h http.Handler) *http.Server {
 		Handler: h, ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
 		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
 	}
-}
-
-// ingestCLI is the command line of ingest.
-type ingestCLI struct {
-	globals
-	Run     ingestRunCmd `cmd:"" default:"1" help:"Take callbacks until stopped (the default)."`
-	Conf    configCmd    `cmd:"" name:"config" help:"Check or print the configuration."`
-	Version versionCmd   `cmd:"" help:"Print the version."`
-}
-
-type ingestRunCmd struct{}
-
-func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
-	cfg, err := load(p, g)
-	if err != nil {
-		return err
-	}
-	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Ingest(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and stores each as a CloudEvent in NATS JetStream before it ` +
-	`answers. With no nats.url in the configuration it also runs an embedded NATS server.`
-
-// IngestMain is the program ingest.
-func IngestMain(ctx context.Context, p Program) error {
-	var cli ingestCLI
-	return p.run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
 }

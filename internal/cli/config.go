@@ -1,8 +1,9 @@
-package app
+package cli
 
 import (
 	"fmt"
 
+	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/config"
 )
 
@@ -20,7 +21,7 @@ func (configCheckCmd) Run(p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := checkMappings(cfg); err != nil {
+	if err := app.CheckMappings(cfg); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.Stdout, "%s: %d tenant(s), no faults\n", g.Config, len(cfg.Tenants))

@@ -1,4 +1,4 @@
-package app_test
+package cli_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/events"
 )
 
@@ -102,7 +103,7 @@ func TestTableCommands(t *testing.T) {
 	in.refuses("mapping table unset staff LiMei", "no such row")
 	in.refuses("mapping table set stafff LiMei emp=1", `declares no table "stafff"; expected "staff"`)
 	in.refuses("mapping table list --tenant nobody", "tenant nobody is not configured")
-	if out, err := in.dispatcher("mapping", "table", "set", "staff", "LiMei", "empp=1"); app.ExitStatus(err) != 2 {
+	if out, err := in.dispatcher("mapping", "table", "set", "staff", "LiMei", "empp=1"); cli.ExitStatus(err) != 2 {
 		t.Errorf("a column that is not there: %v\n%s", err, out)
 	}
 	in.says("mapping preview --order "+number, number+" close mapped by rule close", "handlemanid (处理人): 1697009251337127936", "1 events: 1 mapped")
@@ -236,7 +237,7 @@ func TestCheckOneFile(t *testing.T) {
 	}
 	for file, want := range map[string]string{"../../deploy/mapping/example.mapping.yaml": "1 mapping(s), no faults", bad: `unknown key "rule"; expected "rules"`} {
 		var out strings.Builder
-		err := app.DispatcherMain(t.Context(), app.Program{
+		err := cli.DispatcherMain(t.Context(), cli.Program{
 			Args: []string{"mapping", "check", file}, Env: func(string) (string, bool) { return "", false }, Stdout: &out, Stderr: &out,
 		})
 		if got := out.String() + fmt.Sprint(err); !strings.Contains(got, want) || (err != nil) != (file == bad) {
@@ -245,10 +246,10 @@ func TestCheckOneFile(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if got := app.Complaint("dispatcher", err); !strings.HasPrefix(got, bad+":") || !strings.HasSuffix(got, "\ndispatcher: 2 faults") {
+		if got := cli.Complaint("dispatcher", err); !strings.HasPrefix(got, bad+":") || !strings.HasSuffix(got, "\ndispatcher: 2 faults") {
 			t.Errorf("not as editors read it:\n%s", got)
 		}
-		if got := app.Complaint("dispatcher", fmt.Errorf("1 row was changed: %w", err)); !strings.HasPrefix(got, "dispatcher: 1 row was changed: ") {
+		if got := cli.Complaint("dispatcher", fmt.Errorf("1 row was changed: %w", err)); !strings.HasPrefix(got, "dispatcher: 1 row was changed: ") {
 			t.Errorf("more than faults:\n%s", got)
 		}
 	}

@@ -1,4 +1,4 @@
-package app
+package cli
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
@@ -248,7 +249,7 @@ func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
 
 // readStaff reads it here, with the token that dispatchers keep.
 func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
-	vault, err := vaultOf(w.cfg, w.bus)
+	vault, err := app.Vault(w.cfg, w.bus)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,8 @@
-// Package app assembles the programs: it reads the configuration, builds the
-// parts in order, connects them, and takes them down again. The commands under
-// cmd call it, and so does the sandbox, so that what is tried there is what
-// runs.
+// Package cli is the command line of each program: its grammar, and how results
+// are printed. The commands under cmd start it.
 //
-// It holds no rule of the trade. It is the only package that reads the
-// configuration; every part gets plain settings.
-package app
+// It holds no rule of the trade.
+package cli
 
 import (
 	"context"
@@ -13,12 +10,12 @@ import (
 	"fmt"
 	"io"
 	"os/user"
-	"runtime/debug"
 	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/mapping"
 )
@@ -111,25 +108,10 @@ func faults(n int) string {
 	return strconv.Itoa(n) + " faults"
 }
 
-// Version is the module's version, or the revision that it was built from.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
-		}
-	}
-	return v
-}
-
 type versionCmd struct{}
 
 func (versionCmd) Run(p Program) error {
-	_, err := fmt.Fprintln(p.Stdout, Version())
+	_, err := fmt.Fprintln(p.Stdout, app.Version())
 	return err
 }
 

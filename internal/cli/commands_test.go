@@ -1,4 +1,4 @@
-package app_test
+package cli_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
@@ -142,7 +143,7 @@ func (in *installation) start(run func(app.Run, context.Context) error) (stop fu
 func (in *installation) dispatcher(args ...string) (string, error) {
 	in.t.Helper()
 	var out bytes.Buffer
-	err := app.DispatcherMain(in.t.Context(), app.Program{
+	err := cli.DispatcherMain(in.t.Context(), cli.Program{
 		Args: append(args, "-c", in.path), Env: func(string) (string, bool) { return "", false }, Stdout: &out, Stderr: &out,
 	})
 	return out.String(), err
@@ -168,8 +169,8 @@ func (in *installation) refuses(command string, words ...string) string {
 func (in *installation) ends(status int, command string, words ...string) string {
 	in.t.Helper()
 	out, err := in.dispatcher(strings.Fields(command)...)
-	if app.ExitStatus(err) != status {
-		in.t.Fatalf("%s: status %d: %v\n%s", command, app.ExitStatus(err), err, out)
+	if cli.ExitStatus(err) != status {
+		in.t.Fatalf("%s: status %d: %v\n%s", command, cli.ExitStatus(err), err, out)
 	}
 	return in.holds(command, out+err.Error(), words)
 }
@@ -366,7 +367,7 @@ func TestCommandsSpeakJSON(t *testing.T) {
 			t.Errorf("%s: %v: %s", command, err, out)
 		}
 	}
-	if out, err := in.dispatcher("balance", "--since", "yesterday"); app.ExitStatus(err) != 2 {
+	if out, err := in.dispatcher("balance", "--since", "yesterday"); cli.ExitStatus(err) != 2 {
 		t.Errorf("--since yesterday: %v\n%s", err, out)
 	}
 }

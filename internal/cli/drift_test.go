@@ -1,4 +1,4 @@
-package app_test
+package cli_test
 
 import (
 	"bytes"
@@ -23,6 +23,7 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 )
@@ -135,7 +136,7 @@ func TestDriftCommand(t *testing.T) {
 	if said := out + lines; strings.Contains(said, "秘密") || strings.Contains(said, "4711") || strings.Contains(said, "186") || strings.Contains(said, "由谁") {
 		t.Error("a value or a key that is data is said")
 	}
-	if out, err := in.drift("--check"); app.ExitStatus(err) != 1 || !strings.Contains(err.Error(), "6 member(s) drift") {
+	if out, err := in.drift("--check"); cli.ExitStatus(err) != 1 || !strings.Contains(err.Error(), "6 member(s) drift") {
 		t.Errorf("--check: %v\n%s", err, out)
 	}
 	says("no drift", "--check", "--ignore", "processing_flows[].priority,external_no,<key>,template_title,msg_data", "--ignore", "raw")
@@ -143,10 +144,10 @@ func TestDriftCommand(t *testing.T) {
 	odd := weiban.Receive([]byte(`{"event":"work_order_change","status":"close","msg_data":{"order_no":"1","handler_id":{"a":1}}}`))
 	in.callback("work_order_change", "close", string(odd.Data))
 	says("object{a}") // as it came, not as it was fitted
-	if _, err := in.drift("--since", "yesterday"); app.ExitStatus(err) != 2 {
+	if _, err := in.drift("--since", "yesterday"); cli.ExitStatus(err) != 2 {
 		t.Errorf("--since yesterday: %v", err)
 	}
-	if _, err := in.drift("--tenant", "nobody"); app.ExitStatus(err) != 1 {
+	if _, err := in.drift("--tenant", "nobody"); cli.ExitStatus(err) != 1 {
 		t.Errorf("--tenant nobody: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package app_test
+package cli_test
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 )
@@ -96,7 +97,7 @@ func TestRecoverInterrupted(t *testing.T) {
 	ended := make(chan error, 1)
 	said, stderr := io.Pipe()
 	go func() {
-		ended <- app.DispatcherMain(ctx, app.Program{
+		ended <- cli.DispatcherMain(ctx, cli.Program{
 			Args: []string{"recover", "--run", "--reason", "x", "-c", in.path}, Env: func(string) (string, bool) { return "", false },
 			Stdout: io.Discard, Stderr: stderr,
 		})
@@ -108,7 +109,7 @@ func TestRecoverInterrupted(t *testing.T) {
 		t.Fatalf("record %+v, %v", r, err)
 	}
 	interrupt()
-	if err := <-ended; app.ExitStatus(err) != 1 || !strings.Contains(err.Error(), "the dispatchers go on") {
+	if err := <-ended; cli.ExitStatus(err) != 1 || !strings.Contains(err.Error(), "the dispatchers go on") {
 		t.Errorf("interrupted: %v", err)
 	}
 }
