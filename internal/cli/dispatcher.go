@@ -42,5 +42,5 @@ const dispatcherHelp = `Enriches Weiban's events through its detail APIs and dri
 // DispatcherMain is the program dispatcher.
 func DispatcherMain(ctx context.Context, p Program) error {
 	var cli dispatcherCLI
-	return p.run(ctx, "dispatcher", dispatcherHelp, &cli, &cli.globals)
+	return p.Run(ctx, "dispatcher", dispatcherHelp, &cli, &cli.globals)
 }

@@ -35,5 +35,5 @@ const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and st
 // IngestMain is the program ingest.
 func IngestMain(ctx context.Context, p Program) error {
 	var cli ingestCLI
-	return p.run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
+	return p.Run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
 }

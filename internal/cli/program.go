@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"os/user"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -39,15 +42,27 @@ type globals struct {
 // errUsage is the class of command-line faults; the text has been chosen by kong.
 var errUsage = errors.New("usage")
 
-// run parses the arguments into cli and runs the chosen subcommand. bind are
-// values that the subcommands' Run methods ask for.
-func (p Program) run(ctx context.Context, name, help string, cli any, g *globals) error {
+// Main runs a program until its work ends or a signal stops it. It says on
+// standard error what went wrong, and returns the exit status.
+func Main(name string, run func(context.Context, Program) error) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, Complaint(name, err))
+	}
+	return ExitStatus(err)
+}
+
+// Run parses the arguments into grammar and runs the chosen subcommand, whose Run
+// method may ask for the context, the Program and the values of bind.
+func (p Program) Run(ctx context.Context, name, help string, grammar any, bind ...any) error {
 	exited := false
-	k, err := kong.New(cli,
+	k, err := kong.New(grammar,
 		kong.Name(name), kong.Description(help), kong.UsageOnError(),
 		kong.Writers(p.Stdout, p.Stderr), kong.Exit(func(int) { exited = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p, g),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(append(bind, p)...),
 	)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -62,7 +77,7 @@ func (p Program) run(ctx context.Context, name, help string, cli any, g *globals
 	return c.Run()
 }
 
-// asked is the command that a wrong command line was about, as far as it names one.
+// asked is the command that a wrong command line names.
 func asked(name string, err error) string {
 	var bad *kong.ParseError
 	if errors.As(err, &bad) && bad.Context != nil {
