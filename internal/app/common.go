@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
@@ -24,8 +23,6 @@ type base struct {
 	tel  *telemetry.Telemetry
 	log  *slog.Logger
 	undo cleanups
-
-	pictures http.RoundTripper
 }
 
 // begin starts logging, tracing and metrics, and teaches the redactor every
@@ -40,7 +37,7 @@ func (r Run) begin(ctx context.Context, service, instance string) (*base, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", service, err)
 	}
-	b := &base{cfg: cfg, tel: tel, log: tel.Logger, pictures: r.Pictures}
+	b := &base{cfg: cfg, tel: tel, log: tel.Logger}
 	b.undo.add("telemetry", tel.Shutdown)
 	return b, nil
 }

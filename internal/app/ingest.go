@@ -10,9 +10,9 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/trace"
 
+	"gongdan-bridge/internal/app/vendors"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/ingest"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -161,11 +161,7 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
 	for _, t := range b.cfg.Tenants {
-		keys := make([]weiban.Key, len(t.Weiban.Callbacks))
-		for i, k := range t.Weiban.Callbacks {
-			keys[i] = weiban.Key{Token: k.Token.Reveal(), EncodingAESKey: k.EncodingAESKey.Reveal()}
-		}
-		kc, err := weiban.NewCodec(keys, t.Weiban.Receivers)
+		kc, err := vendors.CallbackCodec(t)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}

@@ -9,10 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/app/vendors"
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
@@ -247,19 +245,9 @@ func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
 	return err
 }
 
-// readStaff reads it here, with the token that dispatchers keep.
+// readStaff reads it here.
 func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
-	vault, err := app.Vault(w.cfg, w.bus)
-	if err != nil {
-		return nil, err
-	}
-	c, t := w.cfg.Dispatcher, w.tenant.Weiban
-	line := connectors.NewLine(connectors.LineOptions{
-		Vendor: "weiban", Tenant: w.tenant.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
-		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: t.PerMinute, Burst: 1} },
-	})
-	defer line.Close()
-	list, err := weiban.New(weiban.Options{BaseURL: t.BaseURL, CorpID: t.CorpID, Secret: t.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
+	list, err := vendors.Staff(ctx, w.cfg, w.bus, w.tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package app
+package vendors
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// Vault is where the vendors' tokens are: shared by all processes where the
+// vaultOf is where the vendors' tokens are: shared by all processes where the
 // configuration has a key to seal them with, else this process's own.
-func Vault(cfg *config.Config, conn *bus.Bus) (connectors.Vault, error) {
+func vaultOf(cfg *config.Config, conn *bus.Bus) (connectors.Vault, error) {
 	k := cfg.Dispatcher.Key()
 	if k == nil {
 		return connectors.MemoryVault(), nil

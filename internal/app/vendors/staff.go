@@ -1,0 +1,26 @@
+package vendors
+
+import (
+	"context"
+
+	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/config"
+	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/connectors/weiban"
+)
+
+// Staff reads Weiban's staff list with the token that dispatchers keep. Only where
+// the tenant has no owner may it be called: an owner alone can keep the quota.
+func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tenant) ([]weiban.Staff, error) {
+	vault, err := vaultOf(cfg, conn)
+	if err != nil {
+		return nil, err
+	}
+	c, w := cfg.Dispatcher, t.Weiban
+	line := connectors.NewLine(connectors.LineOptions{
+		Vendor: "weiban", Tenant: t.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
+		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute, Burst: 1} },
+	})
+	defer line.Close()
+	return weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
+}
