@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/operate"
 )
 
 type balanceCmd struct {
@@ -26,9 +25,9 @@ var errUnexplained = errors.New("callbacks are unexplained")
 
 func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
 	lost := 0
-	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(b *bus.Bus, tenant string, since time.Time) error {
+	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(a *operate.Acts, tenant string, since time.Time) error {
 		bar := newBar(p.Stderr)
-		x, err := dispatch.BalanceOf(ctx, b, tenant, since, bar.at)
+		x, err := a.Balance(ctx, tenant, since, bar.at)
 		bar.end()
 		if err != nil {
 			return err
@@ -50,9 +49,8 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 	if b.Cut {
 		title += " (the streams reach back no further)"
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, Align: text.AlignRight}})
+	t := newTable()
+	t.SetColumnConfigs([]table.ColumnConfig{counts(2)})
 	row := func(name string, n int) { t.AppendRow(table.Row{name, n}) }
 	some := func(prefix string, by map[string]int) {
 		for _, k := range slices.Sorted(maps.Keys(by)) {
@@ -91,10 +89,8 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 }
 
 func showStrays(w io.Writer, b dispatch.Balance) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"unexplained", "order", "event", "when", "why"})
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 5, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}})
+	t := newTable("unexplained", "order", "event", "when", "why")
+	t.SetColumnConfigs([]table.ColumnConfig{wrapped(5, 60)})
 	for _, s := range b.Strays {
 		t.AppendRow(table.Row{place(s.Stream, s.Sequence), s.Key(), s.Event, when(s.At), s.Why})
 	}

@@ -2,21 +2,16 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/operate"
 )
 
 // deadCmd is `dispatcher dead`.
@@ -39,11 +34,11 @@ type deadListCmd struct {
 }
 
 func (c deadListCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withBox(ctx, p, g, func(b *deadletter.Box) error {
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
 		f := deadletter.Filter{
 			Tenant: c.Tenant, Stage: events.Stage(c.Stage), Kind: events.Kind(c.Kind), Key: c.Order, Shelf: c.Shelf,
 		}
-		letters, next, err := b.Page(ctx, f, 0, max(c.Limit, 1))
+		letters, next, err := a.Letters(ctx, f, 0, max(c.Limit, 1))
 		if err != nil {
 			return err
 		}
@@ -54,31 +49,18 @@ func (c deadListCmd) Run(ctx context.Context, p Program, g *globals) error {
 	})
 }
 
-func jsonLines[T any](w io.Writer, list []T) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for _, x := range list {
-		if err := enc.Encode(x); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func listLetters(w io.Writer, letters []deadletter.Open, more bool) error {
 	if len(letters) == 0 {
 		_, err := fmt.Fprintln(w, "no dead letters")
 		return err
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"no.", "died", "tenant", "stage", "kind", "order", "why"})
+	t := newTable("no.", "died", "tenant", "stage", "kind", "order", "why")
 	for _, l := range letters {
 		t.AppendRow(table.Row{
-			l.Number, l.DiedAt.Local().Format(time.DateTime), l.Tenant, l.Stage, l.Kind, l.Key, l.Reason,
+			l.Number, when(l.DiedAt), l.Tenant, l.Stage, l.Kind, l.Key, l.Reason,
 		})
 	}
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, Align: text.AlignRight}, {Number: 7, WidthMax: 60, WidthMaxEnforcer: text.WrapSoft}})
+	t.SetColumnConfigs([]table.ColumnConfig{counts(1), wrapped(7, 60)})
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 		return err
 	}
@@ -95,26 +77,21 @@ type deadShowCmd struct {
 }
 
 func (c deadShowCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withBus(ctx, p, g, func(_ *config.Config, b *bus.Bus) error {
-		l, err := deadletter.NewBox(b, time.Now).Get(ctx, c.Number)
-		if err != nil {
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
+		l, err := a.Letter(ctx, c.Number)
+		switch {
+		case err != nil:
 			return err
+		case c.JSON:
+			return jsonLines(p.Stdout, []deadletter.Open{l.Open})
 		}
-		if c.JSON {
-			return jsonLines(p.Stdout, []deadletter.Open{l})
-		}
-		waits, err := dispatch.Waits(ctx, b, l)
-		if err != nil {
-			return err
-		}
-		return showLetter(p.Stdout, l, waits)
+		return showLetter(p.Stdout, l)
 	})
 }
 
-func showLetter(w io.Writer, l deadletter.Open, waits bool) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 90, WidthMaxEnforcer: text.WrapSoft}})
+func showLetter(w io.Writer, l operate.Letter) error {
+	t := newTable()
+	t.SetColumnConfigs([]table.ColumnConfig{wrapped(2, 90)})
 	row := func(name, value string) {
 		if value != "" && value != "0" {
 			t.AppendRow(table.Row{name, value})
@@ -139,12 +116,12 @@ func showLetter(w io.Writer, l deadletter.Open, waits bool) error {
 	row("marker", l.Marker)
 	row("tries", strconv.Itoa(l.Tries))
 	row("replayed", strconv.Itoa(l.Replay))
-	row("died", l.DiedAt.Local().Format(time.DateTime))
+	row("died", when(l.DiedAt))
 	row("event", l.EventID)
 	row("message", l.Stream+" "+strconv.FormatUint(l.Sequence, 10))
 	row("trace", l.Trace)
 	switch {
-	case waits:
+	case l.Waits:
 		row("waits", fmt.Sprintf("the order waits with this letter, and its later events behind it; settle it: dispatcher dead settle %d …", l.Number))
 	case l.Waiting:
 		row("waits", "the order waited with this letter and has gone on; replay or discard it")

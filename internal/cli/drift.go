@@ -6,18 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors/weiban"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/drift"
-	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/operate"
 )
 
 type driftCmd struct {
@@ -53,37 +49,20 @@ type driftLine struct {
 	drift.Line
 }
 
-// driftSummary is the last line of a tenant.
-type driftSummary struct {
-	Tenant    string       `json:"tenant"`
-	Since     time.Time    `json:"since"`
-	Documents []drift.Kind `json:"documents"`
-	Members   int          `json:"members"` // that drift
-	Skipped   int          `json:"skipped"` // messages that are no events
-}
-
 func (c driftCmd) Run(ctx context.Context, p Program, g *globals) error {
 	drifts := 0
-	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(b *bus.Bus, tenant string, since time.Time) error {
+	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(a *operate.Acts, tenant string, since time.Time) error {
 		bar := newBar(p.Stderr)
-		r, skipped, err := driftOf(ctx, b, tenant, since, bar.at)
+		d, err := a.Drift(ctx, operate.DriftRequest{Tenant: tenant, Since: since, All: c.All, Ignore: c.Ignore}, bar.at)
 		bar.end()
 		if err != nil {
 			return err
 		}
-		s := driftSummary{Tenant: tenant, Since: since, Documents: c.kinds(r), Skipped: skipped}
-		for _, k := range s.Documents {
-			for _, l := range k.Lines {
-				if l.What != drift.AtTimes {
-					s.Members++
-				}
-			}
-		}
-		drifts += s.Members
+		drifts += d.Members
 		if c.JSON {
-			return driftJSON(p.Stdout, s)
+			return driftJSON(p.Stdout, d)
 		}
-		return showDrift(p.Stdout, s)
+		return showDrift(p.Stdout, d)
 	})
 	if err == nil && c.Check && drifts > 0 {
 		err = fmt.Errorf("%d %w", drifts, errDrift)
@@ -91,47 +70,7 @@ func (c driftCmd) Run(ctx context.Context, p Program, g *globals) error {
 	return err
 }
 
-// kinds are the report's, without what is to be left out.
-func (c driftCmd) kinds(r *drift.Report) []drift.Kind {
-	kinds := r.Kinds(c.All)
-	for i, k := range kinds {
-		kinds[i].Lines = slices.DeleteFunc(k.Lines, func(l drift.Line) bool {
-			return slices.Contains(c.Ignore, l.Path) || slices.Contains(c.Ignore, k.Document)
-		})
-	}
-	return kinds
-}
-
-// driftOf looks through what is recorded of a tenant.
-func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell dispatch.Progress) (*drift.Report, int, error) {
-	known, report := weiban.NewDocuments(), drift.NewReport()
-	calls, err := dispatch.EachCallback(ctx, b, tenant, since, tell, func(x dispatch.RecordedCallback) error {
-		kind := "raw"
-		if x.Event != "" {
-			kind = "callback " + x.Event + "." + x.Status
-		}
-		report.Add(known.Callback(x.Event), drift.Recorded{Kind: kind, JSON: weiban.AsSent(x.Data), At: x.At, Event: x.ID, Order: x.Key})
-		return nil
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	details, err := dispatch.EachRecorded(ctx, b, tenant, "", dispatch.Period{Since: since}, tell, func(x mapping.Recorded) error {
-		x.Data = x.Data.AsSent()
-		for _, d := range []struct {
-			tree *drift.Tree
-			json []byte
-		}{{known.WorkOrder, x.Data.WorkOrder}, {known.Opportunity, x.Data.Opportunity}} {
-			if len(d.json) > 0 {
-				report.Add(d.tree, drift.Recorded{Kind: d.tree.Document(), JSON: d.json, At: x.Data.FetchedAt, Event: x.Meta.ID, Order: x.Key})
-			}
-		}
-		return nil
-	})
-	return report, calls + details, err
-}
-
-func driftJSON(w io.Writer, s driftSummary) error {
+func driftJSON(w io.Writer, s operate.Drift) error {
 	list := []driftLine{}
 	for _, k := range s.Documents {
 		for _, l := range k.Lines {
@@ -142,11 +81,11 @@ func driftJSON(w io.Writer, s driftSummary) error {
 		return err
 	}
 	return jsonLines(w, []struct {
-		Summary driftSummary `json:"summary"`
+		Summary operate.Drift `json:"summary"`
 	}{{s}})
 }
 
-func showDrift(w io.Writer, s driftSummary) error {
+func showDrift(w io.Writer, s operate.Drift) error {
 	var as []string // the kinds that are as they should be
 	documents, tables := 0, ""
 	for _, k := range s.Documents {
@@ -175,15 +114,13 @@ func showDrift(w io.Writer, s driftSummary) error {
 }
 
 func driftTable(lines []drift.Line) string {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
+	t := newTable("what", "member, and its shape", "objects", "first, last", "example: order, event")
 	t.Style().Options.SeparateRows = true
 	t.SetColumnConfigs([]table.ColumnConfig{
 		{Number: 2, WidthMax: 56, WidthMaxEnforcer: text.WrapText},
-		{Number: 3, Align: text.AlignRight},
+		counts(3),
 		{Number: 5, WidthMax: 46, WidthMaxEnforcer: text.WrapText},
 	})
-	t.AppendHeader(table.Row{"what", "member, and its shape", "objects", "first, last", "example: order, event"})
 	for _, l := range lines {
 		t.AppendRow(table.Row{
 			chinese(string(l.What)), strings.TrimSpace(cmp.Or(l.Path, "the whole document") + "\n" + l.Shape),

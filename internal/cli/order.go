@@ -2,21 +2,17 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/operate"
 )
 
 // orderCmd is `dispatcher order`.
@@ -33,66 +29,17 @@ type orderShowCmd struct {
 	Bodies bool   `help:"With the bodies of callbacks, details and calls, which hold customers' data."`
 }
 
-var errUnknownOrder = errors.New("unknown order")
-
 func (c orderShowCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		tenants, err := tenantsOf(cfg, c.Tenant)
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
+		found, err := a.History(ctx, operate.OrderRequest{Tenant: c.Tenant, Noun: events.Noun(c.Noun), Key: c.Order}, c.Bodies)
 		if err != nil {
 			return err
-		}
-		var found []dispatch.History
-		for _, t := range tenants {
-			list, err := dispatch.HistoryOf(ctx, b, t, c.Order, c.Bodies)
-			if err != nil {
-				return err
-			}
-			found = append(found, slices.DeleteFunc(list, func(h dispatch.History) bool {
-				return c.Noun != "" && h.Noun != events.Noun(c.Noun)
-			})...)
-		}
-		if len(found) == 0 {
-			return fmt.Errorf("%w: nothing is known of %s at %s", errUnknownOrder, strconv.Quote(c.Order), strings.Join(tenants, ", "))
 		}
 		if c.JSON {
 			return jsonLines(p.Stdout, found)
 		}
 		for _, h := range found {
 			if err := showHistory(p.Stdout, h); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// tenantsOf are the configured tenants, or the one that was asked for.
-func tenantsOf(cfg *config.Config, only string) ([]string, error) {
-	if only != "" {
-		t, err := oneTenant(cfg, only)
-		return []string{t.Name}, err
-	}
-	var out []string
-	for _, t := range cfg.Tenants {
-		out = append(out, t.Name)
-	}
-	return out, nil
-}
-
-// eachTenant calls do for the tenants that were asked for, with the moment since
-// when, which the command line gives as a span or a time.
-func eachTenant(ctx context.Context, p Program, g *globals, span, only string, do func(b *bus.Bus, tenant string, since time.Time) error) error {
-	since, err := moment("--since", span, time.Now())
-	if err != nil {
-		return err
-	}
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		tenants, err := tenantsOf(cfg, only)
-		if err != nil {
-			return err
-		}
-		for _, t := range tenants {
-			if err := do(b, t, since); err != nil {
 				return err
 			}
 		}
@@ -109,11 +56,9 @@ func showHistory(w io.Writer, h dispatch.History) error {
 	if h.Bill != nil {
 		title += " · bill " + strings.TrimSpace(h.Bill.OrderNo+" "+h.Bill.ID)
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"when", "what", "stage", "about", "event", "message"})
+	t := newTable("when", "what", "stage", "about", "event", "message")
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 4, WidthMax: 70, WidthMaxEnforcer: text.WrapSoft},
+		wrapped(4, 70),
 		{Number: 5, WidthMax: 28, WidthMaxEnforcer: text.WrapHard},
 	})
 	for _, l := range h.Lines {
@@ -133,19 +78,32 @@ func showHistory(w io.Writer, h dispatch.History) error {
 	return nil
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func place(stream string, seq uint64) string {
-	if stream == "" {
-		return ""
-	}
-	return stream + " " + strconv.FormatUint(seq, 10)
+// orderReplayCmd is `dispatcher order replay`.
+type orderReplayCmd struct {
+	Order  string `arg:"" name:"order_no" help:"The order number in Weiban, or the opportunity's id."`
+	Event  string `required:"" placeholder:"ID" help:"The event: the id of the enriched event, or of its callback, from order show."`
+	Reason string `required:"" help:"Why; kept in the audit."`
+	Force  bool   `help:"Also if it was applied: another handling record is made. Look at the bill in Kingdee first."`
+	decider
+	Tenant string `help:"The tenant; needed where several know the order."`
+	Noun   string `help:"work_order or opportunity; needed where both have that number." enum:",work_order,opportunity" default:""`
 }
 
-// when is a time for a person, "" for none.
-func when(t time.Time) string {
-	if t.IsZero() {
-		return ""
+func (c orderReplayCmd) Run(ctx context.Context, p Program, g *globals) error {
+	r := operate.OrderReplayRequest{
+		Decision: c.decides(c.Reason), Event: c.Event, Force: c.Force,
+		OrderRequest: operate.OrderRequest{Tenant: c.Tenant, Noun: events.Noun(c.Noun), Key: c.Order},
 	}
-	return t.Local().Format(time.DateTime)
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
+		sent, err := a.ReplayOrder(ctx, r)
+		if err != nil {
+			return err
+		}
+		as := ""
+		if sent.Generation > 0 {
+			as = ", as generation " + strconv.Itoa(sent.Generation)
+		}
+		_, err = fmt.Fprintf(p.Stdout, "%s: %s %s: event %s is sent to handle again, replay %d%s\n", sent.Tenant, sent.Noun, c.Order, sent.Event, sent.Replay, as)
+		return err
+	})
 }

@@ -3,20 +3,16 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/operate"
 )
 
 // stageArgs are what pause and resume are told.
 type stageArgs struct {
 	Tenant string `arg:"" help:"The tenant."`
 	Stage  string `arg:"" help:"enrich or handle." enum:"enrich,handle"`
-	Who    string `help:"Who decides; kept in the audit (default: the user that runs this)."`
+	decider
 }
 
 type pauseCmd struct {
@@ -25,7 +21,7 @@ type pauseCmd struct {
 }
 
 func (c pauseCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return c.hold(ctx, p, g, true, c.Reason)
+	return c.do(ctx, p, g, "paused", c.Reason, (*operate.Acts).Pause)
 }
 
 type resumeCmd struct {
@@ -34,27 +30,15 @@ type resumeCmd struct {
 }
 
 func (c resumeCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return c.hold(ctx, p, g, false, c.Reason)
+	return c.do(ctx, p, g, "resumed", c.Reason, (*operate.Acts).Resume)
 }
 
-func (c stageArgs) hold(ctx context.Context, p Program, g *globals, on bool, reason string) error {
-	act := deadletter.Act{Who: c.Who, Reason: reason}
-	if act.Who == "" {
-		act.Who = whoami()
-	}
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		if _, err := tenantsOf(cfg, c.Tenant); err != nil {
-			return err
+func (c stageArgs) do(ctx context.Context, p Program, g *globals, did, reason string, act func(*operate.Acts, context.Context, operate.StageRequest) error) error {
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
+		err := act(a, ctx, operate.StageRequest{Decision: c.decides(reason), Tenant: c.Tenant, Stage: events.Stage(c.Stage)})
+		if err == nil {
+			_, err = fmt.Fprintf(p.Stdout, "%s: stage %s is %s\n", c.Tenant, c.Stage, did)
 		}
-		box := deadletter.NewBox(b, time.Now)
-		if err := dispatch.HoldStage(ctx, b, box, c.Tenant, events.Stage(c.Stage), on, act); err != nil {
-			return err
-		}
-		did := "resumed"
-		if on {
-			did = "paused"
-		}
-		_, err := fmt.Fprintf(p.Stdout, "%s: stage %s is %s\n", c.Tenant, c.Stage, did)
 		return err
 	})
 }

@@ -7,14 +7,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
-	"gongdan-bridge/internal/app/vendors"
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/operate"
 )
 
 type mappingTestCmd struct {
@@ -78,91 +74,48 @@ func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error
 	if err != nil {
 		return err
 	}
-	return withWorkbench(ctx, p, g, c.Tenant, func(w *workbench) error {
-		m, inUse, err := c.mappings(ctx, w)
-		if err != nil {
-			return err
-		}
-		preview, bar := mapping.NewPreview(m, inUse), newBar(p.Stderr)
+	r := operate.PreviewRequest{Recorded: operate.Recorded{Tenant: c.Tenant, Key: c.Order, Period: in}, File: c.File, Dead: c.Dead}
+	if c.Dead && !c.bounded() {
+		r.Period = dispatch.Period{}
+	}
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
+		bar := newBar(p.Stderr)
 		out := bar.over(p.Stdout)
-		show := func(r mapping.Recorded) error { return c.show(out, preview.Add(r)) }
-		skipped := 0
-		if c.Dead {
-			skipped, err = eachLetter(ctx, w, c.span, in, bar.at, show)
-		} else {
-			skipped, err = dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, show)
-		}
+		done, err := a.Preview(ctx, r, bar.at, func(e mapping.Entry) error {
+			if c.JSON {
+				return jsonLines(out, []mapping.Entry{e})
+			}
+			_, err := fmt.Fprintln(out, e)
+			return err
+		})
 		bar.end()
+		if done.Faulty != "" {
+			_, _ = fmt.Fprintf(p.Stderr, "%s has faults, there is nothing to show differences from; see dispatcher mapping check\n", done.Faulty)
+		}
 		if err != nil {
 			return err
 		}
-		sum := preview.Summary()
 		switch {
-		case sum.Events > 0:
+		case done.Summary.Events > 0:
 		case c.Dead:
 			_, err = fmt.Fprintln(p.Stderr, "no such dead letter is open")
 		default:
 			_, err = fmt.Fprintln(p.Stderr, c.nothing(in))
 		}
-		return errors.Join(err, c.end(p.Stdout, sum, skipped))
+		return errors.Join(err, c.end(p.Stdout, done))
 	})
 }
 
-// mappings are what is previewed, and what it is shown against: nothing, where the
-// file in use is the one that is at fault.
-func (c mappingPreviewCmd) mappings(ctx context.Context, w *workbench) (m, inUse *mapping.Mapping, err error) {
-	err = w.load(ctx)
-	if c.File == "" || err != nil && mapping.FaultsOf(err) == nil {
-		return w.mapping, nil, err
-	}
-	inUse = w.mapping
-	if err != nil {
-		_, _ = fmt.Fprintf(w.program.Stderr, "%s has faults, there is nothing to show differences from; see dispatcher mapping check\n", w.tenant.Mapping)
-		inUse = nil
-	}
-	m, err = mapping.Load(c.File, mapping.Options{Tables: w.rows})
-	return m, inUse, err
-}
-
-// eachLetter is [dispatch.EachRecorded] over the open letters that a mapping can
-// be tried on.
-func eachLetter(ctx context.Context, w *workbench, s span, in dispatch.Period, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
-	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Key: s.Order}
-	err = w.letters(ctx, f, tell, func(l deadletter.Open) error {
-		if s.bounded() && !in.Holds(l.DiedAt) {
-			return nil
-		}
-		r, err := dispatch.RecordedOf(l)
-		if err != nil {
-			skipped++
-			return nil //nolint:nilerr // counted, and said at the end
-		}
-		return visit(r)
-	})
-	return skipped, err
-}
-
-func (c mappingPreviewCmd) show(w io.Writer, e mapping.Entry) error {
+func (c mappingPreviewCmd) end(w io.Writer, done operate.PreviewResult) error {
 	if c.JSON {
-		return jsonLines(w, []mapping.Entry{e})
+		return jsonLines(w, []operate.PreviewResult{done})
 	}
-	_, err := fmt.Fprintln(w, e)
-	return err
-}
-
-func (c mappingPreviewCmd) end(w io.Writer, s mapping.Summary, skipped int) error {
-	if c.JSON {
-		return jsonLines(w, []struct {
-			Summary mapping.Summary `json:"summary"`
-			Skipped int             `json:"skipped"`
-		}{{s, skipped}})
-	}
-	if skipped > 0 {
-		if _, err := fmt.Fprintf(w, "%d that cannot be read were passed over\n", skipped); err != nil {
+	if done.Skipped > 0 {
+		if _, err := fmt.Fprintf(w, "%d that cannot be read were passed over\n", done.Skipped); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\nnothing was sent\n", s)
+	_, err := fmt.Fprintf(w, "\n%s\nnothing was sent\n", done.Summary)
 	return err
 }
 
@@ -178,7 +131,7 @@ type suggestStaffCmd struct {
 }
 
 func (c suggestStaffCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return suggest(ctx, p, g, c.span, c.StaffList, c.JSON, func(s mapping.Suggestion) bool { return s.Component == "" })
+	return suggest(ctx, p, g, c.span, operate.SuggestRequest{StaffList: c.StaffList}, c.JSON)
 }
 
 type suggestOptionsCmd struct {
@@ -187,73 +140,29 @@ type suggestOptionsCmd struct {
 }
 
 func (c suggestOptionsCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return suggest(ctx, p, g, c.span, false, c.JSON, func(s mapping.Suggestion) bool { return s.Component != "" })
+	return suggest(ctx, p, g, c.span, operate.SuggestRequest{Options: true}, c.JSON)
 }
 
-// suggest collects the words of the recorded events and prints those that are
-// wanted as lines ready to be filled in.
-func suggest(ctx context.Context, p Program, g *globals, c span, staffList, asJSON bool, wanted func(mapping.Suggestion) bool) error {
-	in, err := c.period("30d")
+// suggest prints the words that tables lack as lines ready to be filled in.
+func suggest(ctx context.Context, p Program, g *globals, s span, r operate.SuggestRequest, asJSON bool) error {
+	in, err := s.period("30d")
 	if err != nil {
 		return err
 	}
-	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
-		s := mapping.NewSuggestions(w.mapping)
+	r.Recorded = operate.Recorded{Tenant: s.Tenant, Key: s.Order, Period: in}
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
 		bar := newBar(p.Stderr)
-		_, err := dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, func(r mapping.Recorded) error {
-			if in, err := mapping.NewInput(r.Meta, r.Data); err == nil {
-				s.Add(in)
-			}
-			return nil
-		})
+		found, err := a.Suggest(ctx, r, bar.at)
 		bar.end()
-		if err != nil {
-			return err
-		}
-		if staffList {
-			if err := w.staff(ctx, s); err != nil {
-				return err
-			}
-		}
-		list := []mapping.Suggestion{}
-		for _, x := range s.Missing() {
-			if wanted(x) {
-				list = append(list, x)
-			}
-		}
 		switch {
+		case err != nil:
+			return err
 		case asJSON:
-			return jsonLines(p.Stdout, list)
-		case len(list) == 0:
+			return jsonLines(p.Stdout, found.Words)
+		case len(found.Words) == 0:
 			_, err := fmt.Fprintln(p.Stderr, "the tables lack nothing")
 			return err
 		}
-		return w.mapping.WriteLines(p.Stdout, list)
+		return found.Mapping.WriteLines(p.Stdout, found.Words)
 	})
-}
-
-// staff reads Weiban's staff list, by the tenant's owner, which alone can keep the
-// quota. Where there is none, nobody else calls Weiban.
-func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
-	list, err := dispatch.StaffOf(ctx, w.bus, w.tenant.Name)
-	if errors.Is(err, bus.ErrNoResponders) {
-		list, err = w.readStaff(ctx)
-	}
-	for _, x := range list {
-		s.AddStaff(mapping.Staff{ID: x.ID, Name: x.Name, Department: strings.Join(x.Department, " ")})
-	}
-	return err
-}
-
-// readStaff reads it here.
-func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
-	list, err := vendors.Staff(ctx, w.cfg, w.bus, w.tenant)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]dispatch.Staff, len(list))
-	for i, x := range list {
-		out[i] = dispatch.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department}
-	}
-	return out, nil
 }

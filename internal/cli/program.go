@@ -21,6 +21,7 @@ import (
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/operate"
 )
 
 // Program is the surroundings of one run of a command.
@@ -74,7 +75,12 @@ func (p Program) Run(ctx context.Context, name, help string, grammar any, bind .
 	if err != nil {
 		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, asked(name, err))
 	}
-	return c.Run()
+	err = c.Run()
+	var wrong *operate.RequestError
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("%w: %w (see %s %s --help)", errUsage, err, name, strings.TrimSpace(strings.Split(c.Command(), "<")[0]))
+	}
+	return err
 }
 
 // asked is the command that a wrong command line names.

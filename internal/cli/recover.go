@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/operate"
 )
 
 type recoverCmd struct {
@@ -25,8 +21,8 @@ type recoverCmd struct {
 	Start       bool   `name:"run" xor:"act" help:"Have everything that is stored looked at again, and wait for it; needs --reason."`
 	Acknowledge bool   `xor:"act" help:"Mark what does not fit as seen: readiness, owners and the exit status tell of it no more."`
 	Reason      string `help:"Why; kept in the audit."`
-	Who         string `help:"Who decides; kept in the audit (default: the user that runs this)."`
-	JSON        bool   `name:"json" help:"One JSON object at the end."`
+	decider
+	JSON bool `name:"json" help:"One JSON object at the end."`
 }
 
 // Help is what recover --help says beside the flags.
@@ -40,124 +36,52 @@ func (recoverCmd) Help() string {
 var errMisfit = errors.New("the store does not fit together, or is still being recovered")
 
 func (c recoverCmd) Run(ctx context.Context, p Program, g *globals) error {
-	act := deadletter.Act{Who: c.Who, Reason: c.Reason}
-	if act.Who == "" {
-		act.Who = whoami()
-	}
 	if c.Start && c.Reason == "" {
 		return fmt.Errorf("%w: recover --run needs --reason (see dispatcher recover --help)", errUsage)
 	}
-	return withBus(ctx, p, g, func(cfg *config.Config, b *bus.Bus) error {
-		tenants, err := tenantsOf(cfg, c.Tenant)
+	return withActs(ctx, p, g, func(a *operate.Acts) error {
+		tenants, err := a.Tenants(c.Tenant)
 		if err != nil {
 			return err
 		}
-		all, err := tenantsOf(cfg, "")
-		if err != nil {
+		if err := c.act(ctx, p, a, tenants); err != nil {
 			return err
 		}
-		box := deadletter.NewBox(b, time.Now)
+		s, err := a.Store(ctx, tenants)
 		switch {
-		case c.Start:
-			if err := lookAgain(ctx, p, cfg, b, tenants, func() error { return dispatch.LookAgain(ctx, b, box, all, act) }); err != nil {
-				return err
-			}
-		case c.Acknowledge:
-			n, err := dispatch.AcknowledgeStore(ctx, b, box, all, act)
-			if err != nil {
-				return err
-			}
-			if !c.JSON {
-				_, _ = fmt.Fprintf(p.Stdout, "acknowledged %d\n", n)
-			}
+		case err != nil:
+			return err
+		case c.JSON:
+			err = jsonLines(p.Stdout, []dispatch.StoreState{s})
+		default:
+			err = showStore(p.Stdout, s)
 		}
-		return c.show(ctx, p, cfg, b, tenants)
+		if err == nil && !s.Fits() {
+			err = errMisfit
+		}
+		return err
 	})
 }
 
-func (c recoverCmd) show(ctx context.Context, p Program, cfg *config.Config, b *bus.Bus, tenants []string) error {
-	s, err := dispatch.StoreOf(ctx, b, cfg.Dispatcher.Ownership.Expire, tenants)
-	if err != nil {
-		return err
-	}
-	s.Unknown = append(s.Unknown, unknown(cfg, s)...)
-	if c.JSON {
-		err = jsonLines(p.Stdout, []dispatch.StoreState{s})
-	} else {
-		err = showStore(p.Stdout, s)
-	}
-	if err == nil && !s.Fits() {
-		err = errMisfit
-	}
-	return err
-}
-
-// lookAgain has everything looked at again, and waits for the owners to have done it.
-func lookAgain(ctx context.Context, p Program, cfg *config.Config, b *bus.Bus, tenants []string, begin func() error) error {
-	list, err := owners(ctx, cfg, b, time.Now())
-	if err != nil {
-		return err
-	}
-	if err := begin(); err != nil {
-		return err
-	}
-	for _, o := range list {
-		if slices.Contains(tenants, o.Tenant) && o.State != "owned" {
-			return fmt.Errorf("%w %s: it is looked at again as soon as a dispatcher does", errUnowned, o.Tenant)
-		}
-	}
-	_, _ = fmt.Fprintln(p.Stderr, "everything is looked at again; waiting for the owners (Ctrl-C ends only the waiting)")
-	bar := newBar(p.Stderr)
-	defer bar.end()
-	beat := time.NewTicker(200 * time.Millisecond)
-	defer beat.Stop()
-	for {
-		r, err := dispatch.StoreRecord(ctx, b)
-		var how []dispatch.Recovery
-		if err == nil {
-			how, err = dispatch.Recoveries(ctx, b, r, tenants)
-		}
-		if err != nil && ctx.Err() == nil {
+// act does what is asked for beside showing the store.
+func (c recoverCmd) act(ctx context.Context, p Program, a *operate.Acts, tenants []string) error {
+	switch {
+	case c.Start:
+		if err := a.LookAgain(ctx, c.decides(c.Reason), tenants); err != nil {
 			return err
 		}
-		done := 0
-		for _, x := range how {
-			if x.State == dispatch.RecoverDone {
-				done++
-			}
+		_, _ = fmt.Fprintln(p.Stderr, "everything is looked at again; waiting for the owners (Ctrl-C ends only the waiting)")
+		bar := newBar(p.Stderr)
+		defer bar.end()
+		return a.AwaitRecovery(ctx, tenants, bar.at)
+	case c.Acknowledge:
+		n, err := a.Acknowledge(ctx, c.decides(c.Reason))
+		if err == nil && !c.JSON {
+			_, err = fmt.Fprintf(p.Stdout, "acknowledged %d\n", n)
 		}
-		if ctx.Err() == nil && done == len(tenants) {
-			return nil
-		}
-		bar.at("tenants looked at again", uint64(done), uint64(len(tenants)))
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not waited for any longer; the dispatchers go on, and dispatcher recover shows how far they are: %w", context.Cause(ctx))
-		case <-beat.C:
-		}
+		return err
 	}
-}
-
-// unknown is what nothing that is stored can tell of a store that did not fit.
-func unknown(cfg *config.Config, s dispatch.StoreState) (out []string) {
-	about := func(name string) bool {
-		return slices.ContainsFunc(append(s.Notes, s.Found...), func(n history.Note) bool { return n.Store == name })
-	}
-	if s.Lost {
-		out = append(out, "records were lost: a call whose outcome is not in EVENTS any more is known only by the handling record that Kingdee shows for it")
-	}
-	if about(bus.Audit) {
-		out = append(out, "AUDIT was lost: which letters people had closed before is not known")
-	}
-	if !s.Lost && s.Stale.IsZero() {
-		return out
-	}
-	for _, t := range cfg.Tenants {
-		if !t.Kingdee.Marker {
-			out = append(out, "tenant "+t.Name+" has marker: false: whether a call of before was made cannot be asked, so it is a letter")
-		}
-	}
-	return out
+	return nil
 }
 
 func showStore(w io.Writer, s dispatch.StoreState) error {
@@ -172,10 +96,8 @@ func showStore(w io.Writer, s dispatch.StoreState) error {
 	if len(s.Notes)+len(s.Found) > 0 {
 		parts = append(parts, notesTable(s))
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"tenant", "state", "letters unsure"})
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: text.AlignRight}})
+	t := newTable("tenant", "state", "letters unsure")
+	t.SetColumnConfigs([]table.ColumnConfig{counts(3)})
 	for _, r := range s.Tenants {
 		t.AppendRow(table.Row{r.Tenant, recoveryText(r.State), s.Letters[r.Tenant]})
 	}
@@ -197,9 +119,7 @@ func recoveryText(state string) string {
 const noteWidth = 42
 
 func notesTable(s dispatch.StoreState) string {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"when", "store", "what does not fit, and what is done"})
+	t := newTable("when", "store", "what does not fit, and what is done")
 	for _, n := range s.Notes {
 		t.AppendRow(noteRow(n, when(n.At)))
 	}

@@ -2,16 +2,18 @@ package vendors
 
 import (
 	"context"
+	"strings"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/mapping"
 )
 
 // Staff reads Weiban's staff list with the token that dispatchers keep. Only where
 // the tenant has no owner may it be called: an owner alone can keep the quota.
-func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tenant) ([]weiban.Staff, error) {
+func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tenant) ([]mapping.Staff, error) {
 	vault, err := vaultOf(cfg, conn)
 	if err != nil {
 		return nil, err
@@ -22,5 +24,10 @@ func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tena
 		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute, Burst: 1} },
 	})
 	defer line.Close()
-	return weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
+	list, err := weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
+	out := make([]mapping.Staff, len(list))
+	for i, x := range list {
+		out[i] = mapping.Staff{ID: string(x.ID), Name: string(x.Name), Department: strings.Join(x.Department, " ")}
+	}
+	return out, err
 }
