@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -12,31 +11,24 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/operate"
 )
 
 type balanceCmd struct {
-	Since  string `default:"24h" placeholder:"SPAN|TIME" help:"Count callbacks since then: a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00 (${default})."`
-	Tenant string `help:"Only this tenant."`
-	JSON   bool   `name:"json" help:"One JSON object a tenant."`
+	tenantsSince
+	JSON bool `name:"json" help:"One JSON object a tenant."`
 }
 
 var errUnexplained = errors.New("callbacks are unexplained")
 
-func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
+func (c balanceCmd) Run(ctx context.Context, s *session) error {
 	lost := 0
-	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(a *operate.Acts, tenant string, since time.Time) error {
-		bar := newBar(p.Stderr)
-		x, err := a.Balance(ctx, tenant, since, bar.at)
-		bar.end()
+	err := c.each(s, func(tenant string, since time.Time) error {
+		x, err := s.Balance(ctx, tenant, since, s.bar.at)
 		if err != nil {
 			return err
 		}
 		lost += x.Unexplained
-		if c.JSON {
-			return jsonLines(p.Stdout, []dispatch.Balance{x})
-		}
-		return showBalance(p.Stdout, x)
+		return show(s.out, c.JSON, []dispatch.Balance{x}, each(balanceText))
 	})
 	if err == nil && lost > 0 {
 		err = fmt.Errorf("%d %w", lost, errUnexplained)
@@ -44,7 +36,7 @@ func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
 	return err
 }
 
-func showBalance(w io.Writer, b dispatch.Balance) error {
+func balanceText(b dispatch.Balance) string {
 	title := fmt.Sprintf("%s since %s", b.Tenant, when(b.Since))
 	if b.Cut {
 		title += " (the streams reach back no further)"
@@ -52,6 +44,11 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 	t := newTable()
 	t.SetColumnConfigs([]table.ColumnConfig{counts(2)})
 	row := func(name string, n int) { t.AppendRow(table.Row{name, n}) }
+	odd := func(name string, n int) {
+		if n > 0 {
+			row(name, n)
+		}
+	}
 	some := func(prefix string, by map[string]int) {
 		for _, k := range slices.Sorted(maps.Keys(by)) {
 			row(prefix+k, by[k])
@@ -62,9 +59,7 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 	row("applied", b.Applied)
 	row("superseded", b.Superseded)
 	row("ignored", b.Ignored)
-	if b.Again > 0 {
-		row("the same message again", b.Again)
-	}
+	odd("the same message again", b.Again)
 	row("dead, letter open", b.DeadOpen)
 	some("dead, closed by ", b.DeadClosed)
 	some("waiting, ", b.Waiting)
@@ -73,22 +68,16 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 	if b.Published+b.Foreign+b.ReusedIDs > 0 {
 		t.AppendSeparator()
 	}
-	if b.Published > 0 {
-		row("published only (no stage reads it)", b.Published)
-	}
-	if b.Foreign > 0 {
-		row("no events (another program's messages, each a letter)", b.Foreign)
-	}
-	if b.ReusedIDs > 0 {
-		row("message ids of Weiban's that came with more than one content", b.ReusedIDs)
-	}
-	if _, err := fmt.Fprintf(w, "%s\n%s\n", title, t.Render()); err != nil || len(b.Strays) == 0 {
-		return err
-	}
-	return showStrays(w, b)
+	odd("published only (no stage reads it)", b.Published)
+	odd("no events (another program's messages, each a letter)", b.Foreign)
+	odd("message ids of Weiban's that came with more than one content", b.ReusedIDs)
+	return title + "\n" + t.Render() + "\n" + straysText(b)
 }
 
-func showStrays(w io.Writer, b dispatch.Balance) error {
+func straysText(b dispatch.Balance) string {
+	if len(b.Strays) == 0 {
+		return ""
+	}
 	t := newTable("unexplained", "order", "event", "when", "why")
 	t.SetColumnConfigs([]table.ColumnConfig{wrapped(5, 60)})
 	for _, s := range b.Strays {
@@ -98,6 +87,5 @@ func showStrays(w io.Writer, b dispatch.Balance) error {
 	if n := b.Unexplained - len(b.Strays); n > 0 {
 		more = fmt.Sprintf("and %d more\n", n)
 	}
-	_, err := fmt.Fprintf(w, "%s\n%s", t.Render()+"\n", more)
-	return err
+	return t.Render() + "\n" + more
 }

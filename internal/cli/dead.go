@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -33,42 +32,30 @@ type deadListCmd struct {
 	JSON   bool   `name:"json" help:"One JSON object a line."`
 }
 
-func (c deadListCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		f := deadletter.Filter{
-			Tenant: c.Tenant, Stage: events.Stage(c.Stage), Kind: events.Kind(c.Kind), Key: c.Order, Shelf: c.Shelf,
-		}
-		letters, next, err := a.Letters(ctx, f, 0, max(c.Limit, 1))
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return jsonLines(p.Stdout, letters)
-		}
-		return listLetters(p.Stdout, letters, next != 0)
-	})
+func (c deadListCmd) Run(ctx context.Context, s *session) error {
+	f := deadletter.Filter{
+		Tenant: c.Tenant, Stage: events.Stage(c.Stage), Kind: events.Kind(c.Kind), Key: c.Order, Shelf: c.Shelf,
+	}
+	letters, next, err := s.Letters(ctx, f, 0, max(c.Limit, 1))
+	if err != nil {
+		return err
+	}
+	return show(s.out, c.JSON, letters, func(list []deadletter.Open) string { return lettersText(list, next != 0) })
 }
 
-func listLetters(w io.Writer, letters []deadletter.Open, more bool) error {
+func lettersText(letters []deadletter.Open, more bool) string {
 	if len(letters) == 0 {
-		_, err := fmt.Fprintln(w, "no dead letters")
-		return err
+		return "no dead letters\n"
 	}
 	t := newTable("no.", "died", "tenant", "stage", "kind", "order", "why")
 	for _, l := range letters {
-		t.AppendRow(table.Row{
-			l.Number, when(l.DiedAt), l.Tenant, l.Stage, l.Kind, l.Key, l.Reason,
-		})
+		t.AppendRow(table.Row{l.Number, when(l.DiedAt), l.Tenant, l.Stage, l.Kind, l.Key, l.Reason})
 	}
 	t.SetColumnConfigs([]table.ColumnConfig{counts(1), wrapped(7, 60)})
-	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
-		return err
-	}
 	if !more {
-		return nil
+		return t.Render() + "\n"
 	}
-	_, err := fmt.Fprintln(w, "there are more; raise --limit or narrow the filter")
-	return err
+	return t.Render() + "\nthere are more; raise --limit or narrow the filter\n"
 }
 
 type deadShowCmd struct {
@@ -76,20 +63,15 @@ type deadShowCmd struct {
 	JSON   bool   `name:"json" help:"The whole letter as JSON, with the event."`
 }
 
-func (c deadShowCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		l, err := a.Letter(ctx, c.Number)
-		switch {
-		case err != nil:
-			return err
-		case c.JSON:
-			return jsonLines(p.Stdout, []deadletter.Open{l.Open})
-		}
-		return showLetter(p.Stdout, l)
-	})
+func (c deadShowCmd) Run(ctx context.Context, s *session) error {
+	l, err := s.Letter(ctx, c.Number)
+	if err != nil {
+		return err
+	}
+	return show(s.out, c.JSON, []deadletter.Open{l.Open}, func([]deadletter.Open) string { return letterText(l) })
 }
 
-func showLetter(w io.Writer, l operate.Letter) error {
+func letterText(l operate.Letter) string {
 	t := newTable()
 	t.SetColumnConfigs([]table.ColumnConfig{wrapped(2, 90)})
 	row := func(name, value string) {
@@ -127,6 +109,5 @@ func showLetter(w io.Writer, l operate.Letter) error {
 		row("waits", "the order waited with this letter and has gone on; replay or discard it")
 	}
 	row("what to do", strings.ReplaceAll(l.Advice, "NUMBER", strconv.FormatUint(l.Number, 10)))
-	_, err := fmt.Fprintln(w, t.Render())
-	return err
+	return t.Render() + "\n"
 }

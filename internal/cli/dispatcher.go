@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+
+	"github.com/alecthomas/kong"
 
 	"gongdan-bridge/internal/app"
 )
@@ -42,5 +45,8 @@ const dispatcherHelp = `Enriches Weiban's events through its detail APIs and dri
 // DispatcherMain is the program dispatcher.
 func DispatcherMain(ctx context.Context, p Program) error {
 	var cli dispatcherCLI
-	return p.Run(ctx, "dispatcher", dispatcherHelp, &cli, &cli.globals)
+	var s session
+	err := p.Run(ctx, "dispatcher", dispatcherHelp, &cli, kong.Bind(&cli.globals),
+		kong.BindSingletonProvider(func() (*session, error) { return s.open(ctx, p, &cli.globals) }))
+	return errors.Join(err, s.close(ctx))
 }

@@ -17,8 +17,7 @@ import (
 )
 
 type driftCmd struct {
-	Since  string   `default:"24h" placeholder:"SPAN|TIME" help:"What was recorded since then: a span such as 24h, or a time such as 2026-11-22T08:00:00+08:00 (${default})."`
-	Tenant string   `help:"Only this tenant."`
+	tenantsSince
 	All    bool     `help:"Also members that some documents lack and others have."`
 	Ignore []string `placeholder:"MEMBER" help:"Leave out this member, or all of this kind of document, written as in the report; may be given again."`
 	Check  bool     `help:"Exit status 1 if anything drifts, for cron."`
@@ -49,20 +48,18 @@ type driftLine struct {
 	drift.Line
 }
 
-func (c driftCmd) Run(ctx context.Context, p Program, g *globals) error {
+func (c driftCmd) Run(ctx context.Context, s *session) error {
 	drifts := 0
-	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(a *operate.Acts, tenant string, since time.Time) error {
-		bar := newBar(p.Stderr)
-		d, err := a.Drift(ctx, operate.DriftRequest{Tenant: tenant, Since: since, All: c.All, Ignore: c.Ignore}, bar.at)
-		bar.end()
+	err := c.each(s, func(tenant string, since time.Time) error {
+		d, err := s.Drift(ctx, operate.DriftRequest{Tenant: tenant, Since: since, All: c.All, Ignore: c.Ignore}, s.bar.at)
 		if err != nil {
 			return err
 		}
 		drifts += d.Members
 		if c.JSON {
-			return driftJSON(p.Stdout, d)
+			return driftJSON(s.out, d)
 		}
-		return showDrift(p.Stdout, d)
+		return s.print(nil, "%s", driftText(d))
 	})
 	if err == nil && c.Check && drifts > 0 {
 		err = fmt.Errorf("%d %w", drifts, errDrift)
@@ -85,7 +82,7 @@ func driftJSON(w io.Writer, s operate.Drift) error {
 	}{{s}})
 }
 
-func showDrift(w io.Writer, s operate.Drift) error {
+func driftText(s operate.Drift) string {
 	var as []string // the kinds that are as they should be
 	documents, tables := 0, ""
 	for _, k := range s.Documents {
@@ -106,11 +103,10 @@ func showDrift(w io.Writer, s operate.Drift) error {
 	if s.Skipped > 0 {
 		told += fmt.Sprintf("; %d message(s) that are no events were passed over", s.Skipped)
 	}
-	if _, err := fmt.Fprintf(w, "%s since %s: %s\n%s", s.Tenant, when(s.Since), told, tables); err != nil || len(as) == 0 {
-		return err
+	if len(as) > 0 {
+		tables += fmt.Sprintf("\nwithout drift: %s\n", strings.Join(as, ", "))
 	}
-	_, err := fmt.Fprintf(w, "\nwithout drift: %s\n", strings.Join(as, ", "))
-	return err
+	return fmt.Sprintf("%s since %s: %s\n%s", s.Tenant, when(s.Since), told, tables)
 }
 
 func driftTable(lines []drift.Line) string {
@@ -138,25 +134,8 @@ func titled(document string) string {
 
 // chinese puts the Chinese word behind one of the report's own.
 func chinese(word string) string {
-	switch word {
-	case string(drift.Unknown):
-		return word + " 未知"
-	case string(drift.Gone):
-		return word + " 消失"
-	case string(drift.OtherType):
-		return word + " 类型不同"
-	case string(drift.NotUnderstood):
-		return word + " 读不懂"
-	case string(drift.AtTimes):
-		return word + " 时有时无"
-	case "callback":
-		return word + " 回调"
-	case "work_order":
-		return word + " 工单详情"
-	case "opportunity":
-		return word + " 商机详情"
-	case "raw":
-		return word + " 读不懂的回调"
-	}
-	return word
+	return strings.TrimSpace(word + " " + map[string]string{
+		string(drift.Unknown): "未知", string(drift.Gone): "消失", string(drift.OtherType): "类型不同", string(drift.NotUnderstood): "读不懂",
+		string(drift.AtTimes): "时有时无", "callback": "回调", "work_order": "工单详情", "opportunity": "商机详情", "raw": "读不懂的回调",
+	}[word])
 }

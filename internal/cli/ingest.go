@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/alecthomas/kong"
+
 	"gongdan-bridge/internal/app"
 )
 
@@ -35,5 +37,5 @@ const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and st
 // IngestMain is the program ingest.
 func IngestMain(ctx context.Context, p Program) error {
 	var cli ingestCLI
-	return p.Run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
+	return p.Run(ctx, "ingest", ingestHelp, &cli, kong.Bind(&cli.globals))
 }

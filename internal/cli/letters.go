@@ -24,17 +24,22 @@ type deadReplayCmd struct {
 	Yes    *int   `placeholder:"COUNT" help:"With --all: do it, if so many letters fit. Without, they are only counted."`
 }
 
-func (c deadReplayCmd) Run(ctx context.Context, p Program, g *globals) error {
+// Validate refuses letters that are named twice, or not at all.
+func (c deadReplayCmd) Validate() error {
 	switch {
 	case c.All && (len(c.Numbers) > 0 || c.Force):
-		return fmt.Errorf("%w: --all goes with neither numbers nor --force", errUsage)
-	case c.All:
-		return c.all(ctx, p, g)
-	case len(c.Numbers) == 0:
-		return fmt.Errorf("%w: give the letters' numbers, or --all", errUsage)
+		return errors.New("--all goes with neither numbers nor --force")
+	case !c.All && len(c.Numbers) == 0:
+		return errors.New("give the letters' numbers, or --all")
 	}
-	r := operate.LetterRequest{Decision: c.decides(c.Reason), Force: c.Force}
-	return closeLetters(ctx, p, g, c.Numbers, "replayed", r, (*operate.Acts).Replay)
+	return nil
+}
+
+func (c deadReplayCmd) Run(ctx context.Context, s *session) error {
+	if c.All {
+		return c.all(ctx, s)
+	}
+	return closeLetters(ctx, s, c.Numbers, "replayed", operate.LetterRequest{Decision: c.decides(c.Reason), Force: c.Force}, s.Replay)
 }
 
 type deadDiscardCmd struct {
@@ -43,27 +48,22 @@ type deadDiscardCmd struct {
 	decider
 }
 
-func (c deadDiscardCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return closeLetters(ctx, p, g, c.Numbers, "discarded", operate.LetterRequest{Decision: c.decides(c.Reason)}, (*operate.Acts).Discard)
+func (c deadDiscardCmd) Run(ctx context.Context, s *session) error {
+	return closeLetters(ctx, s, c.Numbers, "discarded", operate.LetterRequest{Decision: c.decides(c.Reason)}, s.Discard)
 }
 
 // closing closes one letter.
-type closing func(*operate.Acts, context.Context, operate.LetterRequest) (deadletter.Open, error)
+type closing func(context.Context, operate.LetterRequest) (deadletter.Open, error)
 
 // closeLetters does the same to each letter and goes on where one fails.
-func closeLetters(ctx context.Context, p Program, g *globals, numbers []uint64, did string, r operate.LetterRequest, do closing) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		var all error
-		for _, n := range numbers {
-			r.Number = n
-			l, err := do(a, ctx, r)
-			if err == nil {
-				_, err = fmt.Fprintf(p.Stdout, "%s %d: %s %s at %s\n", did, n, l.Noun, l.Key, l.Stage)
-			}
-			all = errors.Join(all, err)
-		}
-		return all
-	})
+func closeLetters(ctx context.Context, s *session, numbers []uint64, did string, r operate.LetterRequest, do closing) error {
+	var all error
+	for _, n := range numbers {
+		r.Number = n
+		l, err := do(ctx, r)
+		all = errors.Join(all, s.print(err, "%s %d: %s %s at %s\n", did, n, l.Noun, l.Key, l.Stage))
+	}
+	return all
 }
 
 type deadSettleCmd struct {
@@ -73,41 +73,29 @@ type deadSettleCmd struct {
 	decider
 }
 
-func (c deadSettleCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		l, err := a.Settle(ctx, operate.SettleRequest{Decision: c.decides(c.Reason), Number: c.Number, As: c.Word})
-		if err == nil {
-			_, err = fmt.Fprintf(p.Stdout, "settled %d as %s: %s %s at %s\n", c.Number, c.Word, l.Noun, l.Key, l.Stage)
-		}
-		return err
-	})
+func (c deadSettleCmd) Run(ctx context.Context, s *session) error {
+	l, err := s.Settle(ctx, operate.SettleRequest{Decision: c.decides(c.Reason), Number: c.Number, As: c.Word})
+	return s.print(err, "settled %d as %s: %s %s at %s\n", c.Number, c.Word, l.Noun, l.Key, l.Stage)
 }
 
 // all replays every letter that fits, or says how many those are.
-func (c deadReplayCmd) all(ctx context.Context, p Program, g *globals) error {
-	r := operate.BulkRequest{
+func (c deadReplayCmd) all(ctx context.Context, s *session) error {
+	done, err := s.ReplayAll(ctx, operate.BulkRequest{
 		Decision: c.decides(c.Reason), Count: c.Yes,
 		Filter: deadletter.Filter{Tenant: c.Tenant, Stage: events.Stage(c.Stage), Kind: events.Kind(c.Kind), Shelf: c.Shelf},
+	}, s.bar.at)
+	told := ""
+	if done.Passed > 0 {
+		told = fmt.Sprintf("%d letter(s) passed over: their call may have run, or their order waits to be settled (dead settle)\n", done.Passed)
 	}
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		bar := newBar(p.Stderr)
-		done, err := a.ReplayAll(ctx, r, bar.at)
-		bar.end()
-		if done.Passed > 0 {
-			_, _ = fmt.Fprintf(p.Stdout, "%d letter(s) passed over: their call may have run, or their order waits for a word (dead settle)\n", done.Passed)
-		}
-		told := ""
-		switch {
-		case done.Done:
-			told = fmt.Sprintf("replayed %d of %d letter(s), %d failed", done.Replayed, done.Fit, done.Failed)
-		case err != nil:
-			return err
-		case done.Fit == 0:
-			told = "no letters fit"
-		default:
-			told = fmt.Sprintf("%d letter(s) fit; say --yes %d to replay them", done.Fit, done.Fit)
-		}
-		_, failed := fmt.Fprintln(p.Stdout, told)
-		return errors.Join(err, failed)
-	})
+	switch {
+	case done.Done:
+		told += fmt.Sprintf("replayed %d of %d letter(s), %d failed\n", done.Replayed, done.Fit, done.Failed)
+	case err != nil:
+	case done.Fit == 0:
+		told += "no letters fit\n"
+	default:
+		told += fmt.Sprintf("%d letter(s) fit; say --yes %d to replay them\n", done.Fit, done.Fit)
+	}
+	return errors.Join(err, s.print(nil, "%s", told))
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -29,25 +28,15 @@ type orderShowCmd struct {
 	Bodies bool   `help:"With the bodies of callbacks, details and calls, which hold customers' data."`
 }
 
-func (c orderShowCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		found, err := a.History(ctx, operate.OrderRequest{Tenant: c.Tenant, Noun: events.Noun(c.Noun), Key: c.Order}, c.Bodies)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return jsonLines(p.Stdout, found)
-		}
-		for _, h := range found {
-			if err := showHistory(p.Stdout, h); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+func (c orderShowCmd) Run(ctx context.Context, s *session) error {
+	found, err := s.History(ctx, operate.OrderRequest{Tenant: c.Tenant, Noun: events.Noun(c.Noun), Key: c.Order}, c.Bodies)
+	if err != nil {
+		return err
+	}
+	return show(s.out, c.JSON, found, each(historyText))
 }
 
-func showHistory(w io.Writer, h dispatch.History) error {
+func historyText(h dispatch.History) string {
 	noun := string(h.Noun)
 	if noun == "" {
 		noun = "events that no stage reads"
@@ -64,18 +53,13 @@ func showHistory(w io.Writer, h dispatch.History) error {
 	for _, l := range h.Lines {
 		t.AppendRow(table.Row{when(l.At), l.What, l.Stage, oneLine(l.Text), l.Event, place(l.Stream, l.Sequence)})
 	}
-	if _, err := fmt.Fprintf(w, "%s\n%s\n", title, t.Render()); err != nil {
-		return err
-	}
+	all := title + "\n" + t.Render() + "\n"
 	for _, l := range h.Lines {
-		if len(l.Body) == 0 {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "\n%s %s %s\n%s\n", when(l.At), l.What, l.Event, l.Body); err != nil {
-			return err
+		if len(l.Body) > 0 {
+			all += fmt.Sprintf("\n%s %s %s\n%s\n", when(l.At), l.What, l.Event, l.Body)
 		}
 	}
-	return nil
+	return all
 }
 
 // orderReplayCmd is `dispatcher order replay`.
@@ -89,21 +73,14 @@ type orderReplayCmd struct {
 	Noun   string `help:"work_order or opportunity; needed where both have that number." enum:",work_order,opportunity" default:""`
 }
 
-func (c orderReplayCmd) Run(ctx context.Context, p Program, g *globals) error {
-	r := operate.OrderReplayRequest{
+func (c orderReplayCmd) Run(ctx context.Context, s *session) error {
+	sent, err := s.ReplayOrder(ctx, operate.OrderReplayRequest{
 		Decision: c.decides(c.Reason), Event: c.Event, Force: c.Force,
 		OrderRequest: operate.OrderRequest{Tenant: c.Tenant, Noun: events.Noun(c.Noun), Key: c.Order},
-	}
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		sent, err := a.ReplayOrder(ctx, r)
-		if err != nil {
-			return err
-		}
-		as := ""
-		if sent.Generation > 0 {
-			as = ", as generation " + strconv.Itoa(sent.Generation)
-		}
-		_, err = fmt.Fprintf(p.Stdout, "%s: %s %s: event %s is sent to handle again, replay %d%s\n", sent.Tenant, sent.Noun, c.Order, sent.Event, sent.Replay, as)
-		return err
 	})
+	as := ""
+	if sent.Generation > 0 {
+		as = ", as generation " + strconv.Itoa(sent.Generation)
+	}
+	return s.print(err, "%s: %s %s: event %s is sent to handle again, replay %d%s\n", sent.Tenant, sent.Noun, c.Order, sent.Event, sent.Replay, as)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -17,21 +16,15 @@ type ownersCmd struct {
 	JSON bool `name:"json" help:"One JSON object a tenant."`
 }
 
-func (c ownersCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		list, err := a.Owners(ctx)
-		if err != nil {
-			return err
-		}
-		show := showOwners
-		if c.JSON {
-			show = jsonLines[operate.Owner]
-		}
-		return errors.Join(show(p.Stdout, list), operate.Unowned(list))
-	})
+func (c ownersCmd) Run(ctx context.Context, s *session) error {
+	list, err := s.Owners(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(show(s.out, c.JSON, list, ownersText), operate.Unowned(list))
 }
 
-func showOwners(w io.Writer, list []operate.Owner) error {
+func ownersText(list []operate.Owner) string {
 	t := newTable("tenant", "state", "owner", "since", "epoch", "lease renewed", "paused", "trouble")
 	t.SetColumnConfigs([]table.ColumnConfig{counts(5), wrapped(7, 60), wrapped(8, 80)})
 	for _, o := range list {
@@ -52,13 +45,11 @@ func showOwners(w io.Writer, list []operate.Owner) error {
 		}
 		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n"), strings.Join(o.Trouble, "\n")})
 	}
-	if _, err := fmt.Fprintln(w, t.Render()); err != nil || len(list) == 0 {
-		return err
-	}
-	for _, n := range list[0].Store {
-		if _, err := fmt.Fprintln(w, text.WrapSoft(when(n.At)+" "+n.String()+" (dispatcher recover)", 80)); err != nil {
-			return err
+	all := t.Render() + "\n"
+	if len(list) > 0 {
+		for _, n := range list[0].Store {
+			all += text.WrapSoft(when(n.At)+" "+n.String()+" (dispatcher recover)", 80) + "\n"
 		}
 	}
-	return nil
+	return all
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/operate"
@@ -20,8 +19,8 @@ type pauseCmd struct {
 	Reason string `required:"" help:"Why; kept in the audit, and shown while the pause lasts."`
 }
 
-func (c pauseCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return c.do(ctx, p, g, "paused", c.Reason, (*operate.Acts).Pause)
+func (c pauseCmd) Run(ctx context.Context, s *session) error {
+	return s.print(s.Pause(ctx, c.request(c.Reason)), "%s: stage %s is paused\n", c.Tenant, c.Stage)
 }
 
 type resumeCmd struct {
@@ -29,16 +28,10 @@ type resumeCmd struct {
 	Reason string `help:"Why; kept in the audit."`
 }
 
-func (c resumeCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return c.do(ctx, p, g, "resumed", c.Reason, (*operate.Acts).Resume)
+func (c resumeCmd) Run(ctx context.Context, s *session) error {
+	return s.print(s.Resume(ctx, c.request(c.Reason)), "%s: stage %s is resumed\n", c.Tenant, c.Stage)
 }
 
-func (c stageArgs) do(ctx context.Context, p Program, g *globals, did, reason string, act func(*operate.Acts, context.Context, operate.StageRequest) error) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		err := act(a, ctx, operate.StageRequest{Decision: c.decides(reason), Tenant: c.Tenant, Stage: events.Stage(c.Stage)})
-		if err == nil {
-			_, err = fmt.Fprintf(p.Stdout, "%s: stage %s is %s\n", c.Tenant, c.Stage, did)
-		}
-		return err
-	})
+func (c stageArgs) request(reason string) operate.StageRequest {
+	return operate.StageRequest{Decision: c.decides(reason), Tenant: c.Tenant, Stage: events.Stage(c.Stage)}
 }

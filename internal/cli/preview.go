@@ -41,25 +41,15 @@ func (c mappingTestCmd) Run(p Program) error {
 		}
 		results = append(results, r)
 	}
-	if c.JSON {
-		err = jsonLines(p.Stdout, results)
-	} else {
-		err = showResults(p.Stdout, results, failed)
-	}
+	err = show(p.Stdout, c.JSON, results, func(list []mapping.Result) string { return resultsText(list, failed) })
 	if err == nil && failed > 0 {
 		err = fmt.Errorf("%d of %d %w", failed, len(results), errDiffers)
 	}
 	return err
 }
 
-func showResults(w io.Writer, results []mapping.Result, failed int) error {
-	for _, r := range results {
-		if _, err := fmt.Fprintln(w, r); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "%d example(s), %d failed\n", len(results), failed)
-	return err
+func resultsText(results []mapping.Result, failed int) string {
+	return each(func(r mapping.Result) string { return r.String() + "\n" })(results) + fmt.Sprintf("%d example(s), %d failed\n", len(results), failed)
 }
 
 type mappingPreviewCmd struct {
@@ -69,7 +59,7 @@ type mappingPreviewCmd struct {
 	span `embed:"" set:"since=24h"`
 }
 
-func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error {
+func (c mappingPreviewCmd) Run(ctx context.Context, s *session) error {
 	in, err := c.period("24h")
 	if err != nil {
 		return err
@@ -78,45 +68,32 @@ func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error
 	if c.Dead && !c.bounded() {
 		r.Period = dispatch.Period{}
 	}
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		bar := newBar(p.Stderr)
-		out := bar.over(p.Stdout)
-		done, err := a.Preview(ctx, r, bar.at, func(e mapping.Entry) error {
-			if c.JSON {
-				return jsonLines(out, []mapping.Entry{e})
-			}
-			_, err := fmt.Fprintln(out, e)
-			return err
-		})
-		bar.end()
-		if done.Faulty != "" {
-			_, _ = fmt.Fprintf(p.Stderr, "%s has faults, there is nothing to show differences from; see dispatcher mapping check\n", done.Faulty)
-		}
-		if err != nil {
-			return err
-		}
-		switch {
-		case done.Summary.Events > 0:
-		case c.Dead:
-			_, err = fmt.Fprintln(p.Stderr, "no such dead letter is open")
-		default:
-			_, err = fmt.Fprintln(p.Stderr, c.nothing(in))
-		}
-		return errors.Join(err, c.end(p.Stdout, done))
+	done, err := s.Preview(ctx, r, s.bar.at, func(e mapping.Entry) error {
+		return show(s.out, c.JSON, []mapping.Entry{e}, each(func(e mapping.Entry) string { return e.String() + "\n" }))
 	})
+	note := ""
+	if done.Faulty != "" {
+		note = done.Faulty + " has faults, there is nothing to show differences from; see dispatcher mapping check\n"
+	}
+	switch {
+	case err != nil || done.Summary.Events > 0:
+	case c.Dead:
+		note += "no such dead letter is open\n"
+	default:
+		note += c.nothing(in) + "\n"
+	}
+	if _, failed := io.WriteString(s.stderr, note); err != nil || failed != nil {
+		return errors.Join(err, failed)
+	}
+	return show(s.out, c.JSON, []operate.PreviewResult{done}, each(previewText))
 }
 
-func (c mappingPreviewCmd) end(w io.Writer, done operate.PreviewResult) error {
-	if c.JSON {
-		return jsonLines(w, []operate.PreviewResult{done})
-	}
+func previewText(done operate.PreviewResult) string {
+	skipped := ""
 	if done.Skipped > 0 {
-		if _, err := fmt.Fprintf(w, "%d that cannot be read were passed over\n", done.Skipped); err != nil {
-			return err
-		}
+		skipped = fmt.Sprintf("%d that cannot be read were passed over\n", done.Skipped)
 	}
-	_, err := fmt.Fprintf(w, "\n%s\nnothing was sent\n", done.Summary)
-	return err
+	return fmt.Sprintf("%s\n%s\nnothing was sent\n", skipped, done.Summary)
 }
 
 type suggestCmd struct {
@@ -130,8 +107,8 @@ type suggestStaffCmd struct {
 	span      `embed:"" set:"since=30d"`
 }
 
-func (c suggestStaffCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return suggest(ctx, p, g, c.span, operate.SuggestRequest{StaffList: c.StaffList}, c.JSON)
+func (c suggestStaffCmd) Run(ctx context.Context, s *session) error {
+	return suggest(ctx, s, c.span, operate.SuggestRequest{StaffList: c.StaffList}, c.JSON)
 }
 
 type suggestOptionsCmd struct {
@@ -139,30 +116,26 @@ type suggestOptionsCmd struct {
 	span `embed:"" set:"since=30d"`
 }
 
-func (c suggestOptionsCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return suggest(ctx, p, g, c.span, operate.SuggestRequest{Options: true}, c.JSON)
+func (c suggestOptionsCmd) Run(ctx context.Context, s *session) error {
+	return suggest(ctx, s, c.span, operate.SuggestRequest{Options: true}, c.JSON)
 }
 
 // suggest prints the words that tables lack as lines ready to be filled in.
-func suggest(ctx context.Context, p Program, g *globals, s span, r operate.SuggestRequest, asJSON bool) error {
-	in, err := s.period("30d")
+func suggest(ctx context.Context, s *session, which span, r operate.SuggestRequest, asJSON bool) error {
+	in, err := which.period("30d")
 	if err != nil {
 		return err
 	}
-	r.Recorded = operate.Recorded{Tenant: s.Tenant, Key: s.Order, Period: in}
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		bar := newBar(p.Stderr)
-		found, err := a.Suggest(ctx, r, bar.at)
-		bar.end()
-		switch {
-		case err != nil:
-			return err
-		case asJSON:
-			return jsonLines(p.Stdout, found.Words)
-		case len(found.Words) == 0:
-			_, err := fmt.Fprintln(p.Stderr, "the tables lack nothing")
-			return err
-		}
-		return found.Mapping.WriteLines(p.Stdout, found.Words)
-	})
+	r.Recorded = operate.Recorded{Tenant: which.Tenant, Key: which.Order, Period: in}
+	found, err := s.Suggest(ctx, r, s.bar.at)
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return jsonLines(s.out, found.Words)
+	case len(found.Words) == 0:
+		_, err := fmt.Fprintln(s.stderr, "the tables lack nothing")
+		return err
+	}
+	return found.Mapping.WriteLines(s.out, found.Words)
 }

@@ -31,6 +31,26 @@ func counts(column int) table.ColumnConfig {
 	return table.ColumnConfig{Number: column, Align: text.AlignRight}
 }
 
+// show writes a list as one JSON object a line, or as a text.
+func show[T any](w io.Writer, asJSON bool, list []T, text func([]T) string) error {
+	if asJSON {
+		return jsonLines(w, list)
+	}
+	_, err := io.WriteString(w, text(list))
+	return err
+}
+
+// each makes the text of a list of the texts of its members.
+func each[T any](text func(T) string) func([]T) string {
+	return func(list []T) string {
+		all := ""
+		for _, x := range list {
+			all += text(x)
+		}
+		return all
+	}
+}
+
 // jsonLines writes one JSON object a line.
 func jsonLines[T any](w io.Writer, list []T) error {
 	enc := json.NewEncoder(w)

@@ -35,13 +35,24 @@ type Program struct {
 // defaultConfig is where the configuration is looked for.
 const defaultConfig = "bridge.yaml"
 
+// load reads the configuration for a command.
+func load(p Program, g *globals) (*config.Config, error) { return config.Load(g.Config, p.Env) }
+
 // globals are the flags that every subcommand takes.
 type globals struct {
 	Config string `short:"c" default:"bridge.yaml" env:"GONGDAN_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`
 }
 
-// errUsage is the class of command-line faults; the text has been chosen by kong.
+// errUsage is the class of command-line faults.
 var errUsage = errors.New("usage")
+
+// usageError is one that a subcommand finds. [Program.Run] says that it is one.
+type usageError struct{ text string }
+
+func (e usageError) Error() string        { return e.text }
+func (e usageError) Is(target error) bool { return target == errUsage }
+
+func misused(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // Main runs a program until its work ends or a signal stops it. It says on
 // standard error what went wrong, and returns the exit status.
@@ -56,15 +67,15 @@ func Main(name string, run func(context.Context, Program) error) int {
 }
 
 // Run parses the arguments into grammar and runs the chosen subcommand, whose Run
-// method may ask for the context, the Program and the values of bind.
-func (p Program) Run(ctx context.Context, name, help string, grammar any, bind ...any) error {
+// method may ask for the context, the Program and what bind binds.
+func (p Program) Run(ctx context.Context, name, help string, grammar any, bind ...kong.Option) error {
 	exited := false
-	k, err := kong.New(grammar,
+	k, err := kong.New(grammar, append(bind,
 		kong.Name(name), kong.Description(help), kong.UsageOnError(),
 		kong.Writers(p.Stdout, p.Stderr), kong.Exit(func(int) { exited = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(append(bind, p)...),
-	)
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p),
+	)...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -76,9 +87,8 @@ func (p Program) Run(ctx context.Context, name, help string, grammar any, bind .
 		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, asked(name, err))
 	}
 	err = c.Run()
-	var wrong *operate.RequestError
-	if errors.As(err, &wrong) {
-		err = fmt.Errorf("%w: %w (see %s %s --help)", errUsage, err, name, strings.TrimSpace(strings.Split(c.Command(), "<")[0]))
+	if wrong := (*operate.RequestError)(nil); errors.As(err, &wrong) || errors.Is(err, errUsage) {
+		err = fmt.Errorf("%w: %w (see %s --help)", errUsage, err, commandOf(name, c))
 	}
 	return err
 }
@@ -87,11 +97,19 @@ func (p Program) Run(ctx context.Context, name, help string, grammar any, bind .
 func asked(name string, err error) string {
 	var bad *kong.ParseError
 	if errors.As(err, &bad) && bad.Context != nil {
-		if c := bad.Context.Command(); c != "" && c != "run" {
-			name += " " + strings.TrimSpace(strings.Split(c, "<")[0])
-		}
+		return commandOf(name, bad.Context)
 	}
 	return name
+}
+
+// commandOf is a program's name and the subcommand that was chosen, without its
+// arguments.
+func commandOf(name string, c *kong.Context) string {
+	command, _, _ := strings.Cut(c.Command(), "<")
+	if command == "run" {
+		return name
+	}
+	return strings.TrimSpace(name + " " + command)
 }
 
 // ExitStatus is what a program ends with: 0, 2 for a wrong command line, else 1.

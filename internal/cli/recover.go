@@ -1,10 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -12,7 +12,6 @@ import (
 
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
-	"gongdan-bridge/internal/operate"
 )
 
 type recoverCmd struct {
@@ -35,56 +34,53 @@ func (recoverCmd) Help() string {
 
 var errMisfit = errors.New("the store does not fit together, or is still being recovered")
 
-func (c recoverCmd) Run(ctx context.Context, p Program, g *globals) error {
+// Validate asks for the reason that the audit needs.
+func (c recoverCmd) Validate() error {
 	if c.Start && c.Reason == "" {
-		return fmt.Errorf("%w: recover --run needs --reason (see dispatcher recover --help)", errUsage)
-	}
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		tenants, err := a.Tenants(c.Tenant)
-		if err != nil {
-			return err
-		}
-		if err := c.act(ctx, p, a, tenants); err != nil {
-			return err
-		}
-		s, err := a.Store(ctx, tenants)
-		switch {
-		case err != nil:
-			return err
-		case c.JSON:
-			err = jsonLines(p.Stdout, []dispatch.StoreState{s})
-		default:
-			err = showStore(p.Stdout, s)
-		}
-		if err == nil && !s.Fits() {
-			err = errMisfit
-		}
-		return err
-	})
-}
-
-// act does what is asked for beside showing the store.
-func (c recoverCmd) act(ctx context.Context, p Program, a *operate.Acts, tenants []string) error {
-	switch {
-	case c.Start:
-		if err := a.LookAgain(ctx, c.decides(c.Reason), tenants); err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintln(p.Stderr, "everything is looked at again; waiting for the owners (Ctrl-C ends only the waiting)")
-		bar := newBar(p.Stderr)
-		defer bar.end()
-		return a.AwaitRecovery(ctx, tenants, bar.at)
-	case c.Acknowledge:
-		n, err := a.Acknowledge(ctx, c.decides(c.Reason))
-		if err == nil && !c.JSON {
-			_, err = fmt.Fprintf(p.Stdout, "acknowledged %d\n", n)
-		}
-		return err
+		return errors.New("--run needs --reason")
 	}
 	return nil
 }
 
-func showStore(w io.Writer, s dispatch.StoreState) error {
+func (c recoverCmd) Run(ctx context.Context, s *session) error {
+	tenants, err := s.Tenants(c.Tenant)
+	if err == nil {
+		err = c.act(ctx, s, tenants)
+	}
+	if err != nil {
+		return err
+	}
+	state, err := s.Store(ctx, tenants)
+	if err != nil {
+		return err
+	}
+	err = show(s.out, c.JSON, []dispatch.StoreState{state}, each(storeText))
+	if err == nil && !state.Fits() {
+		err = errMisfit
+	}
+	return err
+}
+
+// act does what is asked for beside showing the store.
+func (c recoverCmd) act(ctx context.Context, s *session, tenants []string) error {
+	switch {
+	case c.Start:
+		if err := s.LookAgain(ctx, c.decides(c.Reason), tenants); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintln(s.stderr, "everything is looked at again; waiting for the owners (Ctrl-C ends only the waiting)")
+		return s.AwaitRecovery(ctx, tenants, s.bar.at)
+	case c.Acknowledge:
+		n, err := s.Acknowledge(ctx, c.decides(c.Reason))
+		if err != nil || c.JSON {
+			return err
+		}
+		return s.print(nil, "acknowledged %d\n", n)
+	}
+	return nil
+}
+
+func storeText(s dispatch.StoreState) string {
 	first := "the first history of the store"
 	if s.History != "" {
 		first = fmt.Sprintf("history %s of the store, since %s", s.History, when(s.Began))
@@ -105,8 +101,7 @@ func showStore(w io.Writer, s dispatch.StoreState) error {
 	for _, u := range s.Unknown {
 		parts = append(parts, text.WrapSoft("not known: "+u, 80))
 	}
-	_, err := fmt.Fprintln(w, strings.Join(parts, "\n"))
-	return err
+	return strings.Join(parts, "\n") + "\n"
 }
 
 func recoveryText(state string) string {
@@ -143,9 +138,5 @@ func noteRow(n history.Note, at string) table.Row {
 	for i, l := range lines {
 		lines[i] = text.WrapSoft(l, noteWidth)
 	}
-	name := n.Store
-	if name == "" {
-		name = "all"
-	}
-	return table.Row{at, name, strings.Join(lines, "\n")}
+	return table.Row{at, cmp.Or(n.Store, "all"), strings.Join(lines, "\n")}
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 // span is which recorded events a command reads.
 type span struct {
 	Since  string `placeholder:"SPAN|TIME" help:"Events recorded since then: a span such as 24h or 7d, or a time such as 2026-11-22 or 2026-11-22T08:00:00+08:00 (default: ${since}, or everything with --order)."`
-	Until  string `placeholder:"SPAN|TIME" help:"Events recorded before then, written likewise (default: now)."`
+	Until  string `placeholder:"SPAN|TIME" help:"Events recorded before then, written in the same way (default: now)."`
 	Order  string `help:"Only this order number or opportunity id."`
 	Tenant string `help:"The tenant; needed where several are configured."`
 }
@@ -30,9 +29,16 @@ func (s span) period(def string) (p dispatch.Period, err error) {
 		return p, nil
 	}
 	if p.Until, err = moment("--until", s.Until, now); err == nil && !p.Until.After(p.Since) {
-		err = fmt.Errorf("%w: --until, %s, is not after --since, %s", errUsage, when(p.Until), when(p.Since))
+		err = misused("--until, %s, is not after --since, %s", when(p.Until), when(p.Since))
 	}
 	return p, err
+}
+
+// Validate refuses what is no time before anything is read. Where --since is not
+// given, any --until may be right.
+func (s span) Validate() error {
+	_, err := s.period("36500d")
+	return err
 }
 
 // bounded reports whether the flags themselves name a time.
@@ -68,6 +74,6 @@ func moment(flag, s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%w: %s %s: give a span such as 24h or 7d, or a time such as 2026-11-22 or 2026-11-22T08:00:00+08:00",
-		errUsage, flag, strconv.Quote(s))
+	return time.Time{}, misused("%s %s: give a span such as 24h or 7d, or a time such as 2026-11-22 or 2026-11-22T08:00:00+08:00",
+		flag, strconv.Quote(s))
 }

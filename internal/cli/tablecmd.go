@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -31,32 +29,24 @@ type tableListCmd struct {
 	JSON   bool   `name:"json" help:"One JSON object a row."`
 }
 
-func (c tableListCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		list, broken := a.Rows(ctx, operate.TableRequest{Tenant: c.Tenant, Table: c.Table})
-		if broken != nil && len(list) == 0 {
-			return broken
-		}
-		show := listRows
-		if c.JSON {
-			show = jsonLines[operate.Row]
-		}
-		return errors.Join(show(p.Stdout, list), broken)
-	})
+func (c tableListCmd) Run(ctx context.Context, s *session) error {
+	list, broken := s.Rows(ctx, operate.TableRequest{Tenant: c.Tenant, Table: c.Table})
+	if broken != nil && len(list) == 0 {
+		return broken
+	}
+	return errors.Join(show(s.out, c.JSON, list, rowsText), broken)
 }
 
-func listRows(w io.Writer, list []operate.Row) error {
+func rowsText(list []operate.Row) string {
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "operators have added no rows")
-		return err
+		return "operators have added no rows\n"
 	}
 	t := newTable("tenant", "table", "word", "row", "who", "when")
 	t.SetColumnConfigs([]table.ColumnConfig{wrapped(4, 60)})
 	for _, r := range list {
 		t.AppendRow(table.Row{r.Tenant, r.Table, r.Word, r.String(), r.Who, when(r.At)})
 	}
-	_, err := fmt.Fprintln(w, t.Render())
-	return err
+	return t.Render() + "\n"
 }
 
 // tableArgs are what every change of a table is told.
@@ -78,18 +68,17 @@ type tableSetCmd struct {
 	Cells []string `arg:"" name:"cell" help:"column=value, or the value alone where the table has one column. A column that is left out keeps what it says."`
 }
 
-func (c tableSetCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return c.change(ctx, p, g, func(a *operate.Acts, bar *bar) (operate.TableChange, error) {
-		columns, err := a.Columns(ctx, c.table())
-		if err != nil {
-			return operate.TableChange{}, err
-		}
-		cells, err := readCells(c.Table, columns, c.Cells)
-		if err != nil {
-			return operate.TableChange{}, err
-		}
-		return a.SetRow(ctx, operate.RowRequest{Decision: c.decides(c.Reason), TableRequest: c.table(), Word: c.Word, Cells: cells}, bar.at)
-	})
+func (c tableSetCmd) Run(ctx context.Context, s *session) error {
+	columns, err := s.Columns(ctx, c.table())
+	if err != nil {
+		return err
+	}
+	r := operate.RowRequest{Decision: c.decides(c.Reason), TableRequest: c.table(), Word: c.Word}
+	if r.Cells, err = readCells(c.Table, columns, c.Cells); err != nil {
+		return err
+	}
+	done, err := s.SetRow(ctx, r, s.bar.at)
+	return c.tell(s, done, err)
 }
 
 // readCells reads the cells of a command line, by column.
@@ -101,7 +90,7 @@ func readCells(name string, columns, args []string) (map[string]string, error) {
 			return nil, err
 		}
 		if _, given := cells[column]; given {
-			return nil, fmt.Errorf("%w: %s: column %s is given twice", errUsage, strconv.Quote(arg), column)
+			return nil, misused("%s: column %s is given twice", strconv.Quote(arg), column)
 		}
 		cells[column] = value
 	}
@@ -122,7 +111,7 @@ func readCell(name string, columns []string, arg string) (column, value string, 
 	if !named && strings.Contains(arg, "＝") {
 		expected = fault.InHalfWidth("=")
 	}
-	return "", "", fmt.Errorf("%w: %s: give column=value; table %s expects %s", errUsage, strconv.Quote(arg), name, expected)
+	return "", "", misused("%s: give column=value; table %s expects %s", strconv.Quote(arg), name, expected)
 }
 
 type tableUnsetCmd struct {
@@ -130,10 +119,9 @@ type tableUnsetCmd struct {
 	Word string `arg:"" help:"The word whose row is taken away."`
 }
 
-func (c tableUnsetCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return c.change(ctx, p, g, func(a *operate.Acts, bar *bar) (operate.TableChange, error) {
-		return a.UnsetRow(ctx, operate.RowRequest{Decision: c.decides(c.Reason), TableRequest: c.table(), Word: c.Word}, bar.at)
-	})
+func (c tableUnsetCmd) Run(ctx context.Context, s *session) error {
+	done, err := s.UnsetRow(ctx, operate.RowRequest{Decision: c.decides(c.Reason), TableRequest: c.table(), Word: c.Word}, s.bar.at)
+	return c.tell(s, done, err)
 }
 
 type tableImportCmd struct {
@@ -141,12 +129,12 @@ type tableImportCmd struct {
 	File string `arg:"" help:"CSV or YAML, by its name; the columns are some or all of the table's."`
 }
 
-func (c tableImportCmd) Run(ctx context.Context, p Program, g *globals) error {
+func (c tableImportCmd) Run(ctx context.Context, s *session) error {
 	text, err := os.ReadFile(c.File)
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, p, g, func(a *operate.Acts, bar *bar) (operate.TableChange, error) {
-		return a.ImportRows(ctx, operate.ImportRequest{Decision: c.decides(c.Reason), TableRequest: c.table(), File: c.File, Text: text}, bar.at)
-	})
+	r := operate.ImportRequest{Decision: c.decides(c.Reason), TableRequest: c.table(), File: c.File, Text: text}
+	done, err := s.ImportRows(ctx, r, s.bar.at)
+	return c.tell(s, done, err)
 }

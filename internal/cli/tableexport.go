@@ -22,18 +22,16 @@ type tableExportCmd struct {
 	JSON   bool   `name:"json" help:"As --format json: one JSON object a row."`
 }
 
-func (c tableExportCmd) Run(ctx context.Context, p Program, g *globals) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		t, broken := a.ExportRows(ctx, operate.TableRequest{Tenant: c.Tenant, Table: c.Table}, c.Added)
-		if broken != nil && !errors.Is(broken, tables.ErrBroken) {
-			return broken
-		}
-		write := map[string]func(io.Writer, operate.TableRows) error{"csv": exportCSV, "yaml": exportYAML, "json": exportJSON}[c.Format]
-		if c.JSON {
-			write = exportJSON
-		}
-		return errors.Join(write(p.Stdout, t), broken)
-	})
+func (c tableExportCmd) Run(ctx context.Context, s *session) error {
+	t, broken := s.ExportRows(ctx, operate.TableRequest{Tenant: c.Tenant, Table: c.Table}, c.Added)
+	if broken != nil && !errors.Is(broken, tables.ErrBroken) {
+		return broken
+	}
+	write := map[string]func(io.Writer, operate.TableRows) error{"csv": exportCSV, "yaml": exportYAML, "json": exportJSON}[c.Format]
+	if c.JSON {
+		write = exportJSON
+	}
+	return errors.Join(write(s.out, t), broken)
 }
 
 func exportJSON(w io.Writer, t operate.TableRows) error {

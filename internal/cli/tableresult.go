@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -11,28 +9,16 @@ import (
 	"gongdan-bridge/internal/tables"
 )
 
-// change runs an act that changes a table, and says what was changed and which letters
-// that repairs.
-func (c tableArgs) change(ctx context.Context, p Program, g *globals, do func(*operate.Acts, *bar) (operate.TableChange, error)) error {
-	return withActs(ctx, p, g, func(a *operate.Acts) error {
-		bar := newBar(p.Stderr)
-		done, err := do(a, bar)
-		bar.end()
-		if err != nil {
-			return err
-		}
-		repairs := make([]repairLine, len(done.Repairs))
-		for i, r := range done.Repairs {
-			repairs[i] = repairLine{r, replayCommand(r, g)}
-		}
-		if c.JSON {
-			return jsonLines(p.Stdout, []changeLine{{done.Tenant, done.Table, done.Changes, done.Own, repairs, done.Remaining}})
-		}
-		if _, err := io.WriteString(p.Stdout, changeText(done)); err != nil {
-			return err
-		}
-		return listRepairs(p.Stdout, repairs, done.Remaining)
-	})
+// tell says what a change of a table did, and which letters that repairs.
+func (c tableArgs) tell(s *session, done operate.TableChange, err error) error {
+	if err != nil {
+		return err
+	}
+	line := changeLine{done.Tenant, done.Table, done.Changes, done.Own, []repairLine{}, done.Remaining}
+	for _, r := range done.Repairs {
+		line.Repairs = append(line.Repairs, repairLine{r, replayCommand(r, s.config)})
+	}
+	return show(s.out, c.JSON, []changeLine{line}, func([]changeLine) string { return changeText(done) + repairsText(line) })
 }
 
 // changeLine is the line of --json.
@@ -83,13 +69,13 @@ func beforeAfter(c tables.Change) string {
 }
 
 // replayCommand is the command that runs a letter's event again.
-func replayCommand(r operate.Repair, g *globals) string {
+func replayCommand(r operate.Repair, config string) string {
 	c := "dispatcher dead replay " + strconv.FormatUint(r.Letter, 10)
 	if r.Waits {
 		c = "dispatcher dead settle " + strconv.FormatUint(r.Letter, 10) + ` try-again --reason "the table was completed"`
 	}
-	if g.Config != defaultConfig {
-		c += " -c " + quoted(g.Config)
+	if config != defaultConfig {
+		c += " -c " + quoted(config)
 	}
 	return c
 }
@@ -105,32 +91,25 @@ func quoted(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-func listRepairs(w io.Writer, list []repairLine, still []operate.Remaining) error {
+func repairsText(c changeLine) (all string) {
 	const most = 10
-	for i, r := range still {
+	for i, r := range c.Remaining {
 		if i == most {
-			_, _ = fmt.Fprintf(w, "and %d more that cannot be done yet\n", len(still)-most)
+			all += fmt.Sprintf("and %d more that cannot be done yet\n", len(c.Remaining)-most)
 			break
 		}
-		if _, err := fmt.Fprintf(w, "dead letter %d, order %s, cannot be done yet: %s\n", r.Letter, r.Order, r.Reason); err != nil {
-			return err
-		}
+		all += fmt.Sprintf("dead letter %d, order %s, cannot be done yet: %s\n", r.Letter, r.Order, r.Reason)
 	}
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "no open dead letter is repaired by this")
-		return err
+	if len(c.Repairs) == 0 {
+		return all + "no open dead letter is repaired by this\n"
 	}
-	if _, err := fmt.Fprintf(w, "%d open dead letter(s) can be done now:\n", len(list)); err != nil {
-		return err
-	}
-	for _, r := range list {
+	all += fmt.Sprintf("%d open dead letter(s) can be done now:\n", len(c.Repairs))
+	for _, r := range c.Repairs {
 		how := "rule " + r.Rule
 		if r.Rule == "" {
 			how = "no rule wants it"
 		}
-		if _, err := fmt.Fprintf(w, "  %-40s # %s %s, %s\n", r.Command, r.Noun, r.Order, how); err != nil {
-			return err
-		}
+		all += fmt.Sprintf("  %-40s # %s %s, %s\n", r.Command, r.Noun, r.Order, how)
 	}
-	return nil
+	return all
 }
