@@ -37,7 +37,7 @@ type Options struct {
 	Name string // of this connection, as operators of the server see it
 
 	Token           string // the server's token
-	TokenFile       string // a file that holds it, read at every connect; see [ReadTokenFile]
+	TokenFile       string // a file that holds it, read at every connect; see package tokenfile
 	CredentialsFile string // a NATS credentials file (.creds)
 	TLS             *tls.Config
 

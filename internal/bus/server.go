@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"gongdan-bridge/internal/tokenfile"
 )
 
 const (
@@ -112,7 +114,7 @@ func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 			err = errors.Join(err, release())
 		}
 	}()
-	token, err := tokenFile(o.TokenFile)
+	token, err := tokenfile.ReadOrMake(o.TokenFile)
 	if err != nil {
 		return nil, err
 	}

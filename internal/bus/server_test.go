@@ -18,6 +18,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/tokenfile"
 )
 
 func TestRestartKeepsWhatWasConfirmed(t *testing.T) {
@@ -115,7 +116,7 @@ func TestTokenFile(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode is %v", info.Mode())
 	}
-	if token := must(bus.ReadTokenFile(path))(t); token != s.Token() || len(token) != 64 {
+	if token := must(tokenfile.Read(path))(t); token != s.Token() || len(token) != 64 {
 		t.Errorf("the file holds another token, of %d characters", len(token))
 	}
 	if left := must(os.ReadDir(filepath.Dir(path)))(t); len(left) != 1 {

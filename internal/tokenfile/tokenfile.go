@@ -1,4 +1,7 @@
-package bus
+// Package tokenfile reads and makes the file that holds the token of the
+// embedded NATS server. The server makes the file, and its clients read it; so
+// the file is the one thing that both must agree about.
+package tokenfile
 
 import (
 	"crypto/rand"
@@ -17,9 +20,9 @@ const (
 	maxToken = 512
 )
 
-// ReadTokenFile reads the token that the embedded server wrote, for a program
-// that connects to it. The error names the file, never what is in it.
-func ReadTokenFile(path string) (string, error) {
+// Read returns the token that the file at path holds. The error names the file,
+// never what is in it.
+func Read(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("token file: %w", err)
@@ -36,20 +39,21 @@ func ReadTokenFile(path string) (string, error) {
 	return token, nil
 }
 
-// tokenFile reads the token at path, or makes one: whole or not at all, and
-// readable by its owner alone.
-func tokenFile(path string) (string, error) {
-	token, err := ReadTokenFile(path)
+// ReadOrMake returns the token that the file at path holds. Where there is no
+// file it makes one with a random token, whole or not at all, readable by its
+// owner alone.
+func ReadOrMake(path string) (string, error) {
+	token, err := Read(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return token, err
 	}
-	if err := writeToken(path); err != nil {
+	if err := write(path); err != nil {
 		return "", fmt.Errorf("token file %s: %w", path, err)
 	}
-	return ReadTokenFile(path)
+	return Read(path)
 }
 
-func writeToken(path string) (err error) {
+func write(path string) (err error) {
 	random := make([]byte, 32)
 	if _, err := rand.Read(random); err != nil {
 		return err
@@ -65,7 +69,7 @@ func writeToken(path string) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	// A link, and not a rename: who comes second must not replace the token that
+	// A link, and not a rename: a second server must not replace the token that
 	// the first may be using already.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
