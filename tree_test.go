@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -51,6 +52,25 @@ func TestImportTable(t *testing.T) {
 		if !seen[pkg] {
 			t.Errorf("%s lists %s, which holds no Go file", architecture, pkg)
 		}
+	}
+}
+
+// TestDispatcherLinksNoServer holds the dispatcher to being a client of NATS: the
+// embedded server belongs to ingest.
+func TestDispatcherLinksNoServer(t *testing.T) {
+	const server = "github.com/nats-io/nats-server/"
+	deps := func(program string) string {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", program).Output()
+		if err != nil {
+			t.Fatalf("go list -deps %s: %v", program, err)
+		}
+		return string(out)
+	}
+	if strings.Contains(deps("./cmd/dispatcher"), server) {
+		t.Errorf("cmd/dispatcher links %s; ask `go list -deps` or `go mod why` for the way", server)
+	}
+	if !strings.Contains(deps("./cmd/ingest"), server) {
+		t.Errorf("cmd/ingest links no %s: has its name changed?", server)
 	}
 }
 

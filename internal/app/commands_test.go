@@ -19,6 +19,7 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
 	"gongdan-bridge/internal/sandbox/script"
@@ -30,7 +31,7 @@ type installation struct {
 	path    string // bridge.yaml
 	cfg     *config.Config
 	bus     *bus.Bus
-	server  *bus.Server
+	server  *natsd.Server
 	weiban  *fakeweiban.Server
 	kingdee *fakekingdee.Server
 	faults  *script.Script

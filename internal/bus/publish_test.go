@@ -17,6 +17,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
 )
 
 func TestPublishStoresWhatWasSent(t *testing.T) {
@@ -163,7 +164,7 @@ func TestPublishFromManyAtOnce(t *testing.T) {
 }
 
 func TestPublishWhileDisconnectedFailsAtOnce(t *testing.T) {
-	s := start(t, bus.ServerOptions{})
+	s := start(t, natsd.Options{})
 	b := bustest.Connect(t, s, bus.Options{})
 	publish(t, b, callback(1))
 	stop(t, s)

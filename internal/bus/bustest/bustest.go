@@ -12,17 +12,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/natsd"
 )
 
 // patience bounds starting and stopping.
 const patience = 30 * time.Second
 
 // Server starts a server that ends with the test.
-func Server(tb testing.TB) *bus.Server {
+func Server(tb testing.TB) *natsd.Server {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	s, err := bus.StartServer(ctx, bus.ServerOptions{Dir: tb.TempDir(), Port: -1})
+	s, err := natsd.Start(ctx, natsd.Options{Dir: tb.TempDir(), Port: -1})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func New(tb testing.TB) *bus.Bus {
 
 // Connect connects to s, for the test's time, and provisions it. The options' URL
 // and token are filled in.
-func Connect(tb testing.TB, s *bus.Server, o bus.Options) *bus.Bus {
+func Connect(tb testing.TB, s *natsd.Server, o bus.Options) *bus.Bus {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -70,7 +71,7 @@ func Connect(tb testing.TB, s *bus.Server, o bus.Options) *bus.Bus {
 }
 
 // Remove deletes a stream, as any client may who has the right.
-func Remove(tb testing.TB, s *bus.Server, stream string) {
+func Remove(tb testing.TB, s *natsd.Server, stream string) {
 	tb.Helper()
 	nc, err := nats.Connect(s.URL(), nats.Token(s.Token()))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 
 	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/app/embedded"
 	"gongdan-bridge/internal/config"
 )
 
@@ -46,7 +47,9 @@ func (i *Installation) Inside(name string, program func(app.Run, context.Context
 	up, done := make(chan app.Addresses, 1), make(chan error, 1)
 	go func() {
 		defer func() { _ = log.Close() }()
-		done <- program(app.Run{Config: cfg, Env: os.LookupEnv, Log: log, Spans: o.Spans, Ready: func(a app.Addresses) { up <- a }}, ctx)
+		done <- program(app.Run{
+			Config: cfg, Env: os.LookupEnv, Log: log, Spans: o.Spans, NATS: embedded.NATS, Ready: func(a app.Addresses) { up <- a },
+		}, ctx)
 	}()
 	stop := sync.OnceValue(func() error {
 		cancel()

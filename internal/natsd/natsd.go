@@ -1,4 +1,12 @@
-package bus
+// Package natsd is the NATS server that a program embeds: on loopback only, its
+// store in one directory that no second process can open, every message on disk
+// before the server confirms it. When its disk fails or is full the server stops,
+// says so, and comes back by itself.
+//
+// It knows no stream and no client of the bridge; package bus is the client.
+// Programs reach it through package app/embedded, so that a program without an
+// embedded server links no server.
+package natsd
 
 import (
 	"context"
@@ -23,15 +31,15 @@ const (
 	// that runs beside it keeps its place.
 	DefaultPort = 4250
 	// DefaultMaxStore is above the sum of all default limits.
-	DefaultMaxStore = 20 * gib
+	DefaultMaxStore = 20 << 30
 
 	loopback   = "127.0.0.1"
-	maxPayload = 8 * mib // an enriched event holds a vendor's whole answer
-	maxMemory  = 64 * mib
+	maxPayload = 8 << 20 // an enriched event holds a vendor's whole answer
+	maxMemory  = 64 << 20
 )
 
-// ServerOptions describe the embedded server.
-type ServerOptions struct {
+// Options describe the embedded server.
+type Options struct {
 	Dir       string // of the store; made if it is not there
 	Port      int    // on loopback; 0: DefaultPort, -1: any free one
 	TokenFile string // holds the token, made if it is not there; "": "token" in Dir
@@ -43,7 +51,7 @@ type ServerOptions struct {
 	RetryMin, RetryMax time.Duration // between attempts to come back; 0: 1 s and 30 s
 }
 
-func (o ServerOptions) withDefaults() ServerOptions {
+func (o Options) withDefaults() Options {
 	if o.Port == 0 {
 		o.Port = DefaultPort
 	}
@@ -68,12 +76,9 @@ func (o ServerOptions) withDefaults() ServerOptions {
 	return o
 }
 
-// Server is an embedded NATS server: on loopback only, its store in one directory
-// that no second process can open, every message on disk before it is confirmed.
-// When the disk fails or is full it stops, says so, and comes back by itself once
-// it can write again.
+// Server is a running embedded NATS server. All methods may be called concurrently.
 type Server struct {
-	o       ServerOptions
+	o       Options
 	token   string
 	release func() error
 
@@ -89,10 +94,10 @@ type Server struct {
 	stop sync.Once
 }
 
-// StartServer starts the embedded server and returns when it takes connections, or
+// Start starts the embedded server and returns when it takes connections, or
 // with an error that says what is in the way: another process on the same
 // directory, a taken port, a store that cannot be read. ctx bounds the start only.
-func StartServer(ctx context.Context, o ServerOptions) (_ *Server, err error) {
+func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	o = o.withDefaults()
 	defer func() {
 		if err != nil {

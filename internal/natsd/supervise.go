@@ -1,4 +1,4 @@
-package bus
+package natsd
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 const (
 	// room is what must be writable before a server that ran out of disk is
 	// started again.
-	room = 4 * mib
+	room = 4 << 20
 	// bootWait bounds one attempt to come back.
 	bootWait = 2 * time.Minute
 	// calm is how long a server must hold before its next fault is the first again.

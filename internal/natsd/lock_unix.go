@@ -1,6 +1,6 @@
 //go:build unix
 
-package bus
+package natsd
 
 import (
 	"errors"

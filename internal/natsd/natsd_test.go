@@ -1,4 +1,4 @@
-package bus_test
+package natsd_test
 
 import (
 	"bytes"
@@ -18,12 +18,13 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
 	"gongdan-bridge/internal/tokenfile"
 )
 
 func TestRestartKeepsWhatWasConfirmed(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
+	s := start(t, natsd.Options{Dir: dir})
 	b := bustest.Connect(t, s, bus.Options{})
 	const n = 50
 	for i := range n {
@@ -34,7 +35,7 @@ func TestRestartKeepsWhatWasConfirmed(t *testing.T) {
 	stop(t, s)
 
 	port := portOf(t, s)
-	s = start(t, bus.ServerOptions{Dir: dir, Port: port})
+	s = start(t, natsd.Options{Dir: dir, Port: port})
 	if s.URL() != url || s.Token() != token {
 		t.Errorf("the server is at %s now, was at %s; same token: %t", s.URL(), url, s.Token() == token)
 	}
@@ -50,32 +51,6 @@ func TestRestartKeepsWhatWasConfirmed(t *testing.T) {
 	}
 }
 
-func TestConnectionComesBackWithTheServer(t *testing.T) {
-	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
-	b := bustest.Connect(t, s, bus.Options{})
-	got := make(chan uint64, 10)
-	k := must(b.Consume(within(t), bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich"}, func(d *bus.Delivery) {
-		if err := d.DoubleAck(context.Background()); err != nil {
-			t.Error(err)
-		}
-		got <- d.Sequence
-	}))(t)
-	t.Cleanup(func() { end(t, k) })
-	publish(t, b, callback(1))
-	receive(t, got)
-	stop(t, s)
-	port := portOf(t, s)
-	s = start(t, bus.ServerOptions{Dir: dir, Port: port})
-	publish(t, bustest.Connect(t, s, bus.Options{}), callback(2))
-	if seq := receive(t, got); seq != 2 {
-		t.Errorf("the consumer went on at %d, want 2", seq)
-	}
-	if err := b.Ready(within(t)); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestTakenPort(t *testing.T) {
 	l := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
 	defer func() { _ = l.Close() }()
@@ -84,16 +59,16 @@ func TestTakenPort(t *testing.T) {
 		t.Fatalf("address is %v", l.Addr())
 	}
 	dir := t.TempDir()
-	_, err := bus.StartServer(within(t), bus.ServerOptions{Dir: dir, Port: addr.Port})
+	_, err := natsd.Start(within(t), natsd.Options{Dir: dir, Port: addr.Port})
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d on 127.0.0.1 is taken by another program", addr.Port)) {
 		t.Fatalf("error is %v", err)
 	}
-	start(t, bus.ServerOptions{Dir: dir}) // and the directory is free again
+	start(t, natsd.Options{Dir: dir}) // and the directory is free again
 }
 
 func TestSecondProcessOnOneStore(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
+	s := start(t, natsd.Options{Dir: dir})
 	out, err := child(t, "start", dir)
 	want := fmt.Sprintf("store %s is in use by process %d", dir, os.Getpid())
 	if err == nil || !strings.Contains(out, want) {
@@ -111,7 +86,7 @@ func TestTokenFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, bus.ServerOptions{Dir: filepath.Join(dir, "store"), TokenFile: path})
+	s := start(t, natsd.Options{Dir: filepath.Join(dir, "store"), TokenFile: path})
 	info := must(os.Stat(path))(t)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode is %v", info.Mode())
@@ -131,7 +106,7 @@ func TestTokenFile(t *testing.T) {
 		if err := os.WriteFile(bad, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := bus.StartServer(within(t), bus.ServerOptions{Dir: t.TempDir(), Port: -1, TokenFile: bad})
+		_, err := natsd.Start(within(t), natsd.Options{Dir: t.TempDir(), Port: -1, TokenFile: bad})
 		if err == nil || !strings.Contains(err.Error(), bad) || strings.Contains(err.Error(), content) {
 			t.Errorf("%s: error is %v, want one that names the file and not what is in it", name, err)
 		}
@@ -144,7 +119,7 @@ func TestStartRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, dir := range map[string]string{"no directory": "", "a file": file} {
-		if _, err := bus.StartServer(within(t), bus.ServerOptions{Dir: dir, Port: -1}); err == nil {
+		if _, err := natsd.Start(within(t), natsd.Options{Dir: dir, Port: -1}); err == nil {
 			t.Errorf("%s: started", name)
 		}
 	}
@@ -153,7 +128,7 @@ func TestStartRefuses(t *testing.T) {
 // A stream whose files are damaged must stop the start: it would be made anew, empty.
 func TestDamagedStore(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
+	s := start(t, natsd.Options{Dir: dir})
 	publish(t, bustest.Connect(t, s, bus.Options{}), callback(1))
 	stop(t, s)
 	meta := filepath.Join(dir, "jetstream", "$G", "streams", bus.Callbacks, "meta.inf")
@@ -161,7 +136,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	_, err := bus.StartServer(within(t), bus.ServerOptions{Dir: dir, Port: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	_, err := natsd.Start(within(t), natsd.Options{Dir: dir, Port: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err == nil || !strings.Contains(err.Error(), bus.Callbacks) {
 		t.Fatalf("error is %v, want one that names the stream; the log is\n%s", err, &log)
 	}
@@ -180,7 +155,7 @@ func fillTheDisk(dir string, out io.Writer) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
-	s, err := bus.StartServer(ctx, bus.ServerOptions{
+	s, err := natsd.Start(ctx, natsd.Options{
 		Dir: dir, Port: -1, RetryMin: 50 * time.Millisecond, RetryMax: 200 * time.Millisecond, HealthEvery: 100 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
@@ -228,7 +203,7 @@ func fillTheDisk(dir string, out io.Writer) error {
 }
 
 // whole checks that all that was confirmed is there, and that more can be stored.
-func whole(ctx context.Context, s *bus.Server, confirmed int) error {
+func whole(ctx context.Context, s *natsd.Server, confirmed int) error {
 	b, err := ready(ctx, s)
 	if err != nil {
 		return err
@@ -252,7 +227,7 @@ func whole(ctx context.Context, s *bus.Server, confirmed int) error {
 	return b.Close(ctx)
 }
 
-func ready(ctx context.Context, s *bus.Server) (*bus.Bus, error) {
+func ready(ctx context.Context, s *natsd.Server) (*bus.Bus, error) {
 	b, err := bus.Connect(ctx, bus.Options{URL: s.URL(), Token: s.Token()})
 	if err != nil {
 		return nil, err
