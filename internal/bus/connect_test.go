@@ -14,8 +14,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func portOf(t testing.TB, s *natsd.Server) int {

@@ -23,9 +23,9 @@ import (
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/app/embedded"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Options are the settings of one run.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // skew is how far X-Api-TimeStamp may be off.

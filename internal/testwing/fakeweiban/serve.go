@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Names of the calls, for scripts, counts and watchers.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strconv"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // ListShape is what the answer of loadList looks like; the documentation that

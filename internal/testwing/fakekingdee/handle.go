@@ -3,7 +3,7 @@ package fakekingdee
 import (
 	"fmt"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // orderOf is the order number of a handle-order, "" if it has none.

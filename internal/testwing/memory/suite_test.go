@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // log is what the suite asks of either form.

@@ -19,7 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Callback are the settings of the message subscription (消息订阅).

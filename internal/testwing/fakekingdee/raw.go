@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Codes of the app.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // PictureHost is the host in the addresses of pictures. No name server knows it:

@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Options are the settings of a simulated Weiban. The zero value is a tenant

@@ -3,7 +3,7 @@ package fakeweiban
 import (
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Limits are Weiban's limits for one tenant (访问频率和并发限制, doc-382947).

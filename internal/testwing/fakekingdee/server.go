@@ -20,7 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Options are the settings of a simulated Kingdee. The zero value is an account

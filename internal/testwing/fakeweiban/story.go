@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // NewOrder is what a person fills in to create a work order.

@@ -5,7 +5,7 @@ package harness
 import (
 	"context"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // ports are the loopback ports of one installation.

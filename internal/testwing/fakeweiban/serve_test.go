@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Names of the calls, for scripts, counts and watchers.

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"sync"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Gate is the address at which the bridge finds a vendor. It can be shut, so that

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Upload is one file that was uploaded.
