@@ -26,6 +26,10 @@ type Run struct {
 	Spans  trace.SpanExporter // gets every span beside OTLP; may be nil
 	Ready  func(Addresses)    // called once, when everything is up; may be nil
 
+	// Alone says that no other program runs in this process: its telemetry becomes
+	// the process's own, and what cannot be exported becomes a line of its log.
+	Alone bool
+
 	// NATS starts the server that nats.embedded describes; nil in a program that
 	// links none.
 	NATS StartNATS
@@ -212,7 +216,7 @@ func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr, NATS: p.NATS}.Ingest(ctx)
+	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr, NATS: p.NATS, Alone: true}.Ingest(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil
 	}
