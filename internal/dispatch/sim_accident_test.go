@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // accident is what befalls the store of a world, once: it is not any more what the
