@@ -36,7 +36,7 @@ type Recorded struct {
 type Line struct {
 	What  What      `json:"what"`
 	Path  string    `json:"path"`            // "" is the whole document
-	Shape string    `json:"shape,omitempty"` // of the first one that was something
+	Shape string    `json:"shape,omitempty"` // the JSON types that it was found with
 	Count int       `json:"count"`           // objects concerned
 	Of    int       `json:"of"`              // objects that can have the member
 	First time.Time `json:"first"`           // the first and the last document with it
@@ -44,6 +44,7 @@ type Line struct {
 	Event string    `json:"event"` // the last of these documents
 	Order string    `json:"order"`
 
+	shape Forms
 	place int
 	run   int       // documents without the member, since one had it
 	since time.Time // the first of these
@@ -120,9 +121,7 @@ func (k *kind) add(f Finding, d Recorded) {
 		l = &Line{What: f.What, Path: f.Path, First: d.At, place: f.place}
 		k.lines[key] = l
 	}
-	if hollow(l.Shape) {
-		l.Shape = f.Shape
-	}
+	l.shape |= f.Shape
 	if l.run == 0 {
 		l.since = d.At
 	}
@@ -140,6 +139,7 @@ func (r *Report) Kinds(all bool) []Kind {
 		made := k.Kind
 		for _, l := range k.lines {
 			x := *l
+			x.Shape = l.shape.String()
 			if x.Of = k.Documents; l.place >= 0 {
 				x.Of = k.met[l.place]
 			}

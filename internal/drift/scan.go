@@ -32,7 +32,7 @@ func (s *scanner) peek() byte {
 	return s.b[s.i]
 }
 
-// formOf is the form of the value that begins with c; 0 for null.
+// formOf is the form of the value that begins with c.
 func formOf(c byte) Forms {
 	switch c {
 	case '"':
@@ -44,7 +44,7 @@ func formOf(c byte) Forms {
 	case 't', 'f':
 		return Bool
 	case 'n':
-		return 0
+		return Null
 	default:
 		return Number
 	}
@@ -144,8 +144,15 @@ func (s *scanner) skip() {
 	}
 }
 
+// shape steps over a value and names its form.
+func (s *scanner) shape() Forms {
+	f := formOf(s.peek())
+	s.skip()
+	return f
+}
+
 // literal steps over a number, a boolean or null.
-func (s *scanner) literal() []byte {
+func (s *scanner) literal() {
 	at := s.i
 	for s.i < len(s.b) {
 		c := s.b[s.i]
@@ -158,5 +165,4 @@ func (s *scanner) literal() []byte {
 	if s.i == at {
 		s.fail()
 	}
-	return s.b[at:min(s.i, len(s.b))]
 }

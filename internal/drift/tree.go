@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Forms are the sorts of JSON value that a member may be. null and the empty
-// list, which stand for nothing, may be anywhere.
+// Forms is a set of JSON types: those that a member may have, or those that it
+// was found with. null and the empty list, which stand for nothing, may be
+// anywhere.
 type Forms uint8
 
 // The forms of JSON.
@@ -18,9 +19,22 @@ const (
 	Bool
 	List
 	Object
+	Null
+	notJSON // of a document that no reader can read
 
 	Any = Text | Number | Bool | List | Object // of no declared type: not looked into
 )
+
+// String names the types, e.g. "string|number"; "" is none.
+func (f Forms) String() string {
+	var names []string
+	for i, name := range [...]string{"string", "number", "bool", "array", "object", "null", "not JSON"} {
+		if f>>i&1 == 1 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, "|")
+}
 
 // Options say what a document is and how its type is to be read.
 type Options struct {

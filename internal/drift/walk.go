@@ -23,9 +23,8 @@ type Finding struct {
 	// Path names the member from the document's root, e.g.
 	// processing_flows[].content.pic; "" is the document itself.
 	Path string
-	// Shape is what is there, e.g. string(19 digits), object{id,name} or array of
-	// string; "" where the member is gone.
-	Shape string
+	// Shape is what is there; none where the member is gone.
+	Shape Forms
 	// Of the objects that can have the member, this document has Of; Count of them
 	// are concerned.
 	Count, Of int
@@ -50,7 +49,7 @@ func (t *Tree) Look(doc []byte) []Finding {
 func (t *Tree) look(doc []byte, met []int) ([]Finding, []int) {
 	w := walker{scanner: scanner{b: doc}, tree: t, met: append(met[:0], make([]int, len(t.places))...)}
 	if t.root == nil {
-		return []Finding{{What: NotUnderstood, Shape: shapeOf(doc), Count: 1, Of: 1, place: -1}}, w.met
+		return []Finding{{What: NotUnderstood, Shape: w.whole(), Count: 1, Of: 1, place: -1}}, w.met
 	}
 	w.value(t.root, owner{place: -1})
 	if w.space(); w.bad || w.i < len(doc) {
@@ -80,11 +79,20 @@ type walker struct {
 // owner is the object that has the value which is looked at.
 type owner struct{ place, serial int }
 
+// whole is the form of a document of which nothing is known.
+func (w *walker) whole() Forms {
+	f := w.shape()
+	if w.space(); w.bad || w.i < len(w.b) {
+		return notJSON
+	}
+	return f
+}
+
 func (w *walker) value(n *node, in owner) {
 	c := w.peek()
 	f := formOf(c)
-	if f != 0 && n.forms&f == 0 && (c != '[' || !w.empty()) {
-		w.report(OtherType, n.path, in, w.shape)
+	if f != Null && n.forms&f == 0 && (c != '[' || !w.empty()) {
+		w.report(OtherType, n.path, in)
 		return
 	}
 	switch {
@@ -120,7 +128,7 @@ func (w *walker) object(n *node) {
 		if w.bad {
 			return
 		}
-		w.report(Unknown, below(n.path, shown(string(name), n.names)), in, w.shape)
+		w.report(Unknown, below(n.path, shown(string(name), n.names)), in)
 	}
 	for lost := n.needed &^ seen; lost != 0; lost &= lost - 1 {
 		w.miss(n, bits.TrailingZeros64(lost))
@@ -148,26 +156,21 @@ func (w *walker) gone() {
 	}
 }
 
-// report takes a finding down, once for each object that it is in; shape steps
-// over the value and says what it is.
-func (w *walker) report(what What, path string, in owner, shape func() string) {
+// report takes a finding down, once for each object that it is in, and steps over
+// the value.
+func (w *walker) report(what What, path string, in owner) {
+	shape := w.shape()
 	i := slices.IndexFunc(w.found, func(f Finding) bool { return f.What == what && f.Path == path })
 	switch {
 	case i < 0 && len(w.found) == maxFindings:
-		w.skip()
 		return
 	case i < 0:
 		i = len(w.found)
 		w.found = append(w.found, Finding{What: what, Path: path, place: in.place, last: -1})
-	case w.found[i].last == in.serial && !hollow(w.found[i].Shape):
-		w.skip()
-		return
 	}
-	if f := &w.found[i]; f.last != in.serial {
+	f := &w.found[i]
+	f.Shape |= shape
+	if f.last != in.serial {
 		f.Count, f.last = f.Count+1, in.serial
-	}
-	s := shape()
-	if f := &w.found[i]; hollow(f.Shape) {
-		f.Shape = s
 	}
 }

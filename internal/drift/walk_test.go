@@ -95,7 +95,7 @@ func agree(t interface{ Errorf(string, ...any) }, tree *Tree, doc []byte) {
 	got := map[string]int{}
 	for _, f := range found {
 		got[string(f.What)+" "+f.Path] = f.Count
-		if f.Count > f.Of || len(f.Shape) > maxShape+len(more) {
+		if f.Count > f.Of {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -117,7 +117,6 @@ func FuzzLook(f *testing.F) {
 	tree := orders()
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		found := tree.Look(doc)
-		shapeOf(doc)
 		if strictjson.Check(doc) == nil {
 			agree(t, tree, doc)
 		} else if len(found) == 1 && found[0].Count != 1 {
