@@ -111,7 +111,7 @@ func TestShown(t *testing.T) {
 		"1446377590381088768": hidden, "wm8xjUCAAAjzIxv1bnZErBXWZgBV2RBg": hidden, "张三": hidden, "LiuYang": hidden,
 		strings.Repeat("a", 40): strings.Repeat("a", 40), strings.Repeat("a", 41): hidden, "": hidden,
 	} {
-		if got := shown(name, map[string]uint8{"order_no": 0}); got != want {
+		if got := shown(name, map[string]*node{"order_no": nil}); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}

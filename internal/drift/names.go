@@ -10,7 +10,7 @@ const (
 // shown is a member's name if it looks like one of the vendor's, else "<key>": an
 // object's keys may be ids or words of customers. A name that differs from a
 // known one in case and underscores alone is the vendor's, too.
-func shown(name string, known map[string]uint8) string {
+func shown(name string, known map[string]*node) string {
 	if vendors(name) {
 		return name
 	}
