@@ -26,7 +26,7 @@ type Received struct {
 	NotJSON bool
 	Tree    any // Data, decoded; nil where NotJSON
 
-	Repaired   string // what was odd, of Oddities, with commas between
+	Repaired   string // what was odd, e.g. "bom,duplicate"
 	Unnumbered string // why its order cannot be told, "" if it can
 	Cause      error  // why the plaintext was not understood, nil if it was
 }
