@@ -2,9 +2,16 @@
 package main
 
 import (
+	"context"
 	"os"
 
+	"gongdan-bridge/internal/app/embedded"
 	"gongdan-bridge/internal/cli"
 )
 
-func main() { os.Exit(cli.Main("ingest", cli.IngestMain)) }
+func main() {
+	os.Exit(cli.Main("ingest", func(ctx context.Context, p cli.Program) error {
+		p.NATS = embedded.NATS
+		return cli.IngestMain(ctx, p)
+	}))
+}

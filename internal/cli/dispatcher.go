@@ -36,7 +36,7 @@ func (dispatcherRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err := app.CheckMappings(cfg); err != nil { // all faults, also while there is no bus
 		return err
 	}
-	return app.Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Dispatcher(ctx)
+	return app.Run{Config: cfg, Env: p.Env, Log: p.Stderr, Alone: true}.Dispatcher(ctx)
 }
 
 const dispatcherHelp = `Enriches Weiban's events through its detail APIs and drives Kingdee's handle-order. What cannot be done waits as a ` +

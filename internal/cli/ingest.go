@@ -24,7 +24,7 @@ func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	err = app.Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Ingest(ctx)
+	err = app.Run{Config: cfg, Env: p.Env, Log: p.Stderr, NATS: p.NATS, Alone: true}.Ingest(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil
 	}

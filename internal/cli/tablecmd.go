@@ -129,6 +129,12 @@ type tableImportCmd struct {
 	File string `arg:"" help:"CSV or YAML, by its name; the columns are some or all of the table's."`
 }
 
+// Validate refuses a file of an unknown kind before it is opened.
+func (c tableImportCmd) Validate() error {
+	_, err := operate.TableReader(c.File)
+	return err
+}
+
 func (c tableImportCmd) Run(ctx context.Context, s *session) error {
 	text, err := os.ReadFile(c.File)
 	if err != nil {

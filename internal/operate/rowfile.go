@@ -24,7 +24,11 @@ type ImportRequest struct {
 
 // ImportRows adds the rows of a file whose columns are some or all of the table's.
 func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell dispatch.Progress) (TableChange, error) {
-	given, err := readTable(r.File, r.Text)
+	read, err := TableReader(r.File)
+	if err != nil {
+		return TableChange{}, err
+	}
+	given, err := read(r.File, r.Text)
 	if err != nil {
 		return TableChange{}, err
 	}
@@ -47,12 +51,13 @@ func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell dispatch.Pr
 	return m.changed(ctx, r.Table, done, tell)
 }
 
-func readTable(file string, text []byte) (*table.Table, error) {
+// TableReader reads files of the kind that a file's name ends with.
+func TableReader(file string) (func(file string, text []byte) (*table.Table, error), error) {
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".csv":
-		return table.ReadCSV(file, text)
+		return table.ReadCSV, nil
 	case ".yaml", ".yml":
-		return table.ReadYAML(file, text)
+		return table.ReadYAML, nil
 	}
 	return nil, refuse("%s is of no known kind; expected .csv, .yaml or .yml at its end", file)
 }
