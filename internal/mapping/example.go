@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Example is one event with what the mapping is expected to make of it, kept in
@@ -63,10 +63,10 @@ type exampleFile struct {
 func ReadExamples(path string) ([]Example, error) {
 	files, err := exampleFiles(path)
 	if err != nil {
-		return nil, fault.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
+		return nil, textfile.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
 	}
 	var out []Example
-	var faults fault.List
+	var faults textfile.List
 	for _, f := range files {
 		ex, err := readExample(f)
 		if err != nil {
@@ -79,16 +79,16 @@ func ReadExamples(path string) ([]Example, error) {
 		return nil, err
 	}
 	if len(out) == 0 {
-		return nil, fault.Faults{{File: path, Message: "holds no examples", Expected: "files that end in .yaml, .yml or .json"}}
+		return nil, textfile.Faults{{File: path, Message: "holds no examples", Expected: "files that end in .yaml, .yml or .json"}}
 	}
 	return out, nil
 }
 
-func exampleFaults(file string, err error) fault.Faults {
-	if f := fault.Of(err); f != nil {
+func exampleFaults(file string, err error) textfile.Faults {
+	if f := textfile.Of(err); f != nil {
 		return f
 	}
-	return fault.Faults{{File: file, Message: err.Error()}}
+	return textfile.Faults{{File: file, Message: err.Error()}}
 }
 
 func exampleFiles(path string) ([]string, error) {
@@ -205,7 +205,7 @@ func recorded(raw []byte) (Recorded, error) {
 func yamlToJSON(file string, b []byte) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Load(b, &doc); err != nil {
-		return nil, fault.Faults{fault.YAML(file, err)}
+		return nil, textfile.Faults{textfile.YAML(file, err)}
 	}
 	if len(doc.Content) == 0 {
 		return nil, errors.New("the file is empty")

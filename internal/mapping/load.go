@@ -10,19 +10,19 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/textfile"
 	"gongdan-bridge/schemas"
 )
 
 // Fault is one thing that a mapping file or a table gets wrong.
-type Fault = fault.Fault
+type Fault = textfile.Fault
 
 // Faults is every fault of one load; see [FaultsOf].
-type Faults = fault.Faults
+type Faults = textfile.Faults
 
 // FaultsOf is the faults in err's chain, nil if it holds none.
-func FaultsOf(err error) Faults { return fault.Of(err) }
+func FaultsOf(err error) Faults { return textfile.Of(err) }
 
 // Options are a load's settings; the zero Options are sound.
 type Options struct {
@@ -63,7 +63,7 @@ func Load(path string, o Options) (*Mapping, error) { return loadWith(path, os.R
 func loadWith(path string, read func(string) ([]byte, error), o Options) (*Mapping, error) {
 	src, err := read(path)
 	if err != nil {
-		return nil, fault.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
+		return nil, textfile.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
 	}
 	return Parse(path, src, read, o)
 }

@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // marked takes the marks off an expression. A scalar without them is a literal.
@@ -71,7 +71,7 @@ func (r *reader) compile(n *yaml.Node, where, source string, l *expr.Language, s
 	p, issues := l.Compile(source, s)
 	for _, i := range issues {
 		line, column := r.place(n, source, i.Line, i.Column)
-		r.faults.Add(fault.Fault{
+		r.faults.Add(textfile.Fault{
 			File: r.file, Line: line, Column: column, Where: where,
 			Expr: strings.TrimSpace(source), Message: i.Message, Expected: i.Expected,
 		})

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Bounds of a mapping file. Aliases can make a small file large: what they
@@ -24,7 +24,7 @@ const (
 type reader struct {
 	file   string
 	lines  []string
-	faults fault.List
+	faults textfile.List
 	nodes  int
 	gaveUp bool // too many nodes: what seems to be missing may be there
 }
@@ -35,7 +35,7 @@ type pair struct{ key, value *yaml.Node }
 // document parses the file; nil where there is nothing to walk.
 func (r *reader) document(src []byte) *yaml.Node {
 	whole := func(message, expected string) *yaml.Node {
-		r.faults.Add(fault.Fault{File: r.file, Message: message, Expected: expected})
+		r.faults.Add(textfile.Fault{File: r.file, Message: message, Expected: expected})
 		return nil
 	}
 	switch {
@@ -67,8 +67,8 @@ var wideColon = regexp.MustCompile(`^ *(- +)*[\p{L}_][\p{L}\p{N}_-]*：`)
 func (r *reader) fullWidthColon(line int) bool {
 	for i := min(line, len(r.lines)) - 1; i >= 0; i-- {
 		if at := wideColon.FindString(r.lines[i]); at != "" {
-			r.faults.Add(fault.Fault{
-				File: r.file, Line: i + 1, Column: utf8.RuneCountInString(at), Message: `not YAML: "：" after a key`, Expected: fault.InHalfWidth(":"),
+			r.faults.Add(textfile.Fault{
+				File: r.file, Line: i + 1, Column: utf8.RuneCountInString(at), Message: `not YAML: "：" after a key`, Expected: textfile.InHalfWidth(":"),
 			})
 			return true
 		}
@@ -78,7 +78,7 @@ func (r *reader) fullWidthColon(line int) bool {
 
 // notYAML words what YAML's own reader refuses, with what is most often meant.
 func (r *reader) notYAML(err error) {
-	f := fault.YAML(r.file, err)
+	f := textfile.YAML(r.file, err)
 	if strings.Contains(f.Message, "mapping values") || strings.Contains(f.Message, "could not find expected ':'") {
 		if r.fullWidthColon(f.Line) {
 			return
@@ -100,7 +100,7 @@ func (r *reader) notYAML(err error) {
 }
 
 func (r *reader) fault(n *yaml.Node, where, message, expected string) {
-	r.faults.Add(fault.Fault{File: r.file, Line: n.Line, Column: n.Column, Where: where, Message: message, Expected: expected})
+	r.faults.Add(textfile.Fault{File: r.file, Line: n.Line, Column: n.Column, Where: where, Message: message, Expected: expected})
 }
 
 // resolve follows an alias and counts what it leads to.
@@ -178,7 +178,7 @@ func (r *reader) section(n *yaml.Node, where string, level int, known ...string)
 	out := map[string]*yaml.Node{}
 	for _, p := range r.pairs(n, where, level) {
 		if !slices.Contains(known, p.key.Value) {
-			r.fault(p.key, where, fmt.Sprintf("unknown key %q", p.key.Value), fault.Choice(p.key.Value, known))
+			r.fault(p.key, where, fmt.Sprintf("unknown key %q", p.key.Value), textfile.Choice(p.key.Value, known))
 			continue
 		}
 		out[p.key.Value] = p.value
@@ -197,9 +197,9 @@ func (r *reader) word(n *yaml.Node, where, expected string) (string, bool) {
 
 // choice reads one of several words.
 func (r *reader) choice(n *yaml.Node, where string, words ...string) (string, bool) {
-	w, ok := r.word(n, where, fault.OneOf(words))
+	w, ok := r.word(n, where, textfile.OneOf(words))
 	if ok && !slices.Contains(words, w) {
-		r.fault(n, where, fmt.Sprintf("cannot be %q", w), fault.OneOf(words))
+		r.fault(n, where, fmt.Sprintf("cannot be %q", w), textfile.OneOf(words))
 		return "", false
 	}
 	return w, ok

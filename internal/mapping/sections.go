@@ -12,8 +12,8 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/textfile"
 )
 
 // maxWait is the longest that an order may wait for its bill.
@@ -84,7 +84,7 @@ func (l *loader) table(n *yaml.Node, name, where string) *table.Table {
 		return l.tableFile(file, name, where+".file")
 	case rows != nil:
 		t, err := table.FromNode(l.file, rows)
-		for _, f := range fault.Of(err) {
+		for _, f := range textfile.Of(err) {
 			f.Where = where + ".rows"
 			l.faults.Add(f)
 		}
@@ -121,7 +121,7 @@ func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
 		l.fault(n, where, fmt.Sprintf("%s is of no known kind", path), ".csv, .yaml or .yml at its end")
 		return nil
 	}
-	l.faults.Merge(fault.Of(err))
+	l.faults.Merge(textfile.Of(err))
 	return t
 }
 

@@ -6,7 +6,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Use is one question that an expression asks a table.
@@ -132,12 +132,12 @@ func tableChoice(name string, tables []string) string {
 	if len(tables) == 0 {
 		return "a table of that name under tables:"
 	}
-	return fault.Choice(name, tables)
+	return textfile.Choice(name, tables)
 }
 
 func columnChoice(name string, columns []string) string {
 	if len(columns) == 1 {
 		return "no column: the table has one value a row"
 	}
-	return fault.Choice(name, columns)
+	return textfile.Choice(name, columns)
 }

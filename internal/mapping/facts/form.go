@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Titles lists what the order's form asks, in its order: titles of the
@@ -58,7 +58,7 @@ func (f *Facts) Answers(title string) ([]string, error) {
 		return nil, err
 	}
 	reason := "the form has no component"
-	if near := fault.Nearest(strings.TrimSpace(title), f.Titles()); near != "" {
+	if near := textfile.Nearest(strings.TrimSpace(title), f.Titles()); near != "" {
 		reason = fmt.Sprintf("the form has %q and no component", near)
 	}
 	return nil, &Missing{Word: Shorten(title), Reason: reason}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // MaxFile is the largest table file that is read, in bytes.
@@ -19,7 +19,7 @@ const MaxFile = 64 << 20
 // ReadCSV reads a table from CSV in UTF-8: a header line, then a row a line, the
 // first column being the key. Every cell stays text, white space around it is
 // dropped, blank lines and lines that begin with # are skipped. The error is a
-// [fault.Faults] that names file, line and column of everything at once.
+// [textfile.Faults] that names file, line and column of everything at once.
 func ReadCSV(file string, b []byte) (*Table, error) {
 	c := &csvReader{file: file, t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
 	if !c.open(b) {
@@ -44,11 +44,11 @@ type csvReader struct {
 	width  int // cells of a full row
 	t      *Table
 	lines  map[string]int // key → line, for duplicates
-	faults fault.List
+	faults textfile.List
 }
 
 func (c *csvReader) fault(line, column int, message, expected string) {
-	c.faults.Add(fault.Fault{File: c.file, Line: line, Column: column, Message: message, Expected: expected})
+	c.faults.Add(textfile.Fault{File: c.file, Line: line, Column: column, Message: message, Expected: expected})
 }
 
 // faultAt reports a fault of one cell of the present record.
@@ -98,7 +98,7 @@ func (c *csvReader) header() bool {
 		case name == "":
 			c.faultAt(i, fmt.Sprintf("column %d has no name", i+1), "a name for every column")
 		case strings.Contains(name, "，"):
-			c.faultAt(i, fmt.Sprintf("column %q holds a full-width comma", name), fault.InHalfWidth(","))
+			c.faultAt(i, fmt.Sprintf("column %q holds a full-width comma", name), textfile.InHalfWidth(","))
 		case seen[name]:
 			c.faultAt(i, fmt.Sprintf("column %q stands twice", name), "")
 		}

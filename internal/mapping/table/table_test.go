@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 func TestReadCSV(t *testing.T) {
@@ -88,8 +88,8 @@ func TestFaultsOfFiles(t *testing.T) {
 		},
 		"many": {
 			func() error {
-				_, err := ReadCSV("x.csv", []byte("id,emp\n"+strings.Repeat("a\n", fault.Limit+7)))
-				return fault.Of(err)[fault.Limit:]
+				_, err := ReadCSV("x.csv", []byte("id,emp\n"+strings.Repeat("a\n", textfile.Limit+7)))
+				return textfile.Of(err)[textfile.Limit:]
 			},
 			"x.csv: and 7 more faults",
 		},
@@ -168,7 +168,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := ReadCSV("x.csv", b)
 		if err != nil {
-			if fault.Of(err) == nil {
+			if textfile.Of(err) == nil {
 				t.Fatalf("not faults: %v", err)
 			}
 			return
@@ -188,7 +188,7 @@ func FuzzReadYAML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := ReadYAML("x.yaml", b)
-		if err != nil && fault.Of(err) == nil {
+		if err != nil && textfile.Of(err) == nil {
 			t.Fatalf("not faults: %v", err)
 		}
 		if err == nil && got.Len() == 0 {

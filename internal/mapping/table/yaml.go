@@ -7,22 +7,22 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // ReadYAML reads a table from YAML: a mapping of key to text, or of key to a
 // mapping of column to text. Every scalar is taken as it is written, so that
-// 0123 stays 0123. The error is a [fault.Faults].
+// 0123 stays 0123. The error is a [textfile.Faults].
 func ReadYAML(file string, b []byte) (*Table, error) {
 	if len(b) > MaxFile || !utf8.Valid(b) {
-		return nil, fault.Faults{{File: file, Message: "the file is too large or not UTF-8"}}
+		return nil, textfile.Faults{{File: file, Message: "the file is too large or not UTF-8"}}
 	}
 	var doc yaml.Node
 	if err := yaml.Load(b, &doc); err != nil {
-		return nil, fault.Faults{fault.YAML(file, err)}
+		return nil, textfile.Faults{textfile.YAML(file, err)}
 	}
 	if len(doc.Content) == 0 {
-		return nil, fault.Faults{{File: file, Line: 1, Message: "the table has no rows", Expected: "key: text, a row a line"}}
+		return nil, textfile.Faults{{File: file, Line: 1, Message: "the table has no rows", Expected: "key: text, a row a line"}}
 	}
 	return FromNode(file, doc.Content[0])
 }
@@ -51,11 +51,11 @@ type yamlReader struct {
 	file   string
 	t      *Table
 	lines  map[string]int
-	faults fault.List
+	faults textfile.List
 }
 
 func (y *yamlReader) fault(n *yaml.Node, message, expected string) {
-	y.faults.Add(fault.Fault{File: y.file, Line: n.Line, Column: n.Column, Message: message, Expected: expected})
+	y.faults.Add(textfile.Fault{File: y.file, Line: n.Line, Column: n.Column, Message: message, Expected: expected})
 }
 
 func (y *yamlReader) row(k, v *yaml.Node) {
@@ -82,7 +82,7 @@ func (y *yamlReader) row(k, v *yaml.Node) {
 func (y *yamlReader) values(key string, v *yaml.Node) ([]string, bool) {
 	if v.Kind != yaml.MappingNode {
 		if len(y.t.columns) > 0 && y.t.columns[0] != TextColumn {
-			y.fault(v, fmt.Sprintf("row %q has no columns", key), "the columns "+fault.OneOf(y.t.columns))
+			y.fault(v, fmt.Sprintf("row %q has no columns", key), "the columns "+textfile.OneOf(y.t.columns))
 			return nil, false
 		}
 		y.t.columns = []string{TextColumn}
@@ -104,7 +104,7 @@ func (y *yamlReader) cells(key string, v *yaml.Node) ([]string, bool) {
 		at := slices.Index(y.t.columns, name)
 		switch {
 		case at < 0:
-			y.fault(v.Content[i], fmt.Sprintf("row %q has a column %q that the first row has not", key, name), fault.Choice(name, y.t.columns))
+			y.fault(v.Content[i], fmt.Sprintf("row %q has a column %q that the first row has not", key, name), textfile.Choice(name, y.t.columns))
 			good = false
 			continue
 		case seen[name]:
