@@ -145,7 +145,7 @@ func (w *worker) failed() *events.Failure {
 		for i, r := range rest {
 			fields[i] = r.Field
 		}
-		f.Reason += fmt.Sprintf(" (and %d more: %s)", len(rest), list(fields))
+		f.Reason += fmt.Sprintf(" (and %d more: %s)", len(rest), strings.Join(fields, ", "))
 	}
 	f.Err = w.failures
 	return &f

@@ -203,16 +203,12 @@ func recorded(raw []byte) (Recorded, error) {
 // yamlToJSON turns YAML (or JSON, which is YAML) into JSON, scalars taken as
 // they are written: a 19-digit id keeps its digits.
 func yamlToJSON(file string, b []byte) ([]byte, error) {
-	var doc yaml.Node
-	if err := yaml.Load(b, &doc); err != nil {
-		return nil, textfile.Faults{textfile.YAML(file, err)}
+	r := newReader(file)
+	var v any
+	if root := r.Document(b, "an example"); root != nil {
+		v = r.plain(root, 0)
 	}
-	if len(doc.Content) == 0 {
-		return nil, errors.New("the file is empty")
-	}
-	r := &reader{file: file}
-	v := r.plain(doc.Content[0], 0)
-	if err := r.faults.Err(); err != nil {
+	if err := r.Faults.Err(); err != nil {
 		return nil, err
 	}
 	return json.Marshal(v)
@@ -220,15 +216,15 @@ func yamlToJSON(file string, b []byte) ([]byte, error) {
 
 // plain is a YAML value as JSON has it.
 func (r *reader) plain(n *yaml.Node, level int) any {
-	n = r.resolve(n)
-	if r.spent(n, level) {
+	n = r.Resolve(n)
+	if r.Spent(n, level) {
 		return nil
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		out := map[string]any{}
-		for _, p := range r.pairs(n, "", level) {
-			out[p.key.Value] = r.plain(p.value, level+1)
+		for _, p := range r.Pairs(n, "", level) {
+			out[p.Key.Value] = r.plain(p.Value, level+1)
 		}
 		return out
 	case yaml.SequenceNode:

@@ -78,10 +78,10 @@ func Parse(path string, src []byte, read func(path string) ([]byte, error), o Op
 	if err != nil {
 		return nil, err
 	}
-	if root := l.document(src); root != nil {
+	if root := l.Document(src, "version, bill and rules"); root != nil {
 		l.sections(root)
 	}
-	if err := l.faults.Err(); err != nil {
+	if err := l.Faults.Err(); err != nil {
 		return nil, err
 	}
 	l.digest = append(l.digest, events.Hash(src)...)
@@ -114,7 +114,7 @@ func newLoader(path string, read func(string) ([]byte, error), o Options) (*load
 		return nil, fmt.Errorf("load mapping %s: %w", path, err)
 	}
 	return &loader{
-		reader: &reader{file: path},
+		reader: newReader(path),
 		read:   read,
 		m: &Mapping{
 			file: path, files: []string{path}, tables: table.Set{}, tableFile: map[string]string{}, overlay: o.Tables,
@@ -154,7 +154,7 @@ func (l *loader) beside(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(filepath.Dir(l.file), path)
+	return filepath.Join(filepath.Dir(l.File), path)
 }
 
 // cause is an error of the file system without the path, which stands beside it

@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
 	"gongdan-bridge/internal/mapping/facts"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Input is one enriched event, decoded; see [NewInput].
@@ -126,7 +127,7 @@ func (x *Match) context(loops bool) (context.Context, context.CancelFunc) {
 }
 
 func (x *Match) unfit(field string, p *expr.Program, word, reason string) *events.Failure {
-	return x.failure(field, p, &facts.Missing{Word: facts.Shorten(word), Reason: reason})
+	return x.failure(field, p, &facts.Missing{Word: textfile.Shorten(word), Reason: reason})
 }
 
 // failure words why a field has no value.

@@ -72,7 +72,7 @@ func TestFaultsOfFiles(t *testing.T) {
 	}{
 		"GBK": {
 			func() error { _, err := ReadCSV("x.csv", []byte("id,emp\nLiYang,\xc0\xee\n")); return err },
-			`x.csv:2: the file is not UTF-8; expected "CSV UTF-8" when a spreadsheet saves it`,
+			`x.csv:2: the file is not UTF-8; expected UTF-8 ("CSV UTF-8" when a spreadsheet saves it)`,
 		},
 		"rounded by another spreadsheet": {
 			func() error { _, err := ReadCSV("x.csv", []byte("id,emp\nLiYang,1.69700925133713E+018\n")); return err },
@@ -83,7 +83,7 @@ func TestFaultsOfFiles(t *testing.T) {
 			"x.yaml:1:10: 1.69701E+18 is a number that a spreadsheet has rounded; expected all digits",
 		},
 		"large": {
-			func() error { _, err := ReadCSV("x.csv", make([]byte, MaxFile+1)); return err },
+			func() error { _, err := ReadCSV("x.csv", make([]byte, bounds().Bytes+1)); return err },
 			"x.csv: the file is too large; expected at most 64 MiB",
 		},
 		"many": {
@@ -95,7 +95,7 @@ func TestFaultsOfFiles(t *testing.T) {
 		},
 		"YAML bytes": {
 			func() error { _, err := ReadYAML("x.yaml", []byte{0xff}); return err },
-			"x.yaml: the file is too large or not UTF-8",
+			`x.yaml:1: the file is not UTF-8; expected UTF-8 ("CSV UTF-8" when a spreadsheet saves it)`,
 		},
 		"YAML syntax": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("a: [")); return err },
@@ -103,11 +103,11 @@ func TestFaultsOfFiles(t *testing.T) {
 		},
 		"YAML empty": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("# nothing\n")); return err },
-			"x.yaml: the file is empty",
+			"x.yaml: the file is empty; expected key: text, a row a line",
 		},
 		"YAML list": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("[a, b]")); return err },
-			"x.yaml:1:1: a table is a mapping; expected key: text, or key: {column: text}",
+			"x.yaml:1:1: is a list; expected a mapping: key: text, or key: {column: text}",
 		},
 		"YAML cell": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("a: {b: [1]}\n? [x]\n: y\n")); return err },
