@@ -10,7 +10,11 @@
 // hands the values on.
 package config
 
-import "time"
+import (
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
 
 // Config is bridge.yaml with every default filled in. Paths are absolute; the file's own directory
 // is what relative ones start from.
@@ -24,7 +28,7 @@ type Config struct {
 	// File is the path that was loaded, absolute.
 	File string `yaml:"-"`
 
-	marks map[string]mark
+	written map[string]*yaml.Node // what the file says, by its path
 }
 
 // NATS is the section nats.

@@ -76,14 +76,3 @@ func TestDurationText(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	words := []string{"listen", "admin", "max_body", "read_timeout", "corp_id"}
-	for word, want := range map[string]string{
-		"lisen": "listen", "Listen": "listen", "adminn": "admin", "amdin": "admin", "maxbody": "max_body", "read_time_out": "read_timeout", "corpid": "corp_id", "corp-id": "corp_id", "x": "", "": "", "everything": "",
-	} {
-		if got := nearest(word, words); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -127,7 +127,7 @@ func (l *List) Err() error {
 	}
 	out := slices.Clone(l.faults)
 	slices.SortStableFunc(out, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Where, b.Where))
 	})
 	if l.more > 0 {
 		out = append(out, Fault{File: out[0].File, Message: "and " + strconv.Itoa(l.more) + " more faults"})
