@@ -77,6 +77,10 @@ func (x *Match) Rule() string { return x.rule.name }
 // Late says what becomes of the event if it is older than what was applied.
 func (x *Match) Late() Late { return x.rule.late }
 
+// NeedsBillID says whether the body speaks of the bill's id, so that the bill must be
+// found before the body is worked out.
+func (x *Match) NeedsBillID() bool { return x.rule.needsBillID }
+
 var billID = regexp.MustCompile(`^[0-9]{1,20}$`)
 
 // maxOrderNo is the longest bill number that is believed.

@@ -33,6 +33,8 @@ type rule struct {
 	body *part
 	// loops says whether any expression of the body needs a deadline.
 	loops bool
+	// needsBillID says whether any expression of the body speaks of the bill's id.
+	needsBillID bool
 }
 
 // Bounds of the rules.
@@ -97,7 +99,10 @@ func (l *ruleReader) read(n *yaml.Node, where string) {
 	l.ruleBill(n, s["bill"], where, r)
 	l.body(n, s["body"], where, r)
 	if r.body != nil {
-		r.body.programs(func(p *expr.Program) { r.loops = r.loops || p.Loops() })
+		r.body.programs(func(p *expr.Program) {
+			r.loops = r.loops || p.Loops()
+			r.needsBillID = r.needsBillID || p.NeedsBillID
+		})
 	}
 	l.m.rules = append(l.m.rules, r)
 }
@@ -195,7 +200,7 @@ func (l *ruleReader) literals(body *part, where string) {
 		return
 	}
 	complete(doc, "fwgs-20250605-00000001")
-	for _, m := range l.m.checker.misfits("1", doc) {
+	for _, m := range l.m.checker.misfits(anyBillID, doc) {
 		p := body.find(m.steps)
 		if m.missing || p.prg != nil || p == body || m.with != "" && body.find([]string{m.with}).prg != nil {
 			continue
