@@ -10,8 +10,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/operate"
+	"gongdan-bridge/internal/textfile"
 )
 
 // tableCmd is `dispatcher mapping table`.
@@ -104,12 +104,12 @@ func readCell(name string, columns []string, arg string) (column, value string, 
 	if column = strings.TrimSpace(column); named && slices.Contains(columns, column) {
 		return column, strings.TrimSpace(value), nil
 	}
-	if len(columns) == 1 && (!named || fault.Nearest(column, columns) == "") {
+	if len(columns) == 1 && (!named || textfile.Nearest(column, columns) == "") {
 		return columns[0], strings.TrimSpace(arg), nil
 	}
-	expected := fault.OneOf(columns)
+	expected := textfile.OneOf(columns)
 	if !named && strings.Contains(arg, "＝") {
-		expected = fault.InHalfWidth("=")
+		expected = textfile.InHalfWidth("=")
 	}
 	return "", "", misused("%s: give column=value; table %s expects %s", strconv.Quote(arg), name, expected)
 }

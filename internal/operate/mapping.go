@@ -8,9 +8,9 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/mapping"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
 )
 
 // rules are one tenant's mapping and the rows that operators have added, as they are
@@ -51,7 +51,7 @@ func (r *rules) table(name string) (*table.Table, error) {
 	if t := r.mapping.Table(name); t != nil {
 		return t, nil
 	}
-	return nil, fmt.Errorf("%s declares no table %q; expected %s", r.mapping.File(), name, fault.Choice(name, r.mapping.Tables()))
+	return nil, fmt.Errorf("%s declares no table %q; expected %s", r.mapping.File(), name, textfile.Choice(name, r.mapping.Tables()))
 }
 
 // letters visits open letters and tells how far it has come; the letters of all

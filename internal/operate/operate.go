@@ -16,7 +16,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/mapping"
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Decision says who decides, and why.
@@ -88,7 +88,7 @@ func (a *Acts) tenant(name string) (Tenant, error) {
 		names = append(names, t.Name)
 	}
 	if name == "" {
-		return Tenant{}, refuse("several tenants are configured; say which: %s", fault.OneOf(names))
+		return Tenant{}, refuse("several tenants are configured; say which: %s", textfile.OneOf(names))
 	}
-	return Tenant{}, fmt.Errorf("tenant %s is not configured; expected %s", name, fault.Choice(name, names))
+	return Tenant{}, fmt.Errorf("tenant %s is not configured; expected %s", name, textfile.Choice(name, names))
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
 )
 
 // ImportRequest asks to add the rows of a file to a table.
@@ -71,7 +71,7 @@ func writes(r ImportRequest, given, own *table.Table) ([]tables.Write, error) {
 	}
 	for _, column := range columns {
 		if !slices.Contains(own.Columns(), column) {
-			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", r.File, r.Table, column, fault.Choice(column, own.Columns()))
+			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", r.File, r.Table, column, textfile.Choice(column, own.Columns()))
 		}
 	}
 	var list []tables.Write

@@ -10,9 +10,9 @@ import (
 
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/mapping"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Row is an added row of a tenant's table.
@@ -66,7 +66,7 @@ func (a *Acts) declared(tenants []string, name string) error {
 	if name == "" {
 		return nil
 	}
-	return fmt.Errorf("no mapping declares a table %q; expected %s", name, fault.Choice(name, known))
+	return fmt.Errorf("no mapping declares a table %q; expected %s", name, textfile.Choice(name, known))
 }
 
 // Columns are those of a table, its word apart.
@@ -103,7 +103,7 @@ func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell dispatch.Progress)
 	for name, value := range r.Cells {
 		switch {
 		case !slices.Contains(t.Columns(), name):
-			return TableChange{}, refuse("table %s has no column %q; expected %s", r.Table, name, fault.Choice(name, t.Columns()))
+			return TableChange{}, refuse("table %s has no column %q; expected %s", r.Table, name, textfile.Choice(name, t.Columns()))
 		case table.Rounded(value):
 			return TableChange{}, refuse("%s: a number that a spreadsheet has rounded; expected all digits", strconv.Quote(value))
 		}
@@ -164,7 +164,7 @@ func (r *rules) noRow(ctx context.Context, name, word string, cause error) error
 	for i, e := range list {
 		words[i] = e.Word
 	}
-	if near := fault.Choice(word, words); near != "" {
+	if near := textfile.Choice(word, words); near != "" {
 		return fmt.Errorf("%w; expected %s", cause, near)
 	}
 	return cause
