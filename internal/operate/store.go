@@ -10,6 +10,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Store is what of the store does not fit, and how far its recovery is for the given
@@ -68,8 +69,6 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 // AwaitRecovery returns when the owners of the given tenants have looked at everything
 // again. The end of ctx ends only the waiting.
 func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell dispatch.Progress) error {
-	beat := time.NewTicker(200 * time.Millisecond)
-	defer beat.Stop()
 	for {
 		done, err := a.recovered(ctx, tenants)
 		switch {
@@ -80,10 +79,8 @@ func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell dispatc
 			return nil
 		}
 		tell("tenants looked at again", uint64(done), uint64(len(tenants)))
-		select {
-		case <-ctx.Done():
+		if !sleep.For(ctx, 200*time.Millisecond) {
 			return fmt.Errorf("not waited for any longer; the dispatchers go on, and dispatcher recover shows how far they are: %w", context.Cause(ctx))
-		case <-beat.C:
 		}
 	}
 }
