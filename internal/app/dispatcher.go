@@ -132,7 +132,7 @@ func (b *base) ledger(t config.Tenant) ledger.Settings {
 	s := ledger.Defaults(t.Name)
 	s.Waits, s.GiveUp, s.Jitter = r.Waits, r.GiveUp, float64(r.JitterPercent)/100
 	s.MissingTries, s.MissingYoung, s.InternalTries = r.MissingTries, r.MissingYoung, r.InternalTries
-	s.Probe, s.BayWait = min(s.Probe, 2*c.Breaker.OpenFor), min(s.BayWait, c.Calls.MaxWait)
+	s.Probe, s.LockWait = min(s.Probe, 2*c.Breaker.OpenFor), min(s.LockWait, c.Calls.MaxWait)
 	s.CallTimeout, s.Looks, s.Doubles = b.callBound(t), c.Doubt.Looks, c.Sweeps.Doubles
 	s.HoldAfterLetter, s.CheckStatus, s.Marker, s.DryRun = t.HoldAfterLetter, t.Kingdee.CheckStatus, t.Kingdee.Marker, t.DryRun
 	return s

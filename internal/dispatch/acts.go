@@ -104,7 +104,7 @@ func Waits(ctx context.Context, b *bus.Bus, o deadletter.Open) (bool, error) {
 	return h != nil && h.Why == ledger.Held && h.Is(o.Sequence), nil
 }
 
-func laneOf(r ledger.Record, s events.Stage) ledger.Lane {
+func laneOf(r ledger.Record, s events.Stage) ledger.Progress {
 	if s == events.Enrich {
 		return r.Enrich
 	}

@@ -177,7 +177,7 @@ func TestBalanceFindsWhatIsLost(t *testing.T) {
 	s.outcome("silent~enrich~0", "3", events.Dead, 0)
 	s.floor(events.Enrich, last)
 	s.floor(events.Handle, settled)
-	s.record("5", ledger.Record{Enrich: ledger.Lane{
+	s.record("5", ledger.Record{Enrich: ledger.Progress{
 		Cursor: last - 2, Behind: true, Head: &ledger.Head{Message: ledger.Message{Seq: last - 1, EventID: "held"}, Why: ledger.Denied},
 	}})
 	s.callback("fresh", "6")

@@ -214,7 +214,7 @@ func (h *hand) end(outcome string) {
 	h.now, h.ctx, h.span, h.fact, h.plan = nil, nil, nil, fact{}, nil
 }
 
-func (a *actor) lane(s events.Stage) *ledger.Lane {
+func (a *actor) lane(s events.Stage) *ledger.Progress {
 	if s == events.Enrich {
 		return &a.ledger.Record.Enrich
 	}

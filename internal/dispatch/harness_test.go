@@ -119,7 +119,7 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	b.t.Helper()
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}
-	s.Probe, s.BayWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
+	s.Probe, s.LockWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
 	s.Looks, s.Doubles = []time.Duration{30 * time.Millisecond, 60 * time.Millisecond}, 200*time.Millisecond
 	if change != nil {
 		change(&s)

@@ -74,7 +74,7 @@ func TestABillThatIsLeftIsTakenAtOnce(t *testing.T) {
 	bill := fakekingdee.BillNo(79)
 	one, two := b.orderFor(bill), b.orderFor(bill)
 	b.faultsK.Add(script.Fault{Kind: script.Slow, API: "handle-order", Delay: 200 * time.Millisecond})
-	b.run("one", func(s *ledger.Settings) { s.BayWait = time.Hour })
+	b.run("one", func(s *ledger.Settings) { s.LockWait = time.Hour })
 	first, second := b.visit(one, "甲"), b.visit(two, "乙")
 	b.ended(first, "applied")
 	b.ended(second, "applied")

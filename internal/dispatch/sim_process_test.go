@@ -210,7 +210,7 @@ func (p *process) options() dispatch.Options {
 func simLedger() ledger.Settings {
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{10 * time.Second, 30 * time.Second, 2 * time.Minute}
-	s.Probe, s.BayWait, s.Doubles = 20*time.Second, 20*time.Second, 3*time.Minute
+	s.Probe, s.LockWait, s.Doubles = 20*time.Second, 20*time.Second, 3*time.Minute
 	return s
 }
 

@@ -88,7 +88,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
 
 // onlyWaits reports whether taking the order up does nothing but set its timer.
 func onlyWaits(r ledger.Record, now time.Time) bool {
-	for _, l := range []ledger.Lane{r.Enrich, r.Handle} {
+	for _, l := range []ledger.Progress{r.Enrich, r.Handle} {
 		h := l.Head
 		switch {
 		case l.Last != nil && !l.Last.Published, h == nil && l.Behind:

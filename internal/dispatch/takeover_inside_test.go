@@ -67,8 +67,8 @@ func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
 	return k
 }
 
-func head(why ledger.Why, next time.Time) ledger.Lane {
-	return ledger.Lane{Behind: true, Head: &ledger.Head{
+func head(why ledger.Why, next time.Time) ledger.Progress {
+	return ledger.Progress{Behind: true, Head: &ledger.Head{
 		Message: ledger.Message{Seq: 1, EventID: "e1"}, Why: why, Since: next, Next: next,
 	}}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // delivered decides what becomes of a message that the consumer brought.
-func (t *turn) delivered(d Delivered) {
+func (t *step) delivered(d Delivered) {
 	l, k := t.at(d.Stage)
 	switch {
 	case d.Seq <= l.Cursor:
@@ -34,7 +34,7 @@ func (t *turn) delivered(d Delivered) {
 // one was vouched for. Where nothing was begun that cannot be taken back the
 // stream's order counts, and the message has its turn first. Else the cursor will
 // pass it: it ends with a letter of its own, before it could be taken for settled.
-func (t *turn) astray(d Delivered) {
+func (t *step) astray(d Delivered) {
 	l, k := t.at(d.Stage)
 	t.do(Alert{Why: AlarmDisorder, Text: d.EventID + " came behind a later message of its order"})
 	if h := l.Head; k.task == nil && h != nil && h.Why != Doubt && h.Why != Held {
@@ -57,7 +57,7 @@ func (t *turn) astray(d Delivered) {
 
 // hold keeps a message unacknowledged behind the one in hand. Too many of them,
 // and the one in hand is recorded so that they can be acknowledged.
-func (t *turn) hold(d Delivered) {
+func (t *step) hold(d Delivered) {
 	l, k := t.at(d.Stage)
 	if !slices.Contains(k.unacked, d.Seq) {
 		k.unacked = append(k.unacked, d.Seq)
@@ -77,7 +77,7 @@ func (t *turn) hold(d Delivered) {
 // release lets a head that waits with a letter run again, because a replay of
 // it has come: behind the head that replay would never get its turn. What a
 // person forces is forced for the head. The replay itself finds the work done.
-func (t *turn) release(d Delivered) {
+func (t *step) release(d Delivered) {
 	l, k := t.at(d.Stage)
 	h := l.Head
 	id := seen(d.EventID, d.Replay)
@@ -97,7 +97,7 @@ func (t *turn) release(d Delivered) {
 }
 
 // ask looks in the stream for the lowest message above the cursor.
-func (t *turn) ask(st events.Stage) {
+func (t *step) ask(st events.Stage) {
 	l, k := t.at(st)
 	if k.asked {
 		return
@@ -107,7 +107,7 @@ func (t *turn) ask(st events.Stage) {
 	t.do(Next{Stage: st, After: l.Cursor})
 }
 
-func (t *turn) found(in Found) {
+func (t *step) found(in Found) {
 	l, k := t.at(in.Stage)
 	if !k.asked || k.task != nil {
 		return
@@ -129,7 +129,7 @@ func (t *turn) found(in Found) {
 
 // empty: the stream holds nothing more of this order. What was delivered and is
 // not found is asked for once more, then left to the consumer.
-func (t *turn) empty(st events.Stage) {
+func (t *step) empty(st events.Stage) {
 	l, k := t.at(st)
 	if !k.asked || k.task != nil {
 		return
@@ -153,7 +153,7 @@ func (t *turn) empty(st events.Stage) {
 }
 
 // vanished ends a head whose message is no longer in the stream.
-func (t *turn) vanished(st events.Stage) {
+func (t *step) vanished(st events.Stage) {
 	l, _ := t.at(st)
 	t.do(Alert{Why: AlarmVanished, Text: l.Head.EventID + " left its stream while it waited"})
 	f := Fault{Kind: events.Internal, Reason: "the message left the stream before it could be done"}
@@ -163,7 +163,7 @@ func (t *turn) vanished(st events.Stage) {
 // begin takes a message in hand. A message that is one of the newest settled
 // ones sent twice needs no call to be known. A replay whose force was spent on
 // the head before it has none left.
-func (t *turn) begin(st events.Stage, m Message, fresh bool) {
+func (t *step) begin(st events.Stage, m Message, fresh bool) {
 	l, k := t.at(st)
 	if slices.Contains(l.Spent, seen(m.EventID, m.Replay)) {
 		m.Forced = ""
@@ -198,7 +198,7 @@ func (t *turn) begin(st events.Stage, m Message, fresh bool) {
 }
 
 // ackHeld acknowledges what is settled, waits on record, or follows a recorded head.
-func (t *turn) ackHeld(st events.Stage) {
+func (t *step) ackHeld(st events.Stage) {
 	l, k := t.at(st)
 	kept := k.unacked[:0]
 	for _, seq := range k.unacked {
@@ -212,7 +212,7 @@ func (t *turn) ackHeld(st events.Stage) {
 }
 
 // next goes on with what may lie behind a settled message.
-func (t *turn) next(st events.Stage) {
+func (t *step) next(st events.Stage) {
 	if l, k := t.at(st); l.Behind || k.more || len(k.unacked) > 0 {
 		t.ask(st)
 	}
