@@ -16,6 +16,7 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -91,7 +92,7 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 			return nil, err
 		}
 		if out[i].State == "owned" {
-			out[i].Trouble = dispatch.TroubleOf(ctx, b, out[i].Tenant)
+			out[i].Trouble = orders.TroubleOf(ctx, b, out[i].Tenant)
 		}
 	}
 	if err := recoveries(ctx, b, out); err != nil {

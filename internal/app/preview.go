@@ -16,6 +16,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 )
 
 type mappingTestCmd struct {
@@ -236,7 +237,7 @@ func suggest(ctx context.Context, p Program, g *globals, c span, staffList, asJS
 // staff reads Weiban's staff list, by the tenant's owner, which alone can keep the
 // quota. Where there is none, nobody else calls Weiban.
 func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
-	list, err := dispatch.StaffOf(ctx, w.bus, w.tenant.Name)
+	list, err := orders.StaffOf(ctx, w.bus, w.tenant.Name)
 	if errors.Is(err, bus.ErrNoResponders) {
 		list, err = w.readStaff(ctx)
 	}
@@ -247,7 +248,7 @@ func (w *workbench) staff(ctx context.Context, s *mapping.Suggestions) error {
 }
 
 // readStaff reads it here, with the token that dispatchers keep.
-func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
+func (w *workbench) readStaff(ctx context.Context) ([]orders.Staff, error) {
 	vault, err := vaultOf(w.cfg, w.bus)
 	if err != nil {
 		return nil, err
@@ -262,9 +263,9 @@ func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]dispatch.Staff, len(list))
+	out := make([]orders.Staff, len(list))
 	for i, x := range list {
-		out[i] = dispatch.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department}
+		out[i] = orders.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department}
 	}
 	return out, nil
 }

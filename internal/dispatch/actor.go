@@ -9,6 +9,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // maxIdle is how many orders are kept in memory although nothing of them is to
@@ -21,7 +22,7 @@ const maxIdle = 1024
 // has neither place nor goroutine.
 type actor struct {
 	o   *owner
-	key order
+	key orders.ID
 
 	mu     sync.Mutex
 	inbox  []any
@@ -83,7 +84,7 @@ func (n nudge) tell(loaded bool) {
 	}
 }
 
-func newActor(o *owner, k order, listed bool) *actor {
+func newActor(o *owner, k orders.ID, listed bool) *actor {
 	return &actor{o: o, key: k, listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}
 }
 
@@ -206,13 +207,13 @@ func (a *actor) load(x any) bool {
 	if n, ok := x.(nudge); ok && n.record != nil {
 		r = *n.record
 	} else {
-		if r, err = readRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
+		if r, err = orders.ReadRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
 			a.forget("record not read", err)
 			return false
 		}
 	}
 	in := ledger.Takeover{
-		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.noun), Doubtful: a.o.doubtful(),
+		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.Noun), Doubtful: a.o.doubtful(),
 	}
 	if in.Recovery, err = a.recovery(a.o.ctx, r); err != nil {
 		a.forget("streams not read", err)
@@ -238,14 +239,14 @@ func (a *actor) load(x any) bool {
 func (a *actor) deliver(x delivery) {
 	m := a.read(x.stage, x.m.Stored)
 	a.held[held{x.stage, x.m.Sequence}] = x.m
-	a.hands[at(x.stage)].offer(m)
-	inOrder := a.o.lapses.over(a.key, x.stage, a.lane(x.stage).Cursor) && x.inOrder
+	a.hands[ledger.Index(x.stage)].offer(m)
+	inOrder := a.o.lapses.over(a.key, x.stage, a.ledger.Record.Progress(x.stage).Cursor) && x.inOrder
 	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
 // feed is one step and what follows from it.
 func (a *actor) feed(in ledger.Input) {
-	m := a.o.gates.moment(time.Now(), rand.Float64(), a.key.noun)
+	m := a.o.gates.moment(time.Now(), rand.Float64(), a.key.Noun)
 	order, acts := ledger.Step(a.ledger, m, in, a.set)
 	a.ledger = order
 	for _, act := range acts {
@@ -259,9 +260,9 @@ func (a *actor) feed(in ledger.Input) {
 	a.hands[1].tidy()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i, s := range stages {
+	for i, s := range ledger.Stages {
 		a.heads[i] = ""
-		if h := a.lane(s).Head; h != nil {
+		if h := a.ledger.Record.Progress(s).Head; h != nil {
 			a.heads[i] = h.Why
 		}
 	}
@@ -284,14 +285,4 @@ func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
 		in, also := a.safely(act)
 		a.post(answer{life: life, in: in, also: also})
 	}()
-}
-
-// stages are in the order of an actor's hands.
-var stages = [...]events.Stage{events.Enrich, events.Handle}
-
-func at(s events.Stage) int {
-	if s == events.Enrich {
-		return 0
-	}
-	return 1
 }

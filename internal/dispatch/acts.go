@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // Pause is that of a stage, by an operator's word.
@@ -24,15 +25,15 @@ type Pause struct {
 // Pauses are the stages of a tenant that operators have paused.
 func Pauses(ctx context.Context, b *bus.Bus, tenant string) ([]Pause, error) {
 	var out []Pause
-	for _, s := range []events.Stage{events.Enrich, events.Handle} {
-		e, err := b.Bucket(bus.State).Get(ctx, pauseKey(tenant, s))
+	for _, s := range ledger.Stages {
+		e, err := b.Bucket(bus.State).Get(ctx, orders.PauseKey(tenant, s))
 		if errors.Is(err, bus.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("pauses of %s: %w", tenant, err)
 		}
-		var m mark
+		var m orders.PauseRecord
 		if err := json.Unmarshal(e.Value, &m); err != nil {
 			return nil, fmt.Errorf("pauses of %s: stage %s: %w", tenant, s, err)
 		}
@@ -44,14 +45,14 @@ func Pauses(ctx context.Context, b *bus.Bus, tenant string) ([]Pause, error) {
 // HoldStage pauses a tenant's stage, or lets it go on, through the tenant's
 // owner, and writes that into the audit.
 func HoldStage(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant string, s events.Stage, on bool, act deadletter.Act) error {
-	verb, action := VerbResume, deadletter.ActionResume
+	verb, action := orders.VerbResume, deadletter.ActionResume
 	if on {
-		verb, action = VerbPause, deadletter.ActionPause
+		verb, action = orders.VerbPause, deadletter.ActionPause
 	}
 	if err := deadletter.Auditable(ctx, b.Usage); err != nil {
 		return err
 	}
-	if err := Ask(ctx, b, tenant, verb, Request{Stage: s, Who: act.Who, Why: act.Reason}); err != nil {
+	if err := orders.Ask(ctx, b, tenant, verb, orders.Request{Stage: s, Who: act.Who, Why: act.Reason}); err != nil {
 		return err
 	}
 	return box.Note(ctx, deadletter.Audit{Action: action, Tenant: tenant, Stage: s, Who: act.Who, Reason: act.Reason})
@@ -80,7 +81,7 @@ func Settle(ctx context.Context, b *bus.Bus, box *deadletter.Box, number uint64,
 	if err := deadletter.Auditable(ctx, b.Usage); err != nil {
 		return o, fmt.Errorf("dead letter %d: %w", number, err)
 	}
-	err = Ask(ctx, b, o.Tenant, VerbSettle, Request{
+	err = orders.Ask(ctx, b, o.Tenant, orders.VerbSettle, orders.Request{
 		Stage: o.Stage, Noun: o.Noun, Key: o.Key, Sequence: o.Sequence, Word: word, Who: act.Who, Why: act.Reason,
 	})
 	if err != nil {
@@ -96,17 +97,10 @@ func Waits(ctx context.Context, b *bus.Bus, o deadletter.Open) (bool, error) {
 	if !o.Waiting {
 		return false, nil
 	}
-	r, err := readRecord(ctx, b.Bucket(bus.State), o.Tenant, order{o.Noun, o.Key})
+	r, err := orders.ReadRecord(ctx, b.Bucket(bus.State), o.Tenant, orders.ID{Noun: o.Noun, Key: o.Key})
 	if err != nil {
 		return false, fmt.Errorf("dead letter %d: its order's record: %w", o.Number, err)
 	}
-	h := laneOf(r, o.Stage).Head
+	h := r.Progress(o.Stage).Head
 	return h != nil && h.Why == ledger.Held && h.Is(o.Sequence), nil
-}
-
-func laneOf(r ledger.Record, s events.Stage) ledger.Progress {
-	if s == events.Enrich {
-		return r.Enrich
-	}
-	return r.Handle
 }

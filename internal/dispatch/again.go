@@ -12,6 +12,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // What a person may be told of an event that they want to be handled again.
@@ -36,14 +37,14 @@ type Again struct {
 // is the enriched event's, or the callback's, whose newest detail is then taken.
 // The audit has it before the stage does; each call sends one message.
 func HandleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant string, noun events.Noun, key, id string, act deadletter.Act) (Again, error) {
-	a, err := handleAgain(ctx, b, box, tenant, order{noun, key}, id, act)
+	a, err := handleAgain(ctx, b, box, tenant, orders.ID{Noun: noun, Key: key}, id, act)
 	if err != nil {
 		return a, fmt.Errorf("event %s of %s %s: %w", id, noun, key, err)
 	}
 	return a, nil
 }
 
-func handleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant string, k order, id string, act deadletter.Act) (Again, error) {
+func handleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant string, k orders.ID, id string, act deadletter.Act) (Again, error) {
 	if act.Reason == "" {
 		return Again{}, deadletter.ErrNeedsReason
 	}
@@ -51,9 +52,9 @@ func handleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant st
 	if err != nil {
 		return Again{}, err
 	}
-	event := decoded(m)
+	event := orders.EventOrZero(m)
 	a := Again{Event: event.ID()}
-	r, err := readRecord(ctx, b.Bucket(bus.State), tenant, k)
+	r, err := orders.ReadRecord(ctx, b.Bucket(bus.State), tenant, k)
 	if err != nil {
 		return a, err
 	}
@@ -63,7 +64,7 @@ func handleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant st
 	if err := noLetter(ctx, box, tenant, k, a.Event); err != nil {
 		return a, err
 	}
-	a.Generation = r.NextGeneration(a.Event, eventName(k, a.Event))
+	a.Generation = r.NextGeneration(a.Event, orders.EventName(k, a.Event))
 	if a.Generation > 0 && !act.Force {
 		return a, ErrWasApplied
 	}
@@ -80,21 +81,18 @@ func handleAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenant st
 	}
 	err = box.Note(ctx, deadletter.Audit{
 		Action: deadletter.ActionAgain, Tenant: tenant, Stage: events.Handle, Who: act.Who, Reason: act.Reason, Forced: act.Force,
-		Again: &deadletter.AuditedReplay{Noun: k.noun, Key: k.key, EventID: a.Event, Replay: a.Replay, Generation: a.Generation},
+		Again: &deadletter.AuditedReplay{Noun: k.Noun, Key: k.Key, EventID: a.Event, Replay: a.Replay, Generation: a.Generation},
 	})
 	if err != nil {
 		return a, err
 	}
 	ack, err := b.Publish(ctx, bus.Message{
-		Subject: events.ReplaySubject(tenant, events.Handle, k.noun, k.key), ID: events.MessageID(tenant, a.Event, a.Replay),
+		Subject: events.ReplaySubject(tenant, events.Handle, k.Noun, k.Key), ID: events.MessageID(tenant, a.Event, a.Replay),
 		ContentType: events.ContentType, Header: header, Data: m.Data,
 	})
 	a.Sequence = ack.Sequence
 	return a, err
 }
-
-// eventName is the name that an effect always has: the event that it began with.
-func eventName(k order, id string) string { return string(k.noun) + "/" + k.key + "/event/" + root(id) }
 
 // callbackOf is the callback's sequence, out of an event's position.
 func callbackOf(position string) string {
@@ -106,11 +104,11 @@ func callbackOf(position string) string {
 }
 
 // enrichedOf is the order's enriched event of an id, or the newest of a callback's.
-func enrichedOf(ctx context.Context, b *bus.Bus, tenant string, k order, id string) (bus.Stored, error) {
+func enrichedOf(ctx context.Context, b *bus.Bus, tenant string, k orders.ID, id string) (bus.Stored, error) {
 	var found bus.Stored
-	subject := "gongdan." + events.Token(tenant) + ".event.enriched." + string(k.noun) + ".*." + events.Token(k.key)
-	err := pages(ctx, b, bus.Events, subject, 1, 0, func(m bus.Stored) error {
-		if ev := decoded(m); ev.Context != nil && (ev.ID() == id || root(ev.ID()) == id) {
+	subject := "gongdan." + events.Token(tenant) + ".event.enriched." + string(k.Noun) + ".*." + events.Token(k.Key)
+	err := orders.EachPage(ctx, b, bus.Events, subject, 1, 0, func(m bus.Stored) error {
+		if ev := orders.EventOrZero(m); ev.Context != nil && (ev.ID() == id || orders.RootID(ev.ID()) == id) {
 			found = m
 		}
 		return nil
@@ -121,8 +119,8 @@ func enrichedOf(ctx context.Context, b *bus.Bus, tenant string, k order, id stri
 	return found, err
 }
 
-func noLetter(ctx context.Context, box *deadletter.Box, tenant string, k order, event string) error {
-	return box.All(ctx, deadletter.Filter{Tenant: tenant, Stage: events.Handle, Noun: k.noun, Key: k.key}, func(o deadletter.Open) error {
+func noLetter(ctx context.Context, box *deadletter.Box, tenant string, k orders.ID, event string) error {
+	return box.All(ctx, deadletter.Filter{Tenant: tenant, Stage: events.Handle, Noun: k.Noun, Key: k.Key}, func(o deadletter.Open) error {
 		if o.EventID == event {
 			return fmt.Errorf("%w: dispatcher dead replay %d", ErrHasALetter, o.Number)
 		}
@@ -131,7 +129,7 @@ func noLetter(ctx context.Context, box *deadletter.Box, tenant string, k order, 
 }
 
 // nextReplay is a number that no replay of the event has had, as far as is known.
-func nextReplay(ctx context.Context, b *bus.Bus, tenant string, k order, event string, r ledger.Record) (int, error) {
+func nextReplay(ctx context.Context, b *bus.Bus, tenant string, k orders.ID, event string, r ledger.Record) (int, error) {
 	last := 0
 	for _, e := range r.Effects {
 		if e.EventID == event {
@@ -141,8 +139,8 @@ func nextReplay(ctx context.Context, b *bus.Bus, tenant string, k order, event s
 	if v := r.Handle.Last; v != nil && v.EventID == event {
 		last = max(last, v.Replay)
 	}
-	err := pages(ctx, b, bus.Events, events.ReplaySubject(tenant, events.Handle, k.noun, k.key), 1, 0, func(m bus.Stored) error {
-		if ev := decoded(m); ev.Context != nil && ev.ID() == event {
+	err := orders.EachPage(ctx, b, bus.Events, events.ReplaySubject(tenant, events.Handle, k.Noun, k.Key), 1, 0, func(m bus.Stored) error {
+		if ev := orders.EventOrZero(m); ev.Context != nil && ev.ID() == event {
 			if n, err := strconv.Atoi(m.Header.Get(deadletter.HeaderReplay)); err == nil {
 				last = max(last, n)
 			}
@@ -156,7 +154,7 @@ func nextReplay(ctx context.Context, b *bus.Bus, tenant string, k order, event s
 func NounsOf(ctx context.Context, b *bus.Bus, tenant, key string) ([]events.Noun, error) {
 	var out []events.Noun
 	for _, n := range []events.Noun{events.WorkOrder, events.Opportunity} {
-		_, err := b.Bucket(bus.State).Get(ctx, recordKey(tenant, order{n, key}))
+		_, err := b.Bucket(bus.State).Get(ctx, orders.RecordKey(tenant, orders.ID{Noun: n, Key: key}))
 		switch {
 		case errors.Is(err, bus.ErrNotFound):
 		case err != nil:

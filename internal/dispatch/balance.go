@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // maxStrays is how many unexplained callbacks a balance lists.
@@ -63,7 +63,7 @@ type Progress func(what string, done, of uint64)
 func BalanceOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell Progress) (Balance, error) {
 	c := &counter{
 		b: b, tell: tell, all: map[uint64]*fate{}, aliens: map[uint64]bool{}, ids: map[uint64]uint64{},
-		waits: map[uint64]waiting{}, floors: map[desk]uint64{}, closed: map[uint64]closing{},
+		waits: map[uint64]waiting{}, floors: map[orders.Queue]uint64{}, closed: map[uint64]closing{},
 		Balance: Balance{Tenant: tenant, Since: since, DeadClosed: map[string]int{}, Waiting: map[string]int{}, InHand: map[string]int{}},
 	}
 	for _, step := range []func(context.Context) error{
@@ -116,7 +116,7 @@ type counter struct {
 	aliens      map[uint64]bool
 	ids         map[uint64]uint64 // hash of the content by hash of Weiban's id; 0 once there were two
 	waits       map[uint64]waiting
-	floors      map[desk]uint64
+	floors      map[orders.Queue]uint64
 	closed      map[uint64]closing
 	store       history.Record
 }
@@ -180,8 +180,8 @@ func (c *counter) begin(ctx context.Context, stream string) (time.Time, error) {
 
 // places are how far each desk has come.
 func (c *counter) places(ctx context.Context) error {
-	for _, k := range desks {
-		floor, err := floorOf(ctx, c.b.Bucket(bus.State), inbox{c.b}, c.Tenant, k)
+	for _, k := range orders.Queues {
+		floor, err := orders.FloorOf(ctx, c.b.Bucket(bus.State), inbox{c.b}, c.Tenant, k)
 		if err != nil {
 			return err
 		}
@@ -192,10 +192,10 @@ func (c *counter) places(ctx context.Context) error {
 
 // orders are those that wait.
 func (c *counter) orders(ctx context.Context) error {
-	return eachWaiting(ctx, c.b, c.Tenant, func(_ string, k order, r ledger.Record) error {
+	return orders.EachWaiting(ctx, c.b, c.Tenant, func(_ string, k orders.ID, r ledger.Record) error {
 		var w waiting
-		for i, s := range []events.Stage{events.Enrich, events.Handle} {
-			l := laneOf(r, s)
+		for i, s := range ledger.Stages {
+			l := r.Progress(s)
 			w[i].cursor, w[i].open = l.Cursor, l.Head != nil || l.Behind
 			if l.History != c.store.History {
 				w[i].cursor, w[i].open = 0, true // it is looked at again when it is taken up
@@ -204,7 +204,7 @@ func (c *counter) orders(ctx context.Context) error {
 				w[i].why = l.Head.Why
 			}
 		}
-		c.waits[hash(k.id())] = w
+		c.waits[hash(k.Path())] = w
 		return nil
 	})
 }

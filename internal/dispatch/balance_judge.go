@@ -10,6 +10,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // judge says of each callback how it ended, or where it is.
@@ -37,7 +38,7 @@ func (c *counter) judge(ctx context.Context) error {
 				return err
 			}
 			if !known {
-				why = "it is settled at stage " + string(desks[f.desk].stage) + ", and no outcome was published"
+				why = "it is settled at stage " + string(orders.Queues[f.desk].Stage) + ", and no outcome was published"
 			}
 		}
 		if why != "" {
@@ -75,7 +76,7 @@ func (c *counter) lost(stream string) bool {
 // onRecord counts a callback by its order's record, where its outcome went with
 // stream EVENTS.
 func (c *counter) onRecord(ctx context.Context, f *fate) (bool, error) {
-	if c.store.History == "" || desks[f.desk].stage != events.Enrich {
+	if c.store.History == "" || orders.Queues[f.desk].Stage != events.Enrich {
 		return false, nil
 	}
 	m, err := c.b.Get(ctx, bus.Callbacks, f.seq)
@@ -86,7 +87,7 @@ func (c *counter) onRecord(ctx context.Context, f *fate) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r, err := readRecord(ctx, c.b.Bucket(bus.State), c.Tenant, order{route.Noun, route.Key})
+	r, err := orders.ReadRecord(ctx, c.b.Bucket(bus.State), c.Tenant, orders.ID{Noun: route.Noun, Key: route.Key})
 	if err != nil {
 		return false, err
 	}
@@ -108,17 +109,17 @@ func (c *counter) onRecord(ctx context.Context, f *fate) (bool, error) {
 
 // underWay counts a callback that has not ended where it waits, or as in hand.
 func (c *counter) underWay(f *fate) bool {
-	k := desks[f.desk]
-	if w := c.waits[f.order][at(k.stage)]; w.open && f.seq > w.cursor {
+	k := orders.Queues[f.desk]
+	if w := c.waits[f.order][ledger.Index(k.Stage)]; w.open && f.seq > w.cursor {
 		why := string(w.why)
 		if why == "" {
 			why = "its turn" // followers go on after a head that is done
 		}
-		c.Waiting[string(k.stage)+": "+why]++
+		c.Waiting[string(k.Stage)+": "+why]++
 		return true
 	}
 	if f.seq > c.floors[k] {
-		c.InHand[string(k.stage)]++
+		c.InHand[string(k.Stage)]++
 		return true
 	}
 	return false
@@ -132,10 +133,10 @@ type stray struct {
 // list names the first of the unexplained.
 func (c *counter) list(ctx context.Context, strays []stray) error {
 	slices.SortFunc(strays, func(a, b stray) int {
-		return cmp.Or(cmp.Compare(at(desks[a.desk].stage), at(desks[b.desk].stage)), cmp.Compare(a.seq, b.seq))
+		return cmp.Or(cmp.Compare(ledger.Index(orders.Queues[a.desk].Stage), ledger.Index(orders.Queues[b.desk].Stage)), cmp.Compare(a.seq, b.seq))
 	})
 	for _, x := range strays[:min(len(strays), maxStrays)] {
-		s := Stray{Stream: streamOf(desks[x.desk].stage), Sequence: x.seq, Why: x.why}
+		s := Stray{Stream: orders.StreamOf(orders.Queues[x.desk].Stage), Sequence: x.seq, Why: x.why}
 		m, err := c.b.Get(ctx, s.Stream, x.seq)
 		switch {
 		case errors.Is(err, bus.ErrNotFound): // it has left the stream

@@ -9,6 +9,8 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // hash is what a text is known by while it is counted: of a million texts two
@@ -19,10 +21,10 @@ func hash(s string) uint64 {
 	return h.Sum64()
 }
 
-// deskOf is the index of a desk.
-func deskOf(s events.Stage, n events.Noun) uint8 {
-	for i, k := range desks {
-		if k.stage == s && k.noun == n {
+// queueIndex is the index of a desk.
+func queueIndex(s events.Stage, n events.Noun) uint8 {
+	for i, k := range orders.Queues {
+		if k.Stage == s && k.Noun == n {
 			return uint8(i)
 		}
 	}
@@ -40,10 +42,10 @@ func (c *counter) name(m bus.Stored) (id string, replay int) {
 	if ok {
 		return id, replay
 	}
-	if ev, err := eventIn(m); err == nil {
+	if ev, err := orders.EventOf(m); err == nil {
 		return ev.ID(), replay
 	}
-	return foreignID(m), replay
+	return orders.ForeignID(m), replay
 }
 
 // round is the replay of enrich that an id came from.
@@ -97,21 +99,21 @@ func (c *counter) callbacks(ctx context.Context) error {
 			c.Published++
 			return nil
 		}
-		h := hash(root(id))
+		h := hash(orders.RootID(id))
 		c.Accepted++
 		c.alien(id)
 		if c.all[h] != nil {
 			c.Again++
 			return nil
 		}
-		c.all[h] = &fate{order: hash(order{r.Noun, r.Key}.id()), seq: m.Sequence, desk: deskOf(events.Enrich, r.Noun)}
+		c.all[h] = &fate{order: hash(orders.ID{Noun: r.Noun, Key: r.Key}.Path()), seq: m.Sequence, desk: queueIndex(events.Enrich, r.Noun)}
 		return nil
 	})
 }
 
 // reuse counts the message ids that came with more than one content.
 func (c *counter) reuse(event string) {
-	id, key, ok := events.SplitCallbackID(root(event))
+	id, key, ok := events.SplitCallbackID(orders.RootID(event))
 	if !ok {
 		return
 	}
@@ -138,7 +140,7 @@ func (c *counter) outcomes(ctx context.Context) error {
 	return c.pass(ctx, "outcomes", bus.Events, "event.kingdee.handle_order.>", c.events, last, func(m bus.Stored) error {
 		id, _ := c.name(m)
 		c.alien(id)
-		f, s := c.all[hash(root(id))], states[strings.Split(m.Subject, ".")[5]]
+		f, s := c.all[hash(orders.RootID(id))], states[strings.Split(m.Subject, ".")[5]]
 		again := s == ignored && (f.ended() || f != nil && f.state == dead && !replayed(id))
 		if f != nil && !again {
 			f.state = s
@@ -149,7 +151,7 @@ func (c *counter) outcomes(ctx context.Context) error {
 
 // alien counts a message that is no event, once.
 func (c *counter) alien(id string) {
-	if h := hash(root(id)); strings.HasPrefix(id, foreign) && !c.aliens[h] {
+	if h := hash(orders.RootID(id)); strings.HasPrefix(id, orders.Foreign) && !c.aliens[h] {
 		c.aliens[h] = true
 		c.Foreign++
 	}
@@ -161,19 +163,19 @@ func (f *fate) ended() bool { return f != nil && (f.state == applied || f.state 
 func replayed(id string) bool { return round(id) > 0 || !strings.HasSuffix(id, "~0") }
 
 // move says where a callback is now, unless it is known to be further.
-func (f *fate) move(k order, s events.Stage, seq uint64, n uint16) {
-	to := deskOf(s, k.noun)
-	further := n > f.round || n == f.round && (s == events.Handle) && desks[f.desk].stage == events.Enrich ||
-		n == f.round && desks[f.desk].stage == s && seq > f.seq
+func (f *fate) move(k orders.ID, s events.Stage, seq uint64, n uint16) {
+	to := queueIndex(s, k.Noun)
+	further := n > f.round || n == f.round && (s == events.Handle) && orders.Queues[f.desk].Stage == events.Enrich ||
+		n == f.round && orders.Queues[f.desk].Stage == s && seq > f.seq
 	if further {
-		f.order, f.seq, f.desk, f.round = hash(k.id()), seq, to, n
+		f.order, f.seq, f.desk, f.round = hash(k.Path()), seq, to, n
 	}
 }
 
 // replays takes down what was sent again after it had died.
 func (c *counter) replays(ctx context.Context) error {
-	for _, s := range []events.Stage{events.Enrich, events.Handle} {
-		stream, from := streamOf(s), c.first
+	for _, s := range ledger.Stages {
+		stream, from := orders.StreamOf(s), c.first
 		if s == events.Handle {
 			from = c.events
 		}
@@ -190,11 +192,11 @@ func (c *counter) replays(ctx context.Context) error {
 				return nil // no stage reads it either
 			}
 			id, n := c.name(m)
-			if f := c.all[hash(root(id))]; f != nil && f.state == dead {
+			if f := c.all[hash(orders.RootID(id))]; f != nil && f.state == dead {
 				if s == events.Handle {
 					n = int(round(id))
 				}
-				f.move(order{r.Noun, r.Key}, s, m.Sequence, uint16(n))
+				f.move(orders.ID{Noun: r.Noun, Key: r.Key}, s, m.Sequence, uint16(n))
 			}
 			return nil
 		})
@@ -210,7 +212,7 @@ func (c *counter) replays(ctx context.Context) error {
 func (c *counter) enriched(ctx context.Context) error {
 	oldest := uint64(0)
 	for h, f := range c.all {
-		if (f.state == pending || f.state == dead && c.closed[h].replayed) && desks[f.desk].stage == events.Enrich && (oldest == 0 || f.seq < oldest) {
+		if (f.state == pending || f.state == dead && c.closed[h].replayed) && orders.Queues[f.desk].Stage == events.Enrich && (oldest == 0 || f.seq < oldest) {
 			oldest = f.seq
 		}
 	}
@@ -232,8 +234,8 @@ func (c *counter) enriched(ctx context.Context) error {
 			return nil
 		}
 		id, _ := c.name(m)
-		if f := c.all[hash(root(id))]; f != nil && (f.state == pending || f.state == dead) {
-			f.move(order{r.Noun, r.Key}, events.Handle, m.Sequence, round(id))
+		if f := c.all[hash(orders.RootID(id))]; f != nil && (f.state == pending || f.state == dead) {
+			f.move(orders.ID{Noun: r.Noun, Key: r.Key}, events.Handle, m.Sequence, round(id))
 		}
 		return nil
 	})
@@ -242,7 +244,7 @@ func (c *counter) enriched(ctx context.Context) error {
 // died is the callback of an event, if it is dead. Where outcomes were lost, its letter
 // or the audit says so alone.
 func (c *counter) died(eventID string) *fate {
-	f := c.all[hash(root(eventID))]
+	f := c.all[hash(orders.RootID(eventID))]
 	if f != nil && (f.state == dead || f.state == pending && c.store.History != "") {
 		return f
 	}
@@ -274,7 +276,7 @@ func (c *counter) letters(ctx context.Context) error {
 		if a.Letter == nil {
 			return nil
 		}
-		h := hash(root(a.Letter.EventID))
+		h := hash(orders.RootID(a.Letter.EventID))
 		if f := c.died(a.Letter.EventID); f != nil {
 			f.state = dead
 			if names[a.Who] == "" {

@@ -6,16 +6,17 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // bays lets one order at a time at a Kingdee bill.
 type bays struct {
 	mu   sync.Mutex
-	in   map[string]order
-	wait map[string][]order // who was told that the bill is taken
+	in   map[string]orders.ID
+	wait map[string][]orders.ID // who was told that the bill is taken
 }
 
-func newBays() *bays { return &bays{in: map[string]order{}, wait: map[string][]order{}} }
+func newBays() *bays { return &bays{in: map[string]orders.ID{}, wait: map[string][]orders.ID{}} }
 
 func bay(b ledger.Bill) string {
 	if b.ID != "" {
@@ -25,13 +26,13 @@ func bay(b ledger.Bill) string {
 }
 
 // enter reports whether the bill was free or the order's already.
-func (s *bays) enter(b ledger.Bill, k order) bool {
+func (s *bays) enter(b ledger.Bill, k orders.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.taken(bay(b), k)
 }
 
-func (s *bays) taken(b string, k order) bool {
+func (s *bays) taken(b string, k orders.ID) bool {
 	if who, taken := s.in[b]; taken && who != k {
 		return false
 	}
@@ -40,7 +41,7 @@ func (s *bays) taken(b string, k order) bool {
 }
 
 // enterOrWait is enter; an order that finds the bill taken is told by leave.
-func (s *bays) enterOrWait(b ledger.Bill, k order) bool {
+func (s *bays) enterOrWait(b ledger.Bill, k orders.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken(bay(b), k) {
@@ -53,13 +54,13 @@ func (s *bays) enterOrWait(b ledger.Bill, k order) bool {
 }
 
 // leave gives the bill back and says who waits for it.
-func (s *bays) leave(b ledger.Bill, k order) []order {
+func (s *bays) leave(b ledger.Bill, k orders.ID) []orders.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.left(bay(b), k)
 }
 
-func (s *bays) left(b string, k order) []order {
+func (s *bays) left(b string, k orders.ID) []orders.ID {
 	if s.in[b] != k {
 		return nil
 	}
@@ -72,7 +73,7 @@ func (s *bays) left(b string, k order) []order {
 // keep is for an order that is loaded anew: of the bills that it was at when it
 // was let go it keeps the one of its open call alone. It says who waits for the
 // others.
-func (s *bays) keep(r ledger.Record, k order) []order {
+func (s *bays) keep(r ledger.Record, k orders.ID) []orders.ID {
 	open := map[string]bool{}
 	for _, e := range r.Effects {
 		if e.Bill != nil && (e.State == ledger.Intent || e.State == ledger.InDoubt) {
@@ -81,7 +82,7 @@ func (s *bays) keep(r ledger.Record, k order) []order {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var waiting []order
+	var waiting []orders.ID
 	for b, who := range s.in {
 		if who == k && !open[b] {
 			waiting = append(waiting, s.left(b, k)...)
@@ -92,7 +93,7 @@ func (s *bays) keep(r ledger.Record, k order) []order {
 
 // free tells orders that a bill is free for which they were told that it is not, each
 // once there is a place for it. Whoever calls may hold one, and does not wait.
-func (o *owner) free(waiting []order) {
+func (o *owner) free(waiting []orders.ID) {
 	for _, k := range waiting {
 		o.mu.Lock()
 		a := o.actors[k]
@@ -102,7 +103,7 @@ func (o *owner) free(waiting []order) {
 		}
 		go func() {
 			defer o.busy.Done()
-			if o.seat(a, desk{events.Handle, k.noun}) {
+			if o.seat(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
 				a.post(freed{})
 			}
 		}()

@@ -87,12 +87,12 @@ func (a *actor) about(x any) (events.Stage, uint64) {
 		stages = stages[:1]
 	}
 	for _, s := range stages {
-		if m := a.hands[at(s)].now; m != nil {
+		if m := a.hands[ledger.Index(s)].now; m != nil {
 			return s, m.Seq
 		}
 	}
 	for _, s := range stages {
-		if h := a.lane(s).Head; h != nil && h.Why != ledger.Held {
+		if h := a.ledger.Record.Progress(s).Head; h != nil && h.Why != ledger.Held {
 			return s, h.Seq
 		}
 	}

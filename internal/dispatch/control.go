@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/orders"
 )
 
 // control is the positive control of the looks: whether the query for handling
@@ -51,7 +52,7 @@ func (c *control) again() {
 }
 
 func (o *owner) loadControl(ctx context.Context) error {
-	e, err := o.d.state.Get(ctx, controlKey(o.t.Name))
+	e, err := o.d.state.Get(ctx, orders.ProofKey(o.t.Name))
 	if errors.Is(err, bus.ErrNotFound) {
 		return nil
 	}
@@ -99,7 +100,7 @@ func (o *owner) proved(ctx context.Context) {
 	}
 	value, err := json.Marshal(proof{true, o.store.History})
 	if err == nil {
-		_, err = o.d.state.PutFenced(ctx, controlKey(o.t.Name), value, o.tenure.Fence)
+		_, err = o.d.state.PutFenced(ctx, orders.ProofKey(o.t.Name), value, o.tenure.Fence)
 	}
 	if err != nil {
 		o.log.Debug("control not recorded", slog.String("cause", err.Error()))

@@ -21,6 +21,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/strictjson"
 	"gongdan-bridge/schemas"
 )
@@ -127,7 +128,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 			if body, err = json.Marshal(tree); err != nil {
 				rt.Fatal(err)
 			}
-			f := goesOn(rt, newActor(o, order{m.notice.Noun, m.notice.Key}, false), m)
+			f := goesOn(rt, newActor(o, orders.ID{Noun: m.notice.Noun, Key: m.notice.Key}, false), m)
 			if f != nil && at != "/errcode" && at != "/"+tt.file && at != tt.number {
 				rt.Fatalf("%s: %v", at, f)
 			}
@@ -156,7 +157,7 @@ func callbackMessage(t *testing.T, o *owner, text string) *message {
 		t.Fatal(err)
 	}
 	s := bus.Stored{Header: bus.Header{"Content-Type": {events.ContentType}}, Data: data, Sequence: 7, Time: time.Now()}
-	m := newActor(o, order{n.Noun, n.Key}, false).read(events.Enrich, s)
+	m := newActor(o, orders.ID{Noun: n.Noun, Key: n.Key}, false).read(events.Enrich, s)
 	if m.fault != nil {
 		t.Fatal(m.fault)
 	}

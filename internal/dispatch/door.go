@@ -4,99 +4,37 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
-
-// Verbs of an operator's request to the owner of a tenant.
-const (
-	VerbSettle  = "settle" // a word on an order that waits with a letter
-	VerbPause   = "pause"
-	VerbResume  = "resume"
-	VerbStaff   = "staff"   // Weiban's staff list, read within the tenant's quota
-	VerbTrouble = "trouble" // what of the tenant does not work, or not as it should
-)
-
-// Request is what an operator asks of a tenant's owner.
-type Request struct {
-	Stage    events.Stage `json:"stage"`
-	Noun     events.Noun  `json:"noun,omitempty"`
-	Key      string       `json:"key,omitempty"`
-	Sequence uint64       `json:"sequence,omitempty"` // of the message that waits, so that nobody settles what they did not see
-	Word     ledger.Word  `json:"word,omitempty"`
-	Who      string       `json:"who"`
-	Why      string       `json:"why,omitempty"`
-}
-
-// reply is the owner's answer; Refused says why nothing was done.
-type reply struct {
-	Refused string `json:"refused,omitempty"`
-}
-
-// ErrRefused is the class of what an owner would not do.
-var ErrRefused = errors.New("refused")
-
-// Ask puts a request to the owner of a tenant and waits for the answer. No owner
-// at the moment is an error that says so.
-func Ask(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("ask the owner of %s: %w", tenant, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	var a reply
-	if err := exchange(ctx, b, tenant, verb, data, &a); err != nil {
-		return err
-	}
-	if a.Refused != "" {
-		return fmt.Errorf("%w: %s", ErrRefused, a.Refused)
-	}
-	return nil
-}
-
-// exchange puts a request to the owner and reads its answer.
-func exchange(ctx context.Context, b *bus.Bus, tenant, verb string, data []byte, into any) error {
-	raw, err := b.Request(ctx, events.ControlSubject(tenant, verb), data)
-	if errors.Is(err, bus.ErrNoResponders) {
-		return fmt.Errorf("ask the owner of %s: no dispatcher owns the tenant now: %w", tenant, err)
-	}
-	if err != nil {
-		return fmt.Errorf("ask the owner of %s: %w", tenant, err)
-	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("ask the owner of %s: answer not understood: %w", tenant, err)
-	}
-	return nil
-}
 
 // serve answers operators' requests while the tenant is owned.
 func (o *owner) serve() error {
-	for verb, do := range map[string]func(context.Context, Request) string{
-		VerbSettle: o.settle,
-		VerbPause:  func(ctx context.Context, r Request) string { return o.pause(ctx, r, true) },
-		VerbResume: func(ctx context.Context, r Request) string { return o.pause(ctx, r, false) },
+	for verb, do := range map[string]func(context.Context, orders.Request) string{
+		orders.VerbSettle: o.settle,
+		orders.VerbPause:  func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, true) },
+		orders.VerbResume: func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, false) },
 	} {
 		err := o.answer(verb, func(ctx context.Context, data []byte) any {
-			var r Request
+			var r orders.Request
 			if json.Unmarshal(data, &r) != nil {
-				return reply{Refused: "the request cannot be read"}
+				return orders.Reply{Refused: "the request cannot be read"}
 			}
-			return reply{Refused: do(ctx, r)}
+			return orders.Reply{Refused: do(ctx, r)}
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if err := o.answer(VerbTrouble, func(context.Context, []byte) any { return o.trouble() }); err != nil {
+	if err := o.answer(orders.VerbTrouble, func(context.Context, []byte) any { return o.trouble() }); err != nil {
 		return err
 	}
-	return o.answer(VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
+	return o.answer(orders.VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
 }
 
 func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) any) error {
@@ -114,14 +52,14 @@ func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) an
 }
 
 // settle brings a person's word to the order's record.
-func (o *owner) settle(ctx context.Context, r Request) string {
-	if r.Key == "" || !slices.Contains(desks[:], desk{r.Stage, r.Noun}) {
+func (o *owner) settle(ctx context.Context, r orders.Request) string {
+	if r.Key == "" || !slices.Contains(orders.Queues[:], orders.Queue{Stage: r.Stage, Noun: r.Noun}) {
 		return "no such order or stage"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*writeWait)
 	defer cancel()
 	answers := make(chan ledger.Answer, 1)
-	o.post(order{r.Noun, r.Key}, false, spoken{
+	o.post(orders.ID{Noun: r.Noun, Key: r.Key}, false, spoken{
 		in:    ledger.Operator{Stage: r.Stage, Seq: r.Sequence, Word: r.Word, Who: r.Who, Why: r.Why},
 		reply: answers,
 	})
@@ -135,26 +73,19 @@ func (o *owner) settle(ctx context.Context, r Request) string {
 	}
 }
 
-// mark is a pause on record.
-type mark struct {
-	Who string    `json:"who"`
-	Why string    `json:"why,omitempty"`
-	At  time.Time `json:"at"`
-}
-
 // pause holds a stage or lets it go on; it stays so over restarts.
-func (o *owner) pause(ctx context.Context, r Request, on bool) string {
+func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
 	s := r.Stage
 	if s != events.Enrich && s != events.Handle {
 		return "no such stage; say enrich or handle"
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeWait)
 	defer cancel()
-	key, fence := pauseKey(o.t.Name, s), o.tenure.Fence
+	key, fence := orders.PauseKey(o.t.Name, s), o.tenure.Fence
 	var err error
 	if on {
 		var data []byte
-		if data, err = json.Marshal(mark{r.Who, r.Why, time.Now().UTC()}); err == nil {
+		if data, err = json.Marshal(orders.PauseRecord{Who: r.Who, Why: r.Why, At: time.Now().UTC()}); err == nil {
 			_, err = o.d.state.PutFenced(ctx, key, data, fence)
 		}
 	} else {
@@ -169,8 +100,8 @@ func (o *owner) pause(ctx context.Context, r Request, on bool) string {
 
 // loadPauses takes over what operators have paused.
 func (o *owner) loadPauses(ctx context.Context) error {
-	for _, s := range []events.Stage{events.Enrich, events.Handle} {
-		_, err := o.d.state.Get(ctx, pauseKey(o.t.Name, s))
+	for _, s := range ledger.Stages {
+		_, err := o.d.state.Get(ctx, orders.PauseKey(o.t.Name, s))
 		if errors.Is(err, bus.ErrNotFound) {
 			continue
 		}

@@ -64,7 +64,7 @@ func (a *actor) fetch(act ledger.Fetch) error {
 
 func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Failure) {
 	var d detail
-	f := a.quick(ctx, a.o.gates.detail[a.key.noun], func(ctx context.Context) error {
+	f := a.quick(ctx, a.o.gates.detail[a.key.Noun], func(ctx context.Context) error {
 		if m.notice.Noun == events.Opportunity {
 			x, err := a.o.t.Weiban.Opportunity(ctx, m.notice.Ref())
 			d = detail{string(x.Value.ID), x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
@@ -143,7 +143,7 @@ func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
 	f := events.FailureOf(err)
 	switch {
 	case f == nil:
-		g.allow(a.key.id())
+		g.allow(a.key.Path())
 		return nil
 	case errors.Is(err, connectors.ErrOpen) || errors.Is(err, connectors.ErrPaused):
 		// Nothing was sent: the API is known to be down, so no try is spent.
@@ -153,7 +153,7 @@ func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
 		g.shut(time.Now().Add(f.Wait))
 	case f.Kind == events.Throttled:
 		g.shut(time.Now().Add(f.Wait))
-	case f.Kind == events.Denied && f.Status != 0 && f.Code == "" && g.alone(a.key.id()):
+	case f.Kind == events.Denied && f.Status != 0 && f.Code == "" && g.alone(a.key.Path()):
 		c := *f
 		c.Kind, c.Reason = events.Invalid, f.Reason+"; for other orders the API answers"
 		f = &c

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // message is one message of a stage, read.
@@ -83,7 +83,7 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 	defer func() {
 		if p := recover(); p != nil {
 			m = unread(s)
-			m.EventID, m.fault = foreignID(s), panicked(p)
+			m.EventID, m.fault = orders.ForeignID(s), panicked(p)
 		}
 	}()
 	m = unread(s)
@@ -97,9 +97,9 @@ func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
 	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderGeneration)); err == nil && m.Forced != "" {
 		m.Generation = max(n, 0)
 	}
-	ev, err := eventIn(s)
+	ev, err := orders.EventOf(s)
 	if err != nil {
-		m.EventID = foreignID(s)
+		m.EventID = orders.ForeignID(s)
 		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 		return m
 	}
@@ -129,49 +129,10 @@ func unread(s bus.Stored) *message {
 	return m
 }
 
-// eventIn is the event that a message holds, if its id is one that records and
-// message ids can be made of.
-func eventIn(s bus.Stored) (events.Event, error) {
-	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
-	if err == nil && !ours(ev.ID()) {
-		err = fmt.Errorf("%w: its id is none that the bridge gives", events.ErrNotEvent)
-	}
-	return ev, err
-}
-
-// foreign begins the event id of what is no event: another program's message on a
-// subject that a stage reads. Each has its own, so that each is one letter.
-const foreign = "foreign-"
-
-// foreignID is the event id of a message that is no event; its replay keeps it.
-func foreignID(s bus.Stored) string {
-	if n := s.Header.Get(deadletter.HeaderReplay); n != "" {
-		_, id, _ := strings.Cut(strings.TrimSuffix(s.ID(), "/r"+n), "/")
-		if strings.HasPrefix(id, foreign) && ours(id) {
-			return id
-		}
-	}
-	return foreign + events.Hash(fmt.Appendf(nil, "%s %d %s", s.Subject, s.Sequence, s.Data))
-}
-
-// ours reports whether an event's id, derived or not, is one that records and
-// message ids can be made of.
-func ours(id string) bool {
-	r := root(id)
-	steps := "x" + strings.ReplaceAll(id[len(r):], "~", "-")
-	return r == events.SafeID(r) && steps == events.SafeID(steps)
-}
-
-// root is the id of the event that a derived id began with.
-func root(id string) string {
-	id, _, _ = strings.Cut(id, "~")
-	return id
-}
-
 // work is the context in which a message is worked on: its span continues the
 // hop's trace; a message that comes again begins a trace of its own, with a link.
 func (a *actor) work(stage events.Stage, m *message) context.Context {
-	h := &a.hands[at(stage)]
+	h := &a.hands[ledger.Index(stage)]
 	if h.span != nil {
 		return h.ctx
 	}
@@ -185,17 +146,17 @@ func (a *actor) work(stage events.Stage, m *message) context.Context {
 		),
 	}
 	remote := m.stored.Context(a.o.ctx)
-	if head := a.lane(stage).Head; m.Replay > 0 || head != nil && head.Tries > 0 {
+	if head := a.ledger.Record.Progress(stage).Head; m.Replay > 0 || head != nil && head.Tries > 0 {
 		opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(remote)))
 	}
-	h.ctx, h.span = a.o.d.tracer.Start(remote, "process "+string(stage)+" "+string(a.key.noun), opts...)
+	h.ctx, h.span = a.o.d.tracer.Start(remote, "process "+string(stage)+" "+string(a.key.Noun), opts...)
 	h.from = time.Now()
 	return h.ctx
 }
 
 // context is that of the message in hand, or the owner's.
 func (a *actor) context(stage events.Stage) context.Context {
-	if h := &a.hands[at(stage)]; h.ctx != nil {
+	if h := &a.hands[ledger.Index(stage)]; h.ctx != nil {
 		return h.ctx
 	}
 	return a.o.ctx
@@ -212,11 +173,4 @@ func (h *hand) end(outcome string) {
 	}
 	h.span.End()
 	h.now, h.ctx, h.span, h.fact, h.plan = nil, nil, nil, fact{}, nil
-}
-
-func (a *actor) lane(s events.Stage) *ledger.Progress {
-	if s == events.Enrich {
-		return &a.ledger.Record.Enrich
-	}
-	return &a.ledger.Record.Handle
 }

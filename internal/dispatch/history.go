@@ -14,6 +14,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // What a line of a history tells of.
@@ -125,7 +126,7 @@ func byTime(a, b Line) int {
 
 // record tells what the order's record knows.
 func (h *teller) record(ctx context.Context) error {
-	e, err := h.b.Bucket(bus.State).Get(ctx, recordKey(h.Tenant, order{h.Noun, h.Key}))
+	e, err := h.b.Bucket(bus.State).Get(ctx, orders.RecordKey(h.Tenant, orders.ID{Noun: h.Noun, Key: h.Key}))
 	if errors.Is(err, bus.ErrNotFound) {
 		return nil
 	}
@@ -137,10 +138,10 @@ func (h *teller) record(ctx context.Context) error {
 		return err
 	}
 	h.seen, h.Bill = true, r.Bill
-	for _, s := range []events.Stage{events.Enrich, events.Handle} {
-		if head := laneOf(r, s).Head; head != nil {
+	for _, s := range ledger.Stages {
+		if head := r.Progress(s).Head; head != nil {
 			h.Lines = append(h.Lines, Line{
-				At: head.Since, What: LineWaits, Stage: s, Event: head.EventID, Stream: streamOf(s), Sequence: head.Seq,
+				At: head.Since, What: LineWaits, Stage: s, Event: head.EventID, Stream: orders.StreamOf(s), Sequence: head.Seq,
 				Text: headText(*head), Head: head,
 			})
 		}

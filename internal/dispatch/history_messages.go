@@ -8,6 +8,8 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // messages tells what the streams hold under the order's own subjects.
@@ -19,11 +21,11 @@ func (h *teller) messages(ctx context.Context) error {
 		line            func(bus.Stored) (Line, bool)
 	}{{bus.Callbacks, every + "event.weiban.*.*." + key, h.callback}}
 	if h.Noun != "" {
-		for _, s := range []events.Stage{events.Enrich, events.Handle} {
+		for _, s := range ledger.Stages {
 			sources = append(sources, struct {
 				stream, subject string
 				line            func(bus.Stored) (Line, bool)
-			}{streamOf(s), events.ReplaySubject(h.Tenant, s, h.Noun, h.Key), h.replay})
+			}{orders.StreamOf(s), events.ReplaySubject(h.Tenant, s, h.Noun, h.Key), h.replay})
 		}
 		sources = append(sources, []struct {
 			stream, subject string
@@ -34,7 +36,7 @@ func (h *teller) messages(ctx context.Context) error {
 		}...)
 	}
 	for _, s := range sources {
-		err := pages(ctx, h.b, s.stream, s.subject, 1, 0, func(m bus.Stored) error {
+		err := orders.EachPage(ctx, h.b, s.stream, s.subject, 1, 0, func(m bus.Stored) error {
 			if l, ok := s.line(m); ok {
 				l.Stream, l.Sequence = m.Stream, m.Sequence
 				h.Lines = append(h.Lines, l)
@@ -46,39 +48,6 @@ func (h *teller) messages(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// pages calls visit for every message of a subject from a sequence on, up to a
-// last one (0: the end).
-func pages(ctx context.Context, b *bus.Bus, stream, subject string, from, last uint64, visit func(bus.Stored) error) error {
-	const size = 512
-	for {
-		page, err := b.Page(ctx, stream, subject, from, size)
-		if err != nil {
-			return err
-		}
-		for _, m := range page {
-			if last > 0 && m.Sequence > last {
-				return nil
-			}
-			if err := visit(m); err != nil {
-				return err
-			}
-			from = m.Sequence + 1
-		}
-		if len(page) < size {
-			return nil
-		}
-	}
-}
-
-// decoded is the event of a message; an empty one where it cannot be read.
-func decoded(m bus.Stored) events.Event {
-	ev, err := events.Decode(m.Header.Get("Content-Type"), m.Data)
-	if err != nil {
-		return events.Event{}
-	}
-	return ev
 }
 
 func (h *teller) line(m bus.Stored, ev events.Event, what string, s events.Stage) Line {
@@ -97,7 +66,7 @@ func (h *teller) callback(m bus.Stored) (Line, bool) {
 	if events.NounOf(t[4]) != h.Noun {
 		return Line{}, false
 	}
-	ev := decoded(m)
+	ev := orders.EventOrZero(m)
 	l := h.line(m, ev, LineCallback, "")
 	l.Text = t[4] + " " + untoken(t[5])
 	if ev.Context == nil {
@@ -126,7 +95,7 @@ func (h *teller) replay(m bus.Stored) (Line, bool) {
 	if err != nil {
 		return Line{}, false
 	}
-	l := h.line(m, decoded(m), LineReplay, r.Stage)
+	l := h.line(m, orders.EventOrZero(m), LineReplay, r.Stage)
 	l.Body = nil // the event was told before
 	l.Text = "sent again, replay " + m.Header.Get(deadletter.HeaderReplay)
 	if why := m.Header.Get(deadletter.HeaderForced); why != "" {
@@ -139,7 +108,7 @@ func (h *teller) replay(m bus.Stored) (Line, bool) {
 }
 
 func (h *teller) enriched(m bus.Stored) (Line, bool) {
-	ev := decoded(m)
+	ev := orders.EventOrZero(m)
 	l := h.line(m, ev, LineEnriched, events.Enrich)
 	l.Text = "the detail was read"
 	if ev.Context == nil {
@@ -155,7 +124,7 @@ func (h *teller) enriched(m bus.Stored) (Line, bool) {
 }
 
 func (h *teller) outcome(m bus.Stored) (Line, bool) {
-	ev := decoded(m)
+	ev := orders.EventOrZero(m)
 	var o events.HandleOutcome
 	if ev.Context == nil || json.Unmarshal(ev.Data(), &o) != nil || o.Noun != h.Noun {
 		return Line{}, false

@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/script"
 )
@@ -169,7 +170,7 @@ func TestLetterOfAnOrderThatWentOn(t *testing.T) {
 	if !waits() {
 		t.Error("the order does not wait")
 	}
-	if err := dispatch.Ask(t.Context(), b.bus, "acme", dispatch.VerbSettle, dispatch.Request{
+	if err := orders.Ask(t.Context(), b.bus, "acme", orders.VerbSettle, orders.Request{
 		Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: ledger.SettleApplied, Who: "wang",
 	}); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // lapses remembers of orders that were let go what had been delivered of them: it
@@ -16,7 +17,7 @@ import (
 // overtake it, although no delivery is missing.
 type lapses struct {
 	mu sync.Mutex
-	of map[order]*lapse
+	of map[orders.ID]*lapse
 }
 
 type lapse struct {
@@ -25,9 +26,9 @@ type lapse struct {
 	broke []ledger.Broke
 }
 
-func newLapses() *lapses { return &lapses{of: map[order]*lapse{}} }
+func newLapses() *lapses { return &lapses{of: map[orders.ID]*lapse{}} }
 
-func (s *lapses) at(k order) *lapse {
+func (s *lapses) at(k orders.ID) *lapse {
 	l := s.of[k]
 	if l == nil {
 		l = &lapse{}
@@ -37,16 +38,16 @@ func (s *lapses) at(k order) *lapse {
 }
 
 // lost notes a delivery that nobody holds any more.
-func (s *lapses) lost(k order, st events.Stage, seq uint64) {
+func (s *lapses) lost(k orders.ID, st events.Stage, seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.at(k)
-	l.top[at(st)] = max(l.top[at(st)], seq)
+	l.top[ledger.Index(st)] = max(l.top[ledger.Index(st)], seq)
 }
 
 // again is how long to wait before the order is loaded once more: longer each
 // time that it fails.
-func (s *lapses) again(k order, beat time.Duration) time.Duration {
+func (s *lapses) again(k orders.ID, beat time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.at(k)
@@ -55,7 +56,7 @@ func (s *lapses) again(k order, beat time.Duration) time.Duration {
 }
 
 // loaded notes that the order could be loaded.
-func (s *lapses) loaded(k order) {
+func (s *lapses) loaded(k orders.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l := s.of[k]; l != nil {
@@ -65,23 +66,23 @@ func (s *lapses) loaded(k order) {
 }
 
 // over reports whether all that was let go of the stage has been settled since.
-func (s *lapses) over(k order, st events.Stage, cursor uint64) bool {
+func (s *lapses) over(k orders.ID, st events.Stage, cursor uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.of[k]
 	if l == nil {
 		return true
 	}
-	if l.top[at(st)] > cursor {
+	if l.top[ledger.Index(st)] > cursor {
 		return false
 	}
-	l.top[at(st)] = 0
+	l.top[ledger.Index(st)] = 0
 	s.tidy(k, l)
 	return true
 }
 
 // blame notes the message whose work a fault of ours ended.
-func (s *lapses) blame(k order, b ledger.Broke) {
+func (s *lapses) blame(k orders.ID, b ledger.Broke) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.at(k)
@@ -89,7 +90,7 @@ func (s *lapses) blame(k order, b ledger.Broke) {
 }
 
 // blamed gives what was noted, once.
-func (s *lapses) blamed(k order) []ledger.Broke {
+func (s *lapses) blamed(k orders.ID) []ledger.Broke {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.of[k]
@@ -102,7 +103,7 @@ func (s *lapses) blamed(k order) []ledger.Broke {
 	return out
 }
 
-func (s *lapses) tidy(k order, l *lapse) {
+func (s *lapses) tidy(k orders.ID, l *lapse) {
 	if l.fails == 0 && l.top == [2]uint64{} && len(l.broke) == 0 {
 		delete(s.of, k)
 	}
@@ -115,7 +116,7 @@ func (a *actor) forget(what string, err error) {
 		a.o.tenure.Lost()
 	}
 	if a.o.soft.Err() == nil {
-		a.o.log.Warn("order let go", slog.String("order", a.key.key), slog.String("what", what), slog.String("cause", err.Error()))
+		a.o.log.Warn("order let go", slog.String("order", a.key.Key), slog.String("what", what), slog.String("cause", err.Error()))
 	}
 	listed := a.listed
 	for i := range a.hands {
@@ -134,7 +135,7 @@ func (a *actor) forget(what string, err error) {
 	time.AfterFunc(a.o.lapses.again(a.key, a.o.d.o.Beat), func() {
 		if a.o.enlist() {
 			defer a.o.busy.Done()
-			a.o.bring(a.key, listed, desk{events.Handle, a.key.noun}, nudge{})
+			a.o.bring(a.key, listed, orders.Queue{Stage: events.Handle, Noun: a.key.Noun}, nudge{})
 		}
 	})
 }

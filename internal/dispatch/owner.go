@@ -9,19 +9,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
-
-// order names one order of a tenant.
-type order struct {
-	noun events.Noun
-	key  string
-}
-
-// id is the order's part of a bucket key: noun, then key.
-func (k order) id() string { return string(k.noun) + "." + events.Token(k.key) }
 
 // owner is one tenant in this process's hands, under one tenure.
 type owner struct {
@@ -32,8 +23,8 @@ type owner struct {
 	gates  *gates
 	bays   *bays
 	lapses *lapses
-	wakes  map[desk]*wakes
-	desks  map[desk]chan struct{} // places for orders in hand
+	wakes  map[orders.Queue]*wakes
+	desks  map[orders.Queue]chan struct{} // places for orders in hand
 
 	ctx     context.Context // of all that is begun; ends with the tenure
 	soft    context.Context // ends when nothing new may be begun
@@ -43,10 +34,10 @@ type owner struct {
 	serving []func()
 
 	mu     sync.Mutex
-	actors map[order]*actor
-	waited map[wait]bool  // sorts of waiting that have been told
-	listed map[order]bool // found waiting at the takeover and not loaded yet
-	busy   sync.WaitGroup // orders in hand
+	actors map[orders.ID]*actor
+	waited map[wait]bool      // sorts of waiting that have been told
+	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
+	busy   sync.WaitGroup     // orders in hand
 
 	control control
 
@@ -56,30 +47,17 @@ type owner struct {
 	doubles doubles
 }
 
-// desk is a stage of a noun: what blocks one does not block another.
-type desk struct {
-	stage events.Stage
-	noun  events.Noun
-}
-
-var desks = [...]desk{
-	{events.Enrich, events.WorkOrder},
-	{events.Handle, events.WorkOrder},
-	{events.Enrich, events.Opportunity},
-	{events.Handle, events.Opportunity},
-}
-
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[desk]*wakes{},
+		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[orders.Queue]*wakes{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
+		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
 		walked: make(chan struct{}),
 	}
 	o.control.proving, o.audit.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	d.space.guard(o.gates)
 	o.soft, o.stop = context.WithCancel(o.ctx)
-	for _, k := range desks {
+	for _, k := range orders.Queues {
 		o.desks[k] = make(chan struct{}, d.o.Concurrency)
 		o.wakes[k] = newWakes()
 		o.rooms = append(o.rooms, newRoom(o, k))
@@ -122,8 +100,8 @@ func (o *owner) open() error {
 	if err := o.serve(); err != nil {
 		return err
 	}
-	for _, k := range desks {
-		o.threads.Go(func() { o.wakes[k].run(o.soft, func(x order) { o.wake(x, k) }) })
+	for _, k := range orders.Queues {
+		o.threads.Go(func() { o.wakes[k].run(o.soft, func(x orders.ID) { o.wake(x, k) }) })
 	}
 	for _, g := range o.gates.all() {
 		o.threads.Go(func() { o.watch(o.soft, g) })
@@ -215,7 +193,7 @@ func (o *owner) cut() {
 }
 
 // actor is that of an order, made if it is not there.
-func (o *owner) actor(k order, listed bool) *actor {
+func (o *owner) actor(k orders.ID, listed bool) *actor {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := o.actors[k]
@@ -228,14 +206,14 @@ func (o *owner) actor(k order, listed bool) *actor {
 }
 
 // post hands something to an order, which is loaded if it must be.
-func (o *owner) post(k order, listed bool, x any) {
+func (o *owner) post(k orders.ID, listed bool, x any) {
 	for !o.actor(k, listed).post(x) {
 	}
 }
 
 // bring hands an order something to work on, once there is a place for it at the
 // desk; false if the owner stops first.
-func (o *owner) bring(k order, listed bool, at desk, x any) bool {
+func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x any) bool {
 	for {
 		a := o.actor(k, listed)
 		if !o.seat(a, at) {
@@ -248,7 +226,7 @@ func (o *owner) bring(k order, listed bool, at desk, x any) bool {
 }
 
 // wake gives an order its timer, once there is a place for it.
-func (o *owner) wake(x order, k desk) {
+func (o *owner) wake(x orders.ID, k orders.Queue) {
 	o.mu.Lock()
 	a, listed := o.actors[x], o.listed[x]
 	o.mu.Unlock()
@@ -262,7 +240,7 @@ func (o *owner) wake(x order, k desk) {
 
 // seat gives an order a place at a desk, unless it has one; false if the owner
 // stops first. It blocks while all places are taken.
-func (o *owner) seat(a *actor, k desk) bool {
+func (o *owner) seat(a *actor, k orders.Queue) bool {
 	if o.soft.Err() != nil || a.seated() {
 		return o.soft.Err() == nil
 	}
@@ -314,7 +292,7 @@ func (o *owner) resume(g *gate) {
 	}
 	o.mu.Unlock()
 	for _, a := range waiting {
-		if g.because() != "" || !o.seat(a, desk{g.stage, a.key.noun}) {
+		if g.because() != "" || !o.seat(a, orders.Queue{Stage: g.stage, Noun: a.key.Noun}) {
 			return // down again, or stopping
 		}
 		a.post(resumed{g})

@@ -16,6 +16,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 )
 
 // planned is what planning a message found out beside what the ledger is told.
@@ -67,7 +68,7 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 		return out
 	}
 	route, _ := events.ParseRoute(m.stored.Subject)
-	in, err := mapping.NewInput(metaOf(m.event, route, a.o.t.Name, a.key.noun), data)
+	in, err := mapping.NewInput(metaOf(m.event, route, a.o.t.Name, a.key.Noun), data)
 	if err != nil {
 		out.Failure = events.FailureOf(err)
 		return out
@@ -170,7 +171,7 @@ func like(b kingdee.Body) string {
 // of the order's history, the content of the callback, its id. A callback and
 // its twin by another way share at least one of them.
 func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) []string {
-	own := string(a.key.noun) + "/" + a.key.key + "/"
+	own := string(a.key.Noun) + "/" + a.key.Key + "/"
 	var ids []string
 	if in.Flow != nil {
 		ids = append(ids, own+"flow/"+string(in.Flow.ID))
@@ -182,7 +183,7 @@ func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) 
 	} else if n, err := weiban.ParseNotice(data.Callback); err == nil { // stored before events had the attribute
 		ids = append(ids, own+n.ContentKey)
 	}
-	return append(ids, eventName(a.key, m.EventID))
+	return append(ids, orders.EventName(a.key, m.EventID))
 }
 
 // where names the place of a panic without its values.

@@ -10,6 +10,7 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // proveQuery looks for a record that outcome events say is there: only if the query
@@ -29,7 +30,7 @@ func (a *actor) proveQuery(ctx context.Context) {
 	tried := 0
 	subject := "gongdan." + events.Token(o.t.Name) + ".event.kingdee.handle_order.applied.*"
 	err := o.each(ctx, bus.Events, subject, func(m bus.Stored) bool {
-		ev := decoded(m)
+		ev := orders.EventOrZero(m)
 		var out events.HandleOutcome
 		if ev.Context == nil || json.Unmarshal(ev.Data(), &out) != nil || out.Marker == "" || out.Bill == nil {
 			return true

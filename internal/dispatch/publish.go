@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // publish sends out what a verdict implies: a letter before its outcome event,
@@ -34,7 +35,7 @@ func (a *actor) publish(p ledger.Publish) error {
 		a.record(p.Stage, attempt{outcome: "enriched", event: p.EventID, seq: p.Seq, replay: p.Replay})
 		a.hands[0].end("enriched")
 	case ledger.PublishLetter:
-		a.o.log.Warn("order waits for a person", slog.String("stage", string(p.Stage)), slog.String("order", a.key.key),
+		a.o.log.Warn("order waits for a person", slog.String("stage", string(p.Stage)), slog.String("order", a.key.Key),
 			slog.String("event", p.EventID), slog.String("letter", p.LetterID))
 	case ledger.PublishVerdict:
 		v := p.Verdict
@@ -42,7 +43,7 @@ func (a *actor) publish(p ledger.Publish) error {
 			outcome: string(v.Outcome), reason: reason(v), tries: v.Tries + 1, fault: v.Fault,
 			event: p.EventID, seq: p.Seq, replay: p.Replay, rule: v.Rule,
 		})
-		a.hands[at(p.Stage)].end(string(v.Outcome))
+		a.hands[ledger.Index(p.Stage)].end(string(v.Outcome))
 	}
 	return nil
 }
@@ -66,7 +67,7 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 	if p.What == ledger.PublishLetter {
 		return a.sendLetter(ctx, p, m)
 	}
-	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.key)
+	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.Key)
 	if p.Check {
 		out, err := a.published(ctx, "EVENTS", subject, p.ID)
 		if !out && err == nil {
@@ -111,7 +112,7 @@ func (a *actor) outcomeEvent(p ledger.Publish, m *message) ([]byte, error) {
 	if err == nil {
 		return data, nil
 	}
-	a.o.log.Error("outcome event cut short", slog.String("order", a.key.key), slog.String("event", p.EventID), slog.String("cause", err.Error()))
+	a.o.log.Error("outcome event cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", err.Error()))
 	p.Body = nil
 	return encode(p, a.identified(unread(m.stored), p))
 }
@@ -136,7 +137,7 @@ func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
 func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 	v := p.Verdict
 	o := events.HandleOutcome{
-		Outcome: v.Outcome, Stage: p.Stage, Noun: a.key.noun, Key: a.key.key, Reason: v.Reason, DuplicateOf: v.DuplicateOf,
+		Outcome: v.Outcome, Stage: p.Stage, Noun: a.key.Noun, Key: a.key.Key, Reason: v.Reason, DuplicateOf: v.DuplicateOf,
 		Rule: v.Rule, Mapping: v.Mapping, Marker: v.Marker, DryRun: v.DryRun, Body: p.Body,
 	}
 	if e := p.Effect; e != nil {
@@ -183,7 +184,7 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (b
 func (a *actor) letterOrLess(ctx context.Context, p ledger.Publish, m *message) (l deadletter.Letter) {
 	defer func() {
 		if x := recover(); x != nil {
-			a.o.log.Error("letter cut short", slog.String("order", a.key.key), slog.String("event", p.EventID), slog.String("cause", panicked(x).Reason))
+			a.o.log.Error("letter cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", panicked(x).Reason))
 			p.Body = nil
 			l = a.letter(ctx, p, &message{callback: m.callback})
 		}
@@ -202,7 +203,7 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	}
 	var l deadletter.Letter
 	l.Fill(f)
-	l.ID, l.Tenant, l.Stage, l.Noun, l.Key = p.LetterID, a.o.t.Name, p.Stage, a.key.noun, a.key.key
+	l.ID, l.Tenant, l.Stage, l.Noun, l.Key = p.LetterID, a.o.t.Name, p.Stage, a.key.Noun, a.key.Key
 	l.Waiting, l.Advice = p.What == ledger.PublishLetter, advice(f, p.What == ledger.PublishLetter)
 	l.Tries, l.Replay, l.DiedAt, l.Mapping, l.Marker, l.Body = v.Tries+1, p.Replay, v.At.UTC(), v.Mapping, v.Marker, p.Body
 	if m.Generation > 0 {
@@ -214,7 +215,7 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	if v.Bill != nil {
 		l.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
 	}
-	l.Stream, l.Sequence, l.Callback, l.EventID = streamOf(p.Stage), p.Seq, m.callback, p.EventID
+	l.Stream, l.Sequence, l.Callback, l.EventID = orders.StreamOf(p.Stage), p.Seq, m.callback, p.EventID
 	if json.Valid(m.stored.Data) {
 		// What is not lies in its stream alone.
 		l.Event = m.stored.Data
@@ -231,10 +232,10 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 // parent is the message that an outcome follows from; where the stream no
 // longer has it, as much of it as its id tells.
 func (a *actor) parent(ctx context.Context, p ledger.Publish) (*message, error) {
-	if m := a.hands[at(p.Stage)].find(p.Seq); m != nil {
+	if m := a.hands[ledger.Index(p.Stage)].find(p.Seq); m != nil {
 		return a.identified(m, p), nil
 	}
-	s, err := a.o.d.o.Ports.Log.Get(ctx, streamOf(p.Stage), p.Seq)
+	s, err := a.o.d.o.Ports.Log.Get(ctx, orders.StreamOf(p.Stage), p.Seq)
 	switch {
 	case errors.Is(err, bus.ErrNotFound):
 		return a.identified(&message{callback: p.Seq}, p), nil
@@ -257,7 +258,7 @@ func (a *actor) identified(m *message, p ledger.Publish) *message {
 	}
 	c := *m
 	ev, err := events.NewCallback(a.o.ctx, events.Callback{
-		Tenant: a.o.t.Name, ID: p.EventID, CorpID: "unknown", Key: a.key.key, Origin: events.FromCallback, Data: []byte("null"),
+		Tenant: a.o.t.Name, ID: p.EventID, CorpID: "unknown", Key: a.key.Key, Origin: events.FromCallback, Data: []byte("null"),
 	})
 	if err == nil {
 		ev.SetID(p.EventID)

@@ -10,6 +10,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 )
 
 // metaOf is what a mapping is told of an enriched event beside its data, the
@@ -108,7 +109,7 @@ func EachCallback(ctx context.Context, b *bus.Bus, tenant string, since time.Tim
 	subject := "gongdan." + events.Token(tenant) + ".event.weiban.*.*.*"
 	err = eachIn(ctx, b, bus.Callbacks, subject, Period{Since: since}, "callbacks", tell, func(m bus.Stored) error {
 		event, status, key, err := events.ParseCallback(m.Subject)
-		ev := decoded(m)
+		ev := orders.EventOrZero(m)
 		if err != nil || ev.Context == nil {
 			skipped++
 			return nil
@@ -144,7 +145,7 @@ func eachIn(ctx context.Context, b *bus.Bus, stream, subject string, in Period, 
 		return nil
 	}
 	of := last + 1 - from
-	err = pages(ctx, b, stream, subject, from, last, func(m bus.Stored) error {
+	err = orders.EachPage(ctx, b, stream, subject, from, last, func(m bus.Stored) error {
 		tell(what, m.Sequence-from, of)
 		return visit(m)
 	})

@@ -12,6 +12,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/orders"
 )
 
 // How far a tenant is in the store's present history.
@@ -92,15 +93,15 @@ func StoreOf(ctx context.Context, b *bus.Bus, silence time.Duration, tenants []s
 
 // Recoveries are how far tenants are in the history that r names.
 func Recoveries(ctx context.Context, b *bus.Bus, r history.Record, tenants []string) ([]Recovery, error) {
-	marks := map[string]map[string]trailMark{}
+	marks := map[string]map[string]orders.Checkpoint{}
 	err := b.Bucket(bus.State).Load(ctx, "trail", func(e bus.Entry) error {
-		m, err := decodeTrail(e.Value)
+		m, err := orders.DecodeCheckpoint(e.Value)
 		if err != nil {
 			return fmt.Errorf("checkpoint %s: %w", e.Key, err)
 		}
 		tenant, _, _ := strings.Cut(strings.TrimPrefix(e.Key, "trail."), ".")
 		if marks[tenant] == nil {
-			marks[tenant] = map[string]trailMark{}
+			marks[tenant] = map[string]orders.Checkpoint{}
 		}
 		marks[tenant][e.Key] = m
 		return nil
@@ -111,8 +112,8 @@ func Recoveries(ctx context.Context, b *bus.Bus, r history.Record, tenants []str
 	var out []Recovery
 	for _, t := range tenants {
 		x := Recovery{t, RecoverDone}
-		for _, k := range desks {
-			m, known := marks[t][trailKey(t, k)]
+		for _, k := range orders.Queues {
+			m, known := marks[t][orders.CheckpointKey(t, k)]
 			switch {
 			case m.History != r.History || !known && r.History != "":
 				x.State = RecoverWaiting

@@ -16,6 +16,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/sandbox/script"
 )
@@ -86,20 +87,20 @@ func TestAWordThatCannotBeTakenIsRefused(t *testing.T) {
 	if _, err := b.bus.Bucket("STATE").Put(t.Context(), "order.acme.work_order.7", []byte("{")); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(r dispatch.Request) error {
+	ask := func(r orders.Request) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		return dispatch.Ask(ctx, b.bus, "acme", dispatch.VerbSettle, r)
+		return orders.Ask(ctx, b.bus, "acme", orders.VerbSettle, r)
 	}
-	b.until("the owner is there", func() bool { return !errors.Is(ask(dispatch.Request{}), bus.ErrNoResponders) })
-	for _, r := range []dispatch.Request{
+	b.until("the owner is there", func() bool { return !errors.Is(ask(orders.Request{}), bus.ErrNoResponders) })
+	for _, r := range []orders.Request{
 		{Stage: events.Handle, Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: "a.b", Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: "x", Noun: events.WorkOrder, Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: events.WorkOrder, Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: events.WorkOrder, Key: "7", Sequence: 1, Word: ledger.TryAgain},
 	} {
-		if err := ask(r); !errors.Is(err, dispatch.ErrRefused) {
+		if err := ask(r); !errors.Is(err, orders.ErrRefused) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}

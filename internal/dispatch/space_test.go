@@ -19,6 +19,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/orders"
 )
 
 // limited gives the bridge a store with these limits in bytes, looked at often, and a
@@ -215,14 +216,14 @@ func TestTenantThatDoesNotStart(t *testing.T) {
 	}
 	d, _ := b.replica("one", nil)
 	b.says(d.Ready, "tenant acme is not at work", "not started", checkpoint)
-	if trouble := dispatch.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 1 || !strings.Contains(trouble[0], "does not answer") {
+	if trouble := orders.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 1 || !strings.Contains(trouble[0], "does not answer") {
 		t.Errorf("trouble %q", trouble)
 	}
 	if err := state.Delete(t.Context(), checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	b.says(d.Ready)
-	if trouble := dispatch.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 0 {
+	if trouble := orders.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 0 {
 		t.Errorf("trouble %q", trouble)
 	}
 }
@@ -238,7 +239,7 @@ func TestRefusedMappingIsTold(t *testing.T) {
 	}
 	d, _ := b.replica("one", nil)
 	b.says(d.Ready)
-	if trouble := dispatch.TroubleOf(t.Context(), b.bus, "acme"); !slices.Equal(trouble, []string{"m.yaml:3:1: no such field"}) {
+	if trouble := orders.TroubleOf(t.Context(), b.bus, "acme"); !slices.Equal(trouble, []string{"m.yaml:3:1: no such field"}) {
 		t.Errorf("trouble %q", trouble)
 	}
 	if n := measured(t, reader, "gongdan.mapping.refused", "tenant", "acme"); n != 1 {

@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -92,8 +93,8 @@ func (o *owner) fits(ctx context.Context) error {
 // before, of enrich and of handle.
 func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 	for _, r := range o.rooms {
-		if r.k.noun == n {
-			seqs[at(r.k.stage)] = r.recheck
+		if r.k.Noun == n {
+			seqs[ledger.Index(r.k.Stage)] = r.recheck
 		}
 	}
 	return seqs
@@ -141,7 +142,7 @@ func (o *owner) walk(ctx context.Context) {
 		return
 	}
 	began, n := time.Now(), 0
-	done := map[order]bool{}
+	done := map[orders.ID]bool{}
 	for _, r := range o.rooms {
 		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
 			if !pauseOK(ctx, time.Second<<min(tries, 6)) {
@@ -163,11 +164,11 @@ const maxWalks = 8
 
 // walkQueue is false where it must be done once more. The last one leaves the orders out
 // that cannot be taken up.
-func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, last bool) bool {
+func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool, last bool) bool {
 	failed := false
-	for _, subject := range events.StageFilters(o.t.Name, r.k.stage, r.k.noun) {
+	for _, subject := range events.StageFilters(o.t.Name, r.k.Stage, r.k.Noun) {
 		for from := uint64(1); ; {
-			m, err := o.d.o.Ports.Log.Next(ctx, streamOf(r.k.stage), subject, from)
+			m, err := o.d.o.Ports.Log.Next(ctx, orders.StreamOf(r.k.Stage), subject, from)
 			if errors.Is(err, bus.ErrNotFound) || err == nil && m.Sequence > r.recheck {
 				break
 			}
@@ -180,7 +181,7 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, las
 			if err != nil {
 				continue // no stage reads it either
 			}
-			k := order{route.Noun, route.Key}
+			k := orders.ID{Noun: route.Noun, Key: route.Key}
 			if done[k] {
 				continue
 			}
@@ -197,7 +198,7 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, las
 			select {
 			case ok := <-loaded:
 				if !ok && last {
-					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.key), slog.String("text", "its record cannot be taken up"))
+					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.Key), slog.String("text", "its record cannot be taken up"))
 					o.d.meters.alert(ctx, o.t.Name, ledger.AlarmStore)
 					ok = true
 				}

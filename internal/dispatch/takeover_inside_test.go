@@ -19,6 +19,7 @@ import (
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -51,15 +52,15 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 }
 
 // waits puts an order's record and wait key down.
-func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
+func (o *owner) waits(t *testing.T, key string, r ledger.Record) orders.ID {
 	t.Helper()
-	k := order{events.WorkOrder, key}
+	k := orders.ID{Noun: events.WorkOrder, Key: key}
 	data, err := r.Encode()
 	if err == nil {
-		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", k), data)
 	}
 	if err == nil {
-		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.WaitKey("acme", k), []byte{})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -92,13 +93,13 @@ func TestBillsOfOpenCallsAreTakenFirst(t *testing.T) {
 	if n, err := o.takeOver(t.Context()); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}
-	if o.bays.enter(bill, order{events.WorkOrder, "1"}) {
+	if o.bays.enter(bill, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("another order is let into the bill of a call in doubt")
 	}
 	if !o.bays.enter(bill, doubted) {
 		t.Error("the order in doubt does not have its bill")
 	}
-	if !o.bays.enter(ledger.Bill{ID: "78"}, order{events.WorkOrder, "1"}) {
+	if !o.bays.enter(ledger.Bill{ID: "78"}, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("a bill is taken whose call is done")
 	}
 	if len(o.actors) != 0 {
@@ -127,11 +128,11 @@ func loadMany(t testing.TB, n int) time.Duration {
 	fill := errgroup.Group{}
 	fill.SetLimit(64)
 	for i := range n {
-		k := order{events.WorkOrder, strconv.Itoa(i)}
+		k := orders.ID{Noun: events.WorkOrder, Key: strconv.Itoa(i)}
 		fill.Go(func() error {
-			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", k), data)
 			if err == nil {
-				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.WaitKey("acme", k), []byte{})
 			}
 			return err
 		})
@@ -146,7 +147,7 @@ func loadMany(t testing.TB, n int) time.Duration {
 	}
 	o.busy.Wait()
 	took := time.Since(began)
-	if w := o.wakes[desk{events.Handle, events.WorkOrder}]; len(w.at) != n || len(o.actors) != n || len(o.listed) != 0 {
+	if w := o.wakes[orders.Queue{Stage: events.Handle, Noun: events.WorkOrder}]; len(w.at) != n || len(o.actors) != n || len(o.listed) != 0 {
 		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.at), len(o.actors), len(o.listed), n)
 	}
 	return took

@@ -8,6 +8,7 @@ import (
 	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -118,7 +119,7 @@ func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Progress) *room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Bucket(bus.State).Put(t.Context(), recordKey("acme", order{events.WorkOrder, "1"}), data); err != nil {
+	if _, err := b.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", orders.ID{Noun: events.WorkOrder, Key: "1"}), data); err != nil {
 		t.Fatal(err)
 	}
 	before := o.rooms[0]

@@ -2,13 +2,12 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -79,25 +78,25 @@ func idleTenants(ctx context.Context, b *bus.Bus, history, stream string, config
 		tenants[c.Tenant] = true
 	}
 	for tenant := range tenants {
-		for _, k := range desks {
-			if streamOf(k.stage) != stream {
+		for _, k := range orders.Queues {
+			if orders.StreamOf(k.Stage) != stream {
 				continue
 			}
-			mark, err := readTrail(ctx, b.Bucket(bus.State), tenant, k)
+			mark, err := orders.ReadCheckpoint(ctx, b.Bucket(bus.State), tenant, k)
 			if err != nil {
 				return err
 			}
 			// What was settled in another history may have to be done again in this one.
 			mark.Rechecks = mark.Rechecks || mark.History != history
-			if working[consumerName(k, tenant, mark.Epoch)] && !mark.Rechecks {
+			if working[k.Consumer(tenant, mark.Epoch)] && !mark.Rechecks {
 				continue
 			}
-			seq, ok, err := b.Unsettled(ctx, stream, events.StageFilters(tenant, k.stage, k.noun), mark.settled())
+			seq, ok, err := b.Unsettled(ctx, stream, events.StageFilters(tenant, k.Stage, k.Noun), mark.Settled())
 			if err != nil {
 				return err
 			}
 			if ok {
-				n.at(seq, fmt.Sprintf("tenant %s, stage %s of %s: no consumer", tenant, k.stage, k.noun))
+				n.at(seq, fmt.Sprintf("tenant %s, stage %s of %s: no consumer", tenant, k.Stage, k.Noun))
 			}
 		}
 	}
@@ -106,47 +105,15 @@ func idleTenants(ctx context.Context, b *bus.Bus, history, stream string, config
 
 // waitingOrders holds what the records of all tenants still need.
 func waitingOrders(ctx context.Context, b *bus.Bus, stream string, n *need) error {
-	return eachWaiting(ctx, b, "", func(tenant string, k order, r ledger.Record) error {
-		for _, s := range []events.Stage{events.Enrich, events.Handle} {
-			if streamOf(s) != stream {
+	return orders.EachWaiting(ctx, b, "", func(tenant string, k orders.ID, r ledger.Record) error {
+		for _, s := range ledger.Stages {
+			if orders.StreamOf(s) != stream {
 				continue
 			}
-			if seq, ok := laneOf(r, s).Needs(); ok {
-				n.at(seq, fmt.Sprintf("tenant %s, waiting order %s %s", tenant, k.noun, k.key))
+			if seq, ok := r.Progress(s).Needs(); ok {
+				n.at(seq, fmt.Sprintf("tenant %s, waiting order %s %s", tenant, k.Noun, k.Key))
 			}
 		}
 		return nil
 	})
-}
-
-// eachWaiting reads the record of every order that is listed as waiting, of one
-// tenant or of all ("").
-func eachWaiting(ctx context.Context, b *bus.Bus, tenant string, visit func(tenant string, k order, r ledger.Record) error) error {
-	state := b.Bucket(bus.State)
-	return state.Load(ctx, strings.TrimSuffix("wait."+tenant, "."), func(e bus.Entry) error {
-		k, err := orderOf(e.Key)
-		if err != nil {
-			return err
-		}
-		whose := strings.Split(e.Key, ".")[1]
-		r, err := readRecord(ctx, state, whose, k)
-		if err != nil {
-			return err
-		}
-		return visit(whose, k, r)
-	})
-}
-
-// floorOf is how far a tenant's desk has settled its stream: by its consumer,
-// or, while none is there, by what the last owner left on record.
-func floorOf(ctx context.Context, state Records, in Inbox, tenant string, k desk) (uint64, error) {
-	mark, err := readTrail(ctx, state, tenant, k)
-	if err != nil || mark.Rechecks {
-		return 0, err
-	}
-	info, err := in.ConsumerInfo(ctx, streamOf(k.stage), consumerName(k, tenant, mark.Epoch))
-	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		return 0, err
-	}
-	return max(mark.Floor, info.AckFloor), nil
 }

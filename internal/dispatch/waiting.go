@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // observe has what stands at the moment counted whenever somebody asks.
@@ -51,8 +52,8 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 		d.mu.Unlock()
 		for _, own := range owners {
 			for w, n := range own.waiting() {
-				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.stage)),
-					attribute.String("noun", string(w.noun)), attribute.String("why", string(w.why))))
+				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.Stage)),
+					attribute.String("noun", string(w.Noun)), attribute.String("why", string(w.why))))
 			}
 		}
 		return nil
@@ -62,7 +63,7 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 
 // wait is a sort of waiting: at which desk, and for what.
 type wait struct {
-	desk
+	orders.Queue
 	why ledger.Why
 }
 
@@ -72,7 +73,7 @@ func (o *owner) waiting() map[wait]int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := map[wait]int64{}
-	for _, k := range desks {
+	for _, k := range orders.Queues {
 		n[wait{k, ledger.Held}] = 0
 	}
 	for w := range o.waited {
@@ -81,7 +82,7 @@ func (o *owner) waiting() map[wait]int64 {
 	for _, a := range o.actors {
 		for i, why := range a.waitsWhy() {
 			if why != "" && why != ledger.Running {
-				n[wait{desk{stages[i], a.key.noun}, why}]++
+				n[wait{orders.Queue{Stage: ledger.Stages[i], Noun: a.key.Noun}, why}]++
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"container/heap"
 	"context"
+	"gongdan-bridge/internal/orders"
 	"sync"
 	"time"
 )
@@ -11,22 +12,22 @@ import (
 type wakes struct {
 	mu    sync.Mutex
 	queue wakeQueue
-	at    map[order]*wake
+	at    map[orders.ID]*wake
 	kick  chan struct{}
 }
 
 type wake struct {
-	key   order
+	key   orders.ID
 	at    time.Time
 	index int
 }
 
 func newWakes() *wakes {
-	return &wakes{at: map[order]*wake{}, kick: make(chan struct{}, 1)}
+	return &wakes{at: map[orders.ID]*wake{}, kick: make(chan struct{}, 1)}
 }
 
 // set replaces the order's wake; the zero time takes it back.
-func (w *wakes) set(k order, at time.Time) {
+func (w *wakes) set(k orders.ID, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := w.at[k]
@@ -55,14 +56,14 @@ func (w *wakes) set(k order, at time.Time) {
 
 // due takes out the earliest wake if its time has come; else it says how long
 // that takes.
-func (w *wakes) due(now time.Time) (order, bool, time.Duration) {
+func (w *wakes) due(now time.Time) (orders.ID, bool, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.queue) == 0 {
-		return order{}, false, time.Hour
+		return orders.ID{}, false, time.Hour
 	}
 	if d := w.queue[0].at.Sub(now); d > 0 {
-		return order{}, false, d
+		return orders.ID{}, false, d
 	}
 	e := heap.Pop(&w.queue).(*wake)
 	delete(w.at, e.key)
@@ -70,7 +71,7 @@ func (w *wakes) due(now time.Time) (order, bool, time.Duration) {
 }
 
 // run calls each for every order whose time has come, until ctx ends.
-func (w *wakes) run(ctx context.Context, each func(order)) {
+func (w *wakes) run(ctx context.Context, each func(orders.ID)) {
 	t := time.NewTimer(time.Hour)
 	defer t.Stop()
 	for ctx.Err() == nil {
