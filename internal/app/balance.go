@@ -13,7 +13,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 )
 
 type balanceCmd struct {
@@ -28,14 +28,14 @@ func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
 	lost := 0
 	err := eachTenant(ctx, p, g, c.Since, c.Tenant, func(b *bus.Bus, tenant string, since time.Time) error {
 		bar := newBar(p.Stderr)
-		x, err := dispatch.BalanceOf(ctx, b, tenant, since, bar.at)
+		x, err := inspect.BalanceOf(ctx, b, tenant, since, bar.at)
 		bar.end()
 		if err != nil {
 			return err
 		}
 		lost += x.Unexplained
 		if c.JSON {
-			return jsonLines(p.Stdout, []dispatch.Balance{x})
+			return jsonLines(p.Stdout, []inspect.Balance{x})
 		}
 		return showBalance(p.Stdout, x)
 	})
@@ -45,7 +45,7 @@ func (c balanceCmd) Run(ctx context.Context, p Program, g *globals) error {
 	return err
 }
 
-func showBalance(w io.Writer, b dispatch.Balance) error {
+func showBalance(w io.Writer, b inspect.Balance) error {
 	title := fmt.Sprintf("%s since %s", b.Tenant, when(b.Since))
 	if b.Cut {
 		title += " (the streams reach back no further)"
@@ -90,7 +90,7 @@ func showBalance(w io.Writer, b dispatch.Balance) error {
 	return showStrays(w, b)
 }
 
-func showStrays(w io.Writer, b dispatch.Balance) error {
+func showStrays(w io.Writer, b inspect.Balance) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"unexplained", "order", "event", "when", "why"})

@@ -15,8 +15,8 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 )
 
 // deadCmd is `dispatcher dead`.
@@ -103,7 +103,7 @@ func (c deadShowCmd) Run(ctx context.Context, p Program, g *globals) error {
 		if c.JSON {
 			return jsonLines(p.Stdout, []deadletter.Open{l})
 		}
-		waits, err := dispatch.Waits(ctx, b, l)
+		waits, err := inspect.Waits(ctx, b, l)
 		if err != nil {
 			return err
 		}

@@ -9,9 +9,10 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/operate"
 )
 
 type deadReplayCmd struct {
@@ -85,7 +86,7 @@ func closeLetter(ctx context.Context, b *bus.Bus, box *deadletter.Box, n uint64,
 	if !errors.Is(err, deadletter.ErrWaits) {
 		return l, err
 	}
-	waits, looked := dispatch.Waits(ctx, b, l)
+	waits, looked := inspect.Waits(ctx, b, l)
 	if looked != nil {
 		return l, looked
 	}
@@ -112,7 +113,7 @@ func (c deadSettleCmd) Run(ctx context.Context, p Program, g *globals) error {
 		act.Who = whoami()
 	}
 	return withBus(ctx, p, g, func(_ *config.Config, b *bus.Bus) error {
-		l, err := dispatch.Settle(ctx, b, deadletter.NewBox(b, time.Now), c.Number, word, act)
+		l, err := operate.Settle(ctx, b, deadletter.NewBox(b, time.Now), c.Number, word, act)
 		if err != nil {
 			return err
 		}
@@ -133,7 +134,7 @@ func (c deadReplayCmd) replayAll(ctx context.Context, p Program, g *globals, act
 		var numbers []uint64
 		passed := 0
 		err := box.All(ctx, f, func(o deadletter.Open) error {
-			waits, err := dispatch.Waits(ctx, b, o)
+			waits, err := inspect.Waits(ctx, b, o)
 			if waits || o.Kind == events.Uncertain {
 				passed++
 				return err

@@ -15,8 +15,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors/weiban"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/drift"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 )
 
@@ -103,9 +103,9 @@ func (c driftCmd) kinds(r *drift.Report) []drift.Kind {
 }
 
 // driftOf looks through what is recorded of a tenant.
-func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell dispatch.Progress) (*drift.Report, int, error) {
+func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell inspect.Progress) (*drift.Report, int, error) {
 	known, report := weiban.NewDocuments(), drift.NewReport()
-	calls, err := dispatch.EachCallback(ctx, b, tenant, since, tell, func(x dispatch.RecordedCallback) error {
+	calls, err := inspect.EachCallback(ctx, b, tenant, since, tell, func(x inspect.RecordedCallback) error {
 		kind := "raw"
 		if x.Event != "" {
 			kind = "callback " + x.Event + "." + x.Status
@@ -116,7 +116,7 @@ func driftOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, te
 	if err != nil {
 		return nil, 0, err
 	}
-	details, err := dispatch.EachRecorded(ctx, b, tenant, "", dispatch.Period{Since: since}, tell, func(x mapping.Recorded) error {
+	details, err := inspect.EachRecorded(ctx, b, tenant, "", inspect.Period{Since: since}, tell, func(x mapping.Recorded) error {
 		x.Data = x.Data.AsSent()
 		for _, d := range []struct {
 			tree *drift.Tree

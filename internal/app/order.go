@@ -15,8 +15,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 )
 
 // orderCmd is `dispatcher order`.
@@ -41,13 +41,13 @@ func (c orderShowCmd) Run(ctx context.Context, p Program, g *globals) error {
 		if err != nil {
 			return err
 		}
-		var found []dispatch.History
+		var found []inspect.History
 		for _, t := range tenants {
-			list, err := dispatch.HistoryOf(ctx, b, t, c.Order, c.Bodies)
+			list, err := inspect.HistoryOf(ctx, b, t, c.Order, c.Bodies)
 			if err != nil {
 				return err
 			}
-			found = append(found, slices.DeleteFunc(list, func(h dispatch.History) bool {
+			found = append(found, slices.DeleteFunc(list, func(h inspect.History) bool {
 				return c.Noun != "" && h.Noun != events.Noun(c.Noun)
 			})...)
 		}
@@ -100,7 +100,7 @@ func eachTenant(ctx context.Context, p Program, g *globals, span, only string, d
 	})
 }
 
-func showHistory(w io.Writer, h dispatch.History) error {
+func showHistory(w io.Writer, h inspect.History) error {
 	noun := string(h.Noun)
 	if noun == "" {
 		noun = "events that no stage reads"

@@ -10,8 +10,9 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/operate"
 )
 
 // orderReplayCmd is `dispatcher order replay`.
@@ -35,7 +36,7 @@ func (c orderReplayCmd) Run(ctx context.Context, p Program, g *globals) error {
 		if err != nil {
 			return err
 		}
-		a, err := dispatch.HandleAgain(ctx, b, deadletter.NewBox(b, time.Now), tenant, noun, c.Order, c.Event, act)
+		a, err := operate.HandleAgain(ctx, b, deadletter.NewBox(b, time.Now), tenant, noun, c.Order, c.Event, act)
 		if err != nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func (c orderReplayCmd) find(ctx context.Context, cfg *config.Config, b *bus.Bus
 	}
 	known := 0
 	for _, t := range tenants {
-		nouns, err := dispatch.NounsOf(ctx, b, t, c.Order)
+		nouns, err := inspect.NounsOf(ctx, b, t, c.Order)
 		if err != nil {
 			return "", "", err
 		}

@@ -14,8 +14,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
@@ -27,12 +27,12 @@ type ownersCmd struct {
 // tenantOwner is who works for a tenant.
 type tenantOwner struct {
 	ownership.Ownership
-	State      string           `json:"state"` // owned, released, expired or unclaimed
-	Configured bool             `json:"configured"`
-	Paused     []dispatch.Pause `json:"paused,omitempty"`
-	Trouble    []string         `json:"trouble,omitempty"`  // as its owner tells it
-	Recovery   string           `json:"recovery,omitempty"` // looking or waiting, while what is stored is looked at again
-	Store      []history.Note   `json:"store,omitempty"`    // what does not fit and nobody has acknowledged; of every tenant the same
+	State      string          `json:"state"` // owned, released, expired or unclaimed
+	Configured bool            `json:"configured"`
+	Paused     []inspect.Pause `json:"paused,omitempty"`
+	Trouble    []string        `json:"trouble,omitempty"`  // as its owner tells it
+	Recovery   string          `json:"recovery,omitempty"` // looking or waiting, while what is stored is looked at again
+	Store      []history.Note  `json:"store,omitempty"`    // what does not fit and nobody has acknowledged; of every tenant the same
 }
 
 var errUnowned = errors.New("nobody owns")
@@ -88,7 +88,7 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 		out[i].Configured = true
 	}
 	for i := range out {
-		if out[i].Paused, err = dispatch.Pauses(ctx, b, out[i].Tenant); err != nil {
+		if out[i].Paused, err = inspect.Pauses(ctx, b, out[i].Tenant); err != nil {
 			return nil, err
 		}
 		if out[i].State == "owned" {
@@ -104,7 +104,7 @@ func owners(ctx context.Context, cfg *config.Config, b *bus.Bus, now time.Time) 
 
 // recoveries adds what of the store does not fit, and which tenants are looked at again.
 func recoveries(ctx context.Context, b *bus.Bus, list []tenantOwner) error {
-	r, err := dispatch.StoreRecord(ctx, b)
+	r, err := inspect.StoreRecord(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -112,13 +112,13 @@ func recoveries(ctx context.Context, b *bus.Bus, list []tenantOwner) error {
 	for i, o := range list {
 		names[i] = o.Tenant
 	}
-	how, err := dispatch.Recoveries(ctx, b, r, names)
+	how, err := inspect.Recoveries(ctx, b, r, names)
 	if err != nil {
 		return err
 	}
 	for i := range list {
 		list[i].Store = r.Open()
-		if list[i].Configured && how[i].State != dispatch.RecoverDone {
+		if list[i].Configured && how[i].State != inspect.RecoverDone {
 			list[i].Recovery = how[i].State
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/operate"
 )
 
 // stageArgs are what pause and resume are told.
@@ -47,7 +47,7 @@ func (c stageArgs) hold(ctx context.Context, p Program, g *globals, on bool, rea
 			return err
 		}
 		box := deadletter.NewBox(b, time.Now)
-		if err := dispatch.HoldStage(ctx, b, box, c.Tenant, events.Stage(c.Stage), on, act); err != nil {
+		if err := operate.HoldStage(ctx, b, box, c.Tenant, events.Stage(c.Stage), on, act); err != nil {
 			return err
 		}
 		did := "resumed"

@@ -13,8 +13,8 @@ import (
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/orders"
 )
@@ -92,7 +92,7 @@ func (c mappingPreviewCmd) Run(ctx context.Context, p Program, g *globals) error
 		if c.Dead {
 			skipped, err = eachLetter(ctx, w, c.span, in, bar.at, show)
 		} else {
-			skipped, err = dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, show)
+			skipped, err = inspect.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, show)
 		}
 		bar.end()
 		if err != nil {
@@ -128,13 +128,13 @@ func (c mappingPreviewCmd) mappings(ctx context.Context, w *workbench) (m, inUse
 
 // eachLetter is [dispatch.EachRecorded] over the open letters that a mapping can
 // be tried on.
-func eachLetter(ctx context.Context, w *workbench, s span, in dispatch.Period, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
+func eachLetter(ctx context.Context, w *workbench, s span, in inspect.Period, tell inspect.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
 	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Key: s.Order}
 	err = w.letters(ctx, f, tell, func(l deadletter.Open) error {
 		if s.bounded() && !in.Holds(l.DiedAt) {
 			return nil
 		}
-		r, err := dispatch.RecordedOf(l)
+		r, err := inspect.RecordedOf(l)
 		if err != nil {
 			skipped++
 			return nil //nolint:nilerr // counted, and said at the end
@@ -202,7 +202,7 @@ func suggest(ctx context.Context, p Program, g *globals, c span, staffList, asJS
 	return withMapping(ctx, p, g, c.Tenant, func(w *workbench) error {
 		s := mapping.NewSuggestions(w.mapping)
 		bar := newBar(p.Stderr)
-		_, err := dispatch.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, func(r mapping.Recorded) error {
+		_, err := inspect.EachRecorded(ctx, w.bus, w.tenant.Name, c.Order, in, bar.at, func(r mapping.Recorded) error {
 			if in, err := mapping.NewInput(r.Meta, r.Data); err == nil {
 				s.Add(in)
 			}

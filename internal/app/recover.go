@@ -15,8 +15,9 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/operate"
 )
 
 type recoverCmd struct {
@@ -59,11 +60,11 @@ func (c recoverCmd) Run(ctx context.Context, p Program, g *globals) error {
 		box := deadletter.NewBox(b, time.Now)
 		switch {
 		case c.Start:
-			if err := lookAgain(ctx, p, cfg, b, tenants, func() error { return dispatch.LookAgain(ctx, b, box, all, act) }); err != nil {
+			if err := lookAgain(ctx, p, cfg, b, tenants, func() error { return operate.LookAgain(ctx, b, box, all, act) }); err != nil {
 				return err
 			}
 		case c.Acknowledge:
-			n, err := dispatch.AcknowledgeStore(ctx, b, box, all, act)
+			n, err := operate.AcknowledgeStore(ctx, b, box, all, act)
 			if err != nil {
 				return err
 			}
@@ -76,13 +77,13 @@ func (c recoverCmd) Run(ctx context.Context, p Program, g *globals) error {
 }
 
 func (c recoverCmd) show(ctx context.Context, p Program, cfg *config.Config, b *bus.Bus, tenants []string) error {
-	s, err := dispatch.StoreOf(ctx, b, cfg.Dispatcher.Ownership.Expire, tenants)
+	s, err := inspect.StoreOf(ctx, b, cfg.Dispatcher.Ownership.Expire, tenants)
 	if err != nil {
 		return err
 	}
 	s.Unknown = append(s.Unknown, unknown(cfg, s)...)
 	if c.JSON {
-		err = jsonLines(p.Stdout, []dispatch.StoreState{s})
+		err = jsonLines(p.Stdout, []inspect.StoreState{s})
 	} else {
 		err = showStore(p.Stdout, s)
 	}
@@ -112,17 +113,17 @@ func lookAgain(ctx context.Context, p Program, cfg *config.Config, b *bus.Bus, t
 	beat := time.NewTicker(200 * time.Millisecond)
 	defer beat.Stop()
 	for {
-		r, err := dispatch.StoreRecord(ctx, b)
-		var how []dispatch.Recovery
+		r, err := inspect.StoreRecord(ctx, b)
+		var how []inspect.Recovery
 		if err == nil {
-			how, err = dispatch.Recoveries(ctx, b, r, tenants)
+			how, err = inspect.Recoveries(ctx, b, r, tenants)
 		}
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		done := 0
 		for _, x := range how {
-			if x.State == dispatch.RecoverDone {
+			if x.State == inspect.RecoverDone {
 				done++
 			}
 		}
@@ -139,7 +140,7 @@ func lookAgain(ctx context.Context, p Program, cfg *config.Config, b *bus.Bus, t
 }
 
 // unknown is what nothing that is stored can tell of a store that did not fit.
-func unknown(cfg *config.Config, s dispatch.StoreState) (out []string) {
+func unknown(cfg *config.Config, s inspect.StoreState) (out []string) {
 	about := func(name string) bool {
 		return slices.ContainsFunc(append(s.Notes, s.Found...), func(n history.Note) bool { return n.Store == name })
 	}
@@ -160,7 +161,7 @@ func unknown(cfg *config.Config, s dispatch.StoreState) (out []string) {
 	return out
 }
 
-func showStore(w io.Writer, s dispatch.StoreState) error {
+func showStore(w io.Writer, s inspect.StoreState) error {
 	first := "the first history of the store"
 	if s.History != "" {
 		first = fmt.Sprintf("history %s of the store, since %s", s.History, when(s.Began))
@@ -189,14 +190,14 @@ func showStore(w io.Writer, s dispatch.StoreState) error {
 
 func recoveryText(state string) string {
 	return map[string]string{
-		dispatch.RecoverDone: "done", dispatch.RecoverLooking: "being looked at again", dispatch.RecoverWaiting: "waits for its owner to begin",
+		inspect.RecoverDone: "done", inspect.RecoverLooking: "being looked at again", inspect.RecoverWaiting: "waits for its owner to begin",
 	}[state]
 }
 
 // noteWidth leaves room for time and store in 80 columns.
 const noteWidth = 42
 
-func notesTable(s dispatch.StoreState) string {
+func notesTable(s inspect.StoreState) string {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"when", "store", "what does not fit, and what is done"})

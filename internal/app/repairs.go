@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/tables"
 )
@@ -43,7 +43,7 @@ func (w *workbench) repairs(ctx context.Context, done []tables.Change) (out []re
 	defer bar.end()
 	f := deadletter.Filter{Tenant: w.tenant.Name, Stage: events.Handle, Kind: events.Unmapped}
 	err = w.letters(ctx, f, bar.at, func(l deadletter.Open) error {
-		r, err := dispatch.RecordedOf(l)
+		r, err := inspect.RecordedOf(l)
 		if err != nil {
 			return nil //nolint:nilerr // what cannot be read cannot be repaired by a row
 		}
@@ -54,7 +54,7 @@ func (w *workbench) repairs(ctx context.Context, done []tables.Change) (out []re
 			}
 			return nil
 		}
-		waits, err := dispatch.Waits(ctx, w.bus, l)
+		waits, err := inspect.Waits(ctx, w.bus, l)
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func aboutChanged(done []tables.Change) func(deadletter.Open) bool {
 
 // letters visits open letters and tells how far it has come, all tenants' letters
 // being the whole.
-func (w *workbench) letters(ctx context.Context, f deadletter.Filter, tell dispatch.Progress, visit func(deadletter.Open) error) error {
+func (w *workbench) letters(ctx context.Context, f deadletter.Filter, tell inspect.Progress, visit func(deadletter.Open) error) error {
 	u, err := w.bus.Usage(ctx, deadletter.Stream)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 		return out
 	}
 	route, _ := events.ParseRoute(m.stored.Subject)
-	in, err := mapping.NewInput(metaOf(m.event, route, a.o.t.Name, a.key.Noun), data)
+	in, err := mapping.NewInput(mapping.MetaOf(m.event, route, a.o.t.Name, a.key.Noun), data)
 	if err != nil {
 		out.Failure = events.FailureOf(err)
 		return out

@@ -19,6 +19,8 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/orders"
 )
 
@@ -172,11 +174,11 @@ func TestEveryBucketIsWatched(t *testing.T) {
 	}
 	b.says(d.StoreReady, "no room in AUDIT")
 	// What could not be kept is not done.
-	err := dispatch.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, true, actOf("wang"))
+	err := operate.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, true, actOf("wang"))
 	if !errors.Is(err, bus.ErrFull) || !strings.Contains(err.Error(), "nats.streams.audit.max_bytes") {
 		t.Errorf("pause: %v", err)
 	}
-	if p, err := dispatch.Pauses(t.Context(), b.bus, "acme"); err != nil || len(p) > 0 {
+	if p, err := inspect.Pauses(t.Context(), b.bus, "acme"); err != nil || len(p) > 0 {
 		t.Errorf("paused all the same: %+v, %v", p, err)
 	}
 }

@@ -1,8 +1,9 @@
 package dispatch
 
 import (
-	"gongdan-bridge/internal/orders"
 	"strings"
+
+	"gongdan-bridge/internal/orders"
 )
 
 func (o *owner) trouble() orders.TroubleReply {

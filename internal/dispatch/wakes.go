@@ -3,9 +3,10 @@ package dispatch
 import (
 	"container/heap"
 	"context"
-	"gongdan-bridge/internal/orders"
 	"sync"
 	"time"
+
+	"gongdan-bridge/internal/orders"
 )
 
 // wakes is one timer for all waiting orders of a tenant.

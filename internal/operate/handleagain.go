@@ -1,10 +1,9 @@
-package dispatch
+package operate
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -148,20 +147,4 @@ func nextReplay(ctx context.Context, b *bus.Bus, tenant string, k orders.ID, eve
 		return nil
 	})
 	return last + 1, err
-}
-
-// NounsOf are the nouns of which a key of a tenant has a record.
-func NounsOf(ctx context.Context, b *bus.Bus, tenant, key string) ([]events.Noun, error) {
-	var out []events.Noun
-	for _, n := range []events.Noun{events.WorkOrder, events.Opportunity} {
-		_, err := b.Bucket(bus.State).Get(ctx, orders.RecordKey(tenant, orders.ID{Noun: n, Key: key}))
-		switch {
-		case errors.Is(err, bus.ErrNotFound):
-		case err != nil:
-			return nil, fmt.Errorf("order %s of %s: %w", key, tenant, err)
-		default:
-			out = append(out, n)
-		}
-	}
-	return slices.Clip(out), nil
 }

@@ -1,4 +1,4 @@
-package dispatch
+package inspect
 
 import (
 	"context"
@@ -12,15 +12,6 @@ import (
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/orders"
 )
-
-// metaOf is what a mapping is told of an enriched event beside its data, the
-// same when it is handled and when it is only tried.
-func metaOf(ev events.Event, route events.Route, tenant string, n events.Noun) mapping.Meta {
-	return mapping.Meta{
-		ID: ev.ID(), Tenant: tenant, Noun: n, Status: route.Status, Time: ev.Time(),
-		Position: events.Extension(ev, events.ExtPosition), Origin: events.Extension(ev, events.ExtOrigin),
-	}
-}
 
 // ErrNotEnriched says that a letter holds no enriched event: it died before the
 // mapping.
@@ -50,7 +41,7 @@ func recorded(data []byte, route events.Route) (mapping.Recorded, error) {
 	if err != nil {
 		return mapping.Recorded{}, err
 	}
-	return mapping.Recorded{Meta: metaOf(ev, route, route.Tenant, route.Noun), Key: route.Key, Data: e}, nil
+	return mapping.Recorded{Meta: mapping.MetaOf(ev, route, route.Tenant, route.Noun), Key: route.Key, Data: e}, nil
 }
 
 // Period is when something was recorded: at Since or later, and before Until; the

@@ -1,4 +1,4 @@
-package dispatch
+package inspect
 
 import (
 	"context"
@@ -181,7 +181,7 @@ func (c *counter) begin(ctx context.Context, stream string) (time.Time, error) {
 // places are how far each desk has come.
 func (c *counter) places(ctx context.Context) error {
 	for _, k := range orders.Queues {
-		floor, err := orders.FloorOf(ctx, c.b.Bucket(bus.State), inbox{c.b}, c.Tenant, k)
+		floor, err := orders.FloorOf(ctx, c.b.Bucket(bus.State), c.b, c.Tenant, k)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package dispatch
+package inspect
 
 import (
 	"context"
@@ -49,13 +49,6 @@ func (s StoreState) Fits() bool {
 		!slices.ContainsFunc(s.Tenants, func(r Recovery) bool { return r.State != RecoverDone })
 }
 
-// keeperOf is a keeper for a command: it tells nobody. silence is the lease's life.
-func keeperOf(b *bus.Bus, silence time.Duration) *history.Keeper {
-	return history.NewKeeper(history.Options{
-		Log: b, State: b.Bucket(bus.State), Tables: b.Bucket(bus.Tables), Silence: silence, Alert: func(history.Note) {},
-	})
-}
-
 // StoreRecord is the store's record; the zero record where there is none yet.
 func StoreRecord(ctx context.Context, b *bus.Bus) (history.Record, error) {
 	e, err := b.Bucket(bus.State).Get(ctx, history.Key)
@@ -70,7 +63,7 @@ func StoreRecord(ctx context.Context, b *bus.Bus) (history.Record, error) {
 
 // StoreOf looks at the store and writes nothing. silence is the lease's life.
 func StoreOf(ctx context.Context, b *bus.Bus, silence time.Duration, tenants []string) (StoreState, error) {
-	r, found, err := keeperOf(b, silence).Inspect(ctx)
+	r, found, err := history.KeeperOf(b, silence).Inspect(ctx)
 	if err != nil {
 		return StoreState{}, err
 	}
@@ -124,36 +117,4 @@ func Recoveries(ctx context.Context, b *bus.Bus, r history.Record, tenants []str
 		out = append(out, x)
 	}
 	return out, nil
-}
-
-// LookAgain begins a new history of the store at a person's word, after writing that
-// into the audit of every tenant: their owners then look at all that is stored again.
-func LookAgain(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenants []string, act deadletter.Act) error {
-	if err := auditStore(ctx, box, deadletter.ActionRecover, tenants, act); err != nil {
-		return err
-	}
-	_, err := keeperOf(b, 0).Again(ctx, act.Who, act.Reason)
-	return err
-}
-
-// AcknowledgeStore marks what does not fit as seen by a person, after writing that into
-// the audit of every tenant. It says how many notes there were.
-func AcknowledgeStore(ctx context.Context, b *bus.Bus, box *deadletter.Box, tenants []string, act deadletter.Act) (int, error) {
-	r, err := StoreRecord(ctx, b)
-	if err != nil || len(r.Open()) == 0 {
-		return 0, err
-	}
-	if err := auditStore(ctx, box, deadletter.ActionAcknowledge, tenants, act); err != nil {
-		return 0, err
-	}
-	return keeperOf(b, 0).Acknowledge(ctx, act.Who)
-}
-
-func auditStore(ctx context.Context, box *deadletter.Box, action string, tenants []string, act deadletter.Act) error {
-	for _, t := range tenants {
-		if err := box.Note(ctx, deadletter.Audit{Action: action, Tenant: t, Who: act.Who, Reason: act.Reason}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
