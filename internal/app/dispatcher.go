@@ -14,6 +14,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
@@ -101,7 +102,7 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 		}
 		x := dispatch.Tenant{
 			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
-			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+			Quick: wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 		}
 		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard, drifts)
 		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard, drifts)

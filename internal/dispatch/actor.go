@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -63,7 +64,7 @@ type (
 		record *ledger.Record // from its record, if that is known
 		loaded chan<- bool    // told whether it is; nil: nobody asks
 	}
-	resumed struct{ g *gate }
+	resumed struct{ g *wait.Availability }
 	answer  struct {
 		life int
 		in   ledger.Input
@@ -219,19 +220,19 @@ func (a *actor) load(x any) bool {
 		a.forget("streams not read", err)
 		return false
 	}
-	a.o.free(a.o.bays.keep(r, a.key))
+	a.o.free(a.o.bills.Keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true
 	a.feed(in)
 	if !a.loaded {
 		return false
 	}
-	for _, b := range a.o.lapses.blamed(a.key) {
+	for _, b := range a.o.evictions.TakeBlamed(a.key) {
 		if a.loaded {
 			a.feed(b)
 		}
 	}
 	if a.loaded {
-		a.o.lapses.loaded(a.key)
+		a.o.evictions.Loaded(a.key)
 	}
 	return a.loaded
 }
@@ -240,13 +241,13 @@ func (a *actor) deliver(x delivery) {
 	m := a.read(x.stage, x.m.Stored)
 	a.held[held{x.stage, x.m.Sequence}] = x.m
 	a.hands[ledger.Index(x.stage)].offer(m)
-	inOrder := a.o.lapses.over(a.key, x.stage, a.ledger.Record.Progress(x.stage).Cursor) && x.inOrder
+	inOrder := a.o.evictions.Settled(a.key, x.stage, a.ledger.Record.Progress(x.stage).Cursor) && x.inOrder
 	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
 // feed is one step and what follows from it.
 func (a *actor) feed(in ledger.Input) {
-	m := a.o.gates.moment(time.Now(), rand.Float64(), a.key.Noun)
+	m := a.o.apis.Moment(time.Now(), rand.Float64(), a.key.Noun)
 	order, acts := ledger.Step(a.ledger, m, in, a.set)
 	a.ledger = order
 	for _, act := range acts {

@@ -61,7 +61,7 @@ func (a *actor) blame(x any, f *events.Failure) {
 	}
 	stage, seq := a.about(x)
 	if seq > 0 {
-		a.o.lapses.blame(a.key, ledger.Broke{Stage: stage, Seq: seq, Failure: f})
+		a.o.evictions.Blame(a.key, ledger.Broke{Stage: stage, Seq: seq, Failure: f})
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/orders"
@@ -97,7 +98,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 	var logged strings.Builder
 	o.log = slog.New(slog.NewTextHandler(&logged, nil))
 	var body []byte
-	o.t.Weiban, o.t.Quick = oddVendor(t, &body), Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
+	o.t.Weiban, o.t.Quick = oddVendor(t, &body), wait.Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
 	for _, tt := range []struct {
 		noun     events.Noun
 		file     string

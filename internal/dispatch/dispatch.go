@@ -28,6 +28,7 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
@@ -40,7 +41,7 @@ type Tenant struct {
 	Name    string
 	Account string // Kingdee's account set id, the source of outcome events
 	Ledger  ledger.Settings
-	Quick   Quick
+	Quick   wait.Quick
 	Mapping func() *mapping.Mapping // the one in force; asked once an event
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
 	Refused func() error
@@ -140,7 +141,7 @@ type Dispatcher struct {
 	meters meters
 	runner *ownership.Runner
 	state  Records
-	space  space
+	space  wait.Space
 	keeper *history.Keeper
 
 	unseen  atomic.Pointer[error] // why the last look at the store failed; nil if it did not
@@ -257,5 +258,5 @@ func (d *Dispatcher) storeReady() error {
 	if d.o.Bus == nil {
 		return nil // nobody looks
 	}
-	return d.space.why(time.Now(), lookLate)
+	return d.space.Why(time.Now(), lookLate)
 }

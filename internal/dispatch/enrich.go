@@ -3,13 +3,12 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 )
@@ -64,7 +63,7 @@ func (a *actor) fetch(act ledger.Fetch) error {
 
 func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Failure) {
 	var d detail
-	f := a.quick(ctx, a.o.gates.detail[a.key.Noun], func(ctx context.Context) error {
+	f := a.quick(ctx, a.o.apis.Details[a.key.Noun], func(ctx context.Context) error {
 		if m.notice.Noun == events.Opportunity {
 			x, err := a.o.t.Weiban.Opportunity(ctx, m.notice.Ref())
 			d = detail{string(x.Value.ID), x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
@@ -128,60 +127,26 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 
 // quick makes the quick tries of an act that had no effect, and tells the gate
 // what came of them. A panic is a fault of ours, like any other.
-func (a *actor) quick(ctx context.Context, g *gate, op func(context.Context) error) *events.Failure {
+func (a *actor) quick(ctx context.Context, g *wait.Availability, op func(context.Context) error) *events.Failure {
 	ctx, cancel := a.o.tenure.CallContext(ctx)
 	defer cancel()
 	err := a.o.quiet(ctx)
 	if err == nil {
-		_, err = a.o.t.Quick.do(ctx, safely(op))
+		_, err = a.o.t.Quick.Do(ctx, safely(op))
 	}
-	return a.weigh(ctx, g, err)
-}
-
-// weigh is what a call's end means for its API's gate, and to the ledger.
-func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
-	f := events.FailureOf(err)
-	switch {
-	case f == nil:
-		g.allow(a.key.Path())
-		return nil
-	case errors.Is(err, connectors.ErrOpen) || errors.Is(err, connectors.ErrPaused):
-		// Nothing was sent: the API is known to be down, so no try is spent.
-		c := *f
-		c.Kind = events.Throttled
-		f = &c
-		g.shut(time.Now().Add(f.Wait))
-	case f.Kind == events.Throttled:
-		g.shut(time.Now().Add(f.Wait))
-	case f.Kind == events.Denied && f.Status != 0 && f.Code == "" && g.alone(a.key.Path()):
-		c := *f
-		c.Kind, c.Reason = events.Invalid, f.Reason+"; for other orders the API answers"
-		f = &c
-	case f.Kind == events.Denied:
-		g.deny(time.Now().Add(a.o.d.o.ProbeDenied))
-	case ctx.Err() != nil && f.Kind != events.Uncertain:
-		c := *f
-		c.Kind = events.Interrupted
-		f = &c
-	}
-	g.look(time.Now())
-	return f
+	return g.Judge(ctx, a.key.Path(), err, a.o.d.o.ProbeDenied)
 }
 
 // quiet waits until no call of an owner before can be running.
 func (o *owner) quiet(ctx context.Context) error {
-	wait := time.Until(o.quietUntil())
-	if wait <= 0 {
+	rest := time.Until(o.quietUntil())
+	if rest <= 0 {
 		return nil
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if !wait.For(ctx, rest) {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // safely makes a panic a failure.

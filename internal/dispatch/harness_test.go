@@ -23,6 +23,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
@@ -126,7 +127,7 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	}
 	t := dispatch.Tenant{
 		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
-		Quick: dispatch.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
 	}
 	line := func(vendor string) *connectors.Line {
 		return connectors.NewLine(connectors.LineOptions{

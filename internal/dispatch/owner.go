@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
@@ -16,15 +18,15 @@ import (
 
 // owner is one tenant in this process's hands, under one tenure.
 type owner struct {
-	d      *Dispatcher
-	t      Tenant
-	tenure *ownership.Tenure
-	log    *slog.Logger
-	gates  *gates
-	bays   *bays
-	lapses *lapses
-	wakes  map[orders.Queue]*wakes
-	desks  map[orders.Queue]chan struct{} // places for orders in hand
+	d         *Dispatcher
+	t         Tenant
+	tenure    *ownership.Tenure
+	log       *slog.Logger
+	apis      *wait.APIs
+	bills     *wait.BillLocks
+	evictions *wait.Evictions
+	timers    map[orders.Queue]*wait.Timers
+	desks     map[orders.Queue]chan struct{} // places for orders in hand
 
 	ctx     context.Context // of all that is begun; ends with the tenure
 	soft    context.Context // ends when nothing new may be begun
@@ -35,31 +37,31 @@ type owner struct {
 
 	mu     sync.Mutex
 	actors map[orders.ID]*actor
-	waited map[wait]bool      // sorts of waiting that have been told
+	waited map[waitKind]bool  // sorts of waiting that have been told
 	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
 	busy   sync.WaitGroup     // orders in hand
 
-	control control
+	proof *wait.QueryProof
 
 	store   history.Record // as it was when the tenant was taken
 	walked  chan struct{}  // closed when all that was stored before has been looked at again
 	audit   closings
-	doubles doubles
+	doubles wait.Doubles
 }
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[orders.Queue]*wakes{},
+		d: d, t: t, tenure: tenure, apis: wait.NewAPIs(t.Name, t.WeibanLine, t.KingdeeLine), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(), timers: map[orders.Queue]*wait.Timers{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
+		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[waitKind]bool{}, ctx: tenure.Context(),
 		walked: make(chan struct{}),
 	}
-	o.control.proving, o.audit.turn = make(chan struct{}, 1), make(chan struct{}, 1)
-	d.space.guard(o.gates)
+	o.proof, o.audit.turn = wait.NewQueryProof(), make(chan struct{}, 1)
+	d.space.Guard(o.apis)
 	o.soft, o.stop = context.WithCancel(o.ctx)
 	for _, k := range orders.Queues {
 		o.desks[k] = make(chan struct{}, d.o.Concurrency)
-		o.wakes[k] = newWakes()
+		o.timers[k] = wait.NewTimers()
 		o.rooms = append(o.rooms, newRoom(o, k))
 	}
 	return o
@@ -80,7 +82,7 @@ func (o *owner) open() error {
 	if err := o.loadPauses(ctx); err != nil {
 		return err
 	}
-	if err := o.loadControl(ctx); err != nil {
+	if err := o.loadProof(ctx); err != nil {
 		return err
 	}
 	for _, r := range o.rooms {
@@ -101,9 +103,9 @@ func (o *owner) open() error {
 		return err
 	}
 	for _, k := range orders.Queues {
-		o.threads.Go(func() { o.wakes[k].run(o.soft, func(x orders.ID) { o.wake(x, k) }) })
+		o.threads.Go(func() { o.timers[k].Run(o.soft, func(x orders.ID) { o.wake(x, k) }) })
 	}
-	for _, g := range o.gates.all() {
+	for _, g := range o.apis.All() {
 		o.threads.Go(func() { o.watch(o.soft, g) })
 	}
 	o.threads.Go(func() { o.sweep(o.soft) })
@@ -126,7 +128,7 @@ func (o *owner) claimLines() {
 
 // why says what of the tenant does not work now; nil if all does.
 func (o *owner) why() error {
-	all := o.gates.why()
+	all := o.apis.Why()
 	for _, r := range o.rooms {
 		if down := r.down.Load(); down != nil {
 			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
@@ -256,7 +258,7 @@ func (o *owner) seat(a *actor, k orders.Queue) bool {
 
 // watch looks at a gate, says when a pause begins and is proved to be over, and
 // wakes what waits for it to open.
-func (o *owner) watch(ctx context.Context, g *gate) {
+func (o *owner) watch(ctx context.Context, g *wait.Availability) {
 	t := time.NewTicker(o.d.o.Beat)
 	defer t.Stop()
 	down := false
@@ -265,13 +267,13 @@ func (o *owner) watch(ctx context.Context, g *gate) {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			paused, _ := g.look(now)
-			why := g.shows()
+			paused, _ := g.Refresh(now)
+			why := g.Shown()
 			switch {
 			case why != "" && !down:
-				o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", why))
+				o.log.Warn("stage paused", slog.String("stage", g.Name), slog.String("why", why))
 			case down && why == "":
-				o.log.Info("stage resumed", slog.String("stage", g.name))
+				o.log.Info("stage resumed", slog.String("stage", g.Name))
 			}
 			down = why != ""
 			if !paused {
@@ -282,7 +284,7 @@ func (o *owner) watch(ctx context.Context, g *gate) {
 }
 
 // resume wakes every order that waits for the gate.
-func (o *owner) resume(g *gate) {
+func (o *owner) resume(g *wait.Availability) {
 	var waiting []*actor
 	o.mu.Lock()
 	for _, a := range o.actors {
@@ -292,9 +294,28 @@ func (o *owner) resume(g *gate) {
 	}
 	o.mu.Unlock()
 	for _, a := range waiting {
-		if g.because() != "" || !o.seat(a, orders.Queue{Stage: g.stage, Noun: a.key.Noun}) {
+		if g.Why() != "" || !o.seat(a, orders.Queue{Stage: g.Stage, Noun: a.key.Noun}) {
 			return // down again, or stopping
 		}
 		a.post(resumed{g})
+	}
+}
+
+// free wakes the orders that wait for a released bill, each once there is a slot for it.
+// The caller may hold a slot itself, so it does not wait.
+func (o *owner) free(waiting []orders.ID) {
+	for _, k := range waiting {
+		o.mu.Lock()
+		a := o.actors[k]
+		o.mu.Unlock()
+		if a == nil || !o.enlist() {
+			continue // one that is gone waits for nothing
+		}
+		go func() {
+			defer o.busy.Done()
+			if o.seat(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
+				a.post(freed{})
+			}
+		}()
 	}
 }

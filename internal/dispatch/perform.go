@@ -38,7 +38,7 @@ func (a *actor) carryOut(act ledger.Action) error {
 	case ledger.Answer:
 		a.say(act)
 	case ledger.Leave:
-		a.o.free(a.o.bays.leave(act.Bill, a.key))
+		a.o.free(a.o.bills.Unlock(act.Bill, a.key))
 	case ledger.Enter:
 		a.enter(act.Bill)
 	default:
@@ -50,10 +50,10 @@ func (a *actor) carryOut(act ledger.Action) error {
 // enter goes to a bill. Whoever finds it taken asks once more right before it is
 // told so: it cannot then miss that the bill is left.
 func (a *actor) enter(b ledger.Bill) {
-	free := a.o.bays.enter(b, a.key)
+	free := a.o.bills.Lock(b, a.key)
 	a.begin(func(context.Context) (ledger.Input, func()) {
 		return nil, func() {
-			a.feed(ledger.Entered{Busy: !free && !a.o.bays.enterOrWait(b, a.key)})
+			a.feed(ledger.Entered{Busy: !free && !a.o.bills.LockOrWait(b, a.key)})
 		}
 	})
 }

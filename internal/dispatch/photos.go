@@ -34,7 +34,7 @@ func (a *actor) photos(ctx context.Context, body kingdee.Body) (kingdee.Body, le
 			return err
 		})(ctx)
 	}
-	if f := a.weigh(ctx, a.o.gates.upload, err); f != nil {
+	if f := a.o.apis.Uploads.Judge(ctx, a.key.Path(), err, a.o.d.o.ProbeDenied); f != nil {
 		return body, ledger.Called{Failure: f, Before: true}
 	}
 	return body, ledger.Called{Without: strings.Join(left, "; ")}

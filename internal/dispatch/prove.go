@@ -18,13 +18,12 @@ import (
 // them to have done it.
 func (a *actor) proveQuery(ctx context.Context) {
 	o := a.o
-	select {
-	case o.control.proving <- struct{}{}:
-		defer func() { <-o.control.proving }()
-	case <-ctx.Done():
+	end, ok := o.proof.Search(ctx)
+	if !ok {
 		return
 	}
-	if !o.control.first() {
+	defer end()
+	if !o.proof.Claim() {
 		return
 	}
 	tried := 0
@@ -40,10 +39,10 @@ func (a *actor) proveQuery(ctx context.Context) {
 		if f == nil && slices.ContainsFunc(records, func(r kingdee.DealRecord) bool { return strings.Contains(r.Remark, out.Marker) }) {
 			o.proved(ctx)
 		}
-		return tried < maxProofs && !o.control.believed()
+		return tried < maxProofs && !o.proof.Proven()
 	})
-	if err != nil || !o.control.believed() {
-		o.control.again()
+	if err != nil || !o.proof.Proven() {
+		o.proof.Release()
 	}
 }
 

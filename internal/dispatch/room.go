@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/orders"
 )
@@ -95,8 +96,8 @@ func (r *room) rebuild(ctx context.Context, cause error) {
 	r.down.Store(&why)
 	defer r.down.Store(nil)
 	log := r.o.log.With(slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", cause.Error()))
-	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		pause(ctx, wait)
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		wait.For(ctx, pause)
 		err := r.reopen(ctx)
 		if ctx.Err() != nil {
 			return
@@ -154,7 +155,7 @@ func (r *room) close(ctx context.Context) error {
 // take brings one delivery to its order; it blocks while the desk is full, or the
 // bucket of the records.
 func (r *room) take(m *bus.Delivery) {
-	r.o.d.space.await(r.o.soft, r.k.Stage, r.o.d.o.Beat)
+	r.o.d.space.Await(r.o.soft, r.k.Stage, r.o.d.o.Beat)
 	inOrder, again := r.judge(m)
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil {
@@ -198,14 +199,5 @@ func (r *room) miss(upTo uint64) {
 		if upTo <= old || r.missed.CompareAndSwap(old, upTo) {
 			return
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
@@ -170,7 +171,7 @@ func (p *process) options() dispatch.Options {
 	guard := &dispatch.Guard{}
 	t := dispatch.Tenant{
 		Name: "acme", Account: w.kingdee.Account().AccountID, Ledger: w.weather.ledger, Guard: guard,
-		Quick: dispatch.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
+		Quick: wait.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
 		Mapping: func() *mapping.Mapping {
 			if w.fixed.Load() {
 				return w.tools.rules[1]

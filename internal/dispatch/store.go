@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
@@ -42,7 +43,7 @@ func (d *Dispatcher) beginStore(ctx context.Context) error {
 		}
 		d.unseen.Store(&err)
 		d.o.Logger.Warn("store not looked at yet", slog.String("cause", err.Error()))
-		pause(ctx, time.Second)
+		wait.For(ctx, time.Second)
 	}
 }
 
@@ -145,7 +146,7 @@ func (o *owner) walk(ctx context.Context) {
 	done := map[orders.ID]bool{}
 	for _, r := range o.rooms {
 		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
-			if !pauseOK(ctx, time.Second<<min(tries, 6)) {
+			if !wait.For(ctx, time.Second<<min(tries, 6)) {
 				return
 			}
 		}
@@ -188,7 +189,7 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool,
 			loaded := make(chan bool, 1)
 			// What is new goes first: half of the places are left to it.
 			for places := o.desks[r.k]; len(places) > cap(places)/2; {
-				if !pauseOK(ctx, o.d.o.Beat/4) {
+				if !wait.For(ctx, o.d.o.Beat/4) {
 					return false
 				}
 			}
@@ -215,12 +216,6 @@ func (o *owner) warnWalk(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		o.log.Warn("orders not looked at again yet", slog.String("cause", err.Error()))
 	}
-}
-
-// pauseOK waits; it is false if ctx ended first.
-func pauseOK(ctx context.Context, d time.Duration) bool {
-	pause(ctx, d)
-	return ctx.Err() == nil
 }
 
 // errUnseen is why a dispatcher that has just begun is not ready.

@@ -39,7 +39,7 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 	for _, w := range waiting {
 		for _, e := range w.record.Effects {
 			if e.Bill != nil && (e.State == ledger.Intent || e.State == ledger.InDoubt) {
-				o.bays.enter(*e.Bill, w.key)
+				o.bills.Lock(*e.Bill, w.key)
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 		o.mu.Lock()
 		o.listed[w.key] = true
 		o.mu.Unlock()
-		o.wakes[orders.Queue{Stage: busyStage(w.record), Noun: w.key.Noun}].set(w.key, now)
+		o.timers[orders.Queue{Stage: busyStage(w.record), Noun: w.key.Noun}].Set(w.key, now)
 	}
 	return len(waiting), nil
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -93,13 +94,13 @@ func TestBillsOfOpenCallsAreTakenFirst(t *testing.T) {
 	if n, err := o.takeOver(t.Context()); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}
-	if o.bays.enter(bill, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
+	if o.bills.Lock(bill, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("another order is let into the bill of a call in doubt")
 	}
-	if !o.bays.enter(bill, doubted) {
+	if !o.bills.Lock(bill, doubted) {
 		t.Error("the order in doubt does not have its bill")
 	}
-	if !o.bays.enter(ledger.Bill{ID: "78"}, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
+	if !o.bills.Lock(ledger.Bill{ID: "78"}, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("a bill is taken whose call is done")
 	}
 	if len(o.actors) != 0 {
@@ -147,8 +148,8 @@ func loadMany(t testing.TB, n int) time.Duration {
 	}
 	o.busy.Wait()
 	took := time.Since(began)
-	if w := o.wakes[orders.Queue{Stage: events.Handle, Noun: events.WorkOrder}]; len(w.at) != n || len(o.actors) != n || len(o.listed) != 0 {
-		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.at), len(o.actors), len(o.listed), n)
+	if w := o.timers[orders.Queue{Stage: events.Handle, Noun: events.WorkOrder}]; len(w.At) != n || len(o.actors) != n || len(o.listed) != 0 {
+		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.At), len(o.actors), len(o.listed), n)
 	}
 	return took
 }
@@ -159,7 +160,7 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &Guard{}
 		line := connectors.NewLine(connectors.LineOptions{
-			Vendor: "any", HTTP: &http.Client{Transport: refusing{}}, Before: guard.Check,
+			Vendor: "any", HTTP: &http.Client{Transport: unreachable{}}, Before: guard.Check,
 			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
 			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
@@ -185,4 +186,11 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Errorf("the first call after a takeover waits %v", took)
 		}
 	})
+}
+
+// unreachable is a vendor that no connection reaches.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route")
 }

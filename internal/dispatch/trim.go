@@ -10,18 +10,12 @@ import (
 	"gongdan-bridge/internal/ledger"
 )
 
-// Shares of a stream's or bucket's size limit. From trimFrom on what nobody needs
-// goes from a stream, down to trimTo, so that as much of the past as possible stays
-// to be looked at. A stream that cannot be trimmed first holds back the details,
-// which fill EVENTS, and only then the writes, which empty it: the other way round
-// neither would ever go on. The bucket STATE holds back both likewise.
+// From trimFrom on what nobody needs goes from a stream, down to trimTo, so that as much
+// of the past as possible stays to be looked at.
 const (
-	trimFrom    = 0.70
-	trimTo      = 0.60
-	alarmFrom   = 0.80
-	detailsTill = 0.85
-	writesTill  = 0.95
-	fullFrom    = 0.99 // of those that no call depends on
+	trimFrom  = 0.70
+	trimTo    = 0.60
+	alarmFrom = 0.80
 )
 
 // alarmRoom is the alarm of a stream or bucket that fills up; it is no tenant's.
@@ -73,19 +67,19 @@ func (t *trimmer) look(ctx context.Context, now time.Time) {
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		t.d.space.failed(f, err)
+		t.d.space.Failed(f, err)
 		if !errors.Is(err, bus.ErrUnprovisioned) { // an alert has said that
 			t.d.o.Logger.Warn("room not looked after", slog.String(f.Kind(), f.Name), slog.String("cause", err.Error()))
 		}
 	}
-	t.d.space.looked(now)
+	t.d.space.Looked(now)
 	if err := t.pace(ctx, now, seen[bus.Callbacks], seen[bus.State]); err != nil && ctx.Err() == nil {
 		t.d.o.Logger.Debug("pace not looked at", slog.String("cause", err.Error()))
 	}
 }
 
 func (t *trimmer) keep(ctx context.Context, f bus.Fill, now time.Time) error {
-	share := t.d.space.saw(f)
+	share := t.d.space.Saw(f)
 	if f.Name == bus.Dead {
 		t.d.letters.Store(int64(f.Messages))
 	}
@@ -98,7 +92,7 @@ func (t *trimmer) keep(ctx context.Context, f bus.Fill, now time.Time) error {
 		if f.Usage, err = t.d.o.Bus.Usage(ctx, f.Name); err != nil {
 			return err
 		}
-		if share = t.d.space.saw(f); share >= trimFrom {
+		if share = t.d.space.Saw(f); share >= trimFrom {
 			t.next[f.Name] = now.Add(t.d.o.Trim)
 		}
 	}

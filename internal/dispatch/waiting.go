@@ -37,7 +37,7 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 	}
 	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(letters, d.letters.Load())
-		for name, share := range d.space.shares() {
+		for name, share := range d.space.Shares() {
 			o.ObserveFloat64(used, share, metric.WithAttributes(attribute.String("store", name)))
 		}
 		for _, t := range d.o.Tenants {
@@ -61,20 +61,20 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 	return err
 }
 
-// wait is a sort of waiting: at which desk, and for what.
-type wait struct {
+// waitKind is a sort of waiting: at which desk, and for what.
+type waitKind struct {
 	orders.Queue
 	why ledger.Why
 }
 
 // waiting counts the orders that wait. What none waits for any more is told as 0,
 // and so is a person's word from the beginning.
-func (o *owner) waiting() map[wait]int64 {
+func (o *owner) waiting() map[waitKind]int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := map[wait]int64{}
+	n := map[waitKind]int64{}
 	for _, k := range orders.Queues {
-		n[wait{k, ledger.Held}] = 0
+		n[waitKind{k, ledger.Held}] = 0
 	}
 	for w := range o.waited {
 		n[w] = 0
@@ -82,7 +82,7 @@ func (o *owner) waiting() map[wait]int64 {
 	for _, a := range o.actors {
 		for i, why := range a.waitsWhy() {
 			if why != "" && why != ledger.Running {
-				n[wait{orders.Queue{Stage: ledger.Stages[i], Noun: a.key.Noun}, why}]++
+				n[waitKind{orders.Queue{Stage: ledger.Stages[i], Noun: a.key.Noun}, why}]++
 			}
 		}
 	}

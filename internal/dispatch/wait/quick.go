@@ -1,4 +1,4 @@
-package dispatch
+package wait
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// Quick is the schedule of the tries that follow each other at once, while an
-// order's turn lasts.
+// Quick is the schedule of the tries that follow each other at once, while an order keeps
+// its slot.
 type Quick struct {
 	Tries   int           // in all, default 3
 	Initial time.Duration // first wait, default 500 ms
@@ -47,9 +47,9 @@ func (q Quick) may(f *events.Failure) bool {
 	}
 }
 
-// do tries op until it succeeds, fails in a way that trying does not mend, or
+// Do tries op until it succeeds, fails in a way that trying does not mend, or
 // the tries are spent. It returns the number of tries and the last failure.
-func (q Quick) do(ctx context.Context, op func(context.Context) error) (int, error) {
+func (q Quick) Do(ctx context.Context, op func(context.Context) error) (int, error) {
 	q = q.orDefault()
 	hint := &hinted{BackOff: backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(q.Initial), backoff.WithMultiplier(2),

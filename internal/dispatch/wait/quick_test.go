@@ -1,4 +1,4 @@
-package dispatch
+package wait
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func TestQuickTriesOfAnAnswer(t *testing.T) {
 		{&events.Failure{Kind: events.Invalid, API: "weiban x"}, 1},
 		{&events.Failure{Kind: events.Unavailable, Err: connectors.ErrOpen}, 1},
 	} {
-		n, err := q.do(t.Context(), func(context.Context) error { return tc.err })
+		n, err := q.Do(t.Context(), func(context.Context) error { return tc.err })
 		if n != tc.tries || !errors.Is(err, tc.err) {
 			t.Errorf("%v: %d tries, want %d", tc.err, n, tc.tries)
 		}

@@ -1,4 +1,4 @@
-package dispatch
+package wait
 
 import (
 	"context"
@@ -28,20 +28,20 @@ func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
 			Breaker: connectors.BreakerSettings{Failures: 1, OpenFor: 30 * time.Second},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
-		g := &gate{line: l, apis: []string{"handle-order"}}
-		g.look(time.Now())
+		g := &Availability{line: l, apis: []string{"handle-order"}}
+		g.Refresh(time.Now())
 		_, _ = l.Do(t.Context(), connectors.Call{API: "handle-order", Request: func(ctx context.Context) (*http.Request, error) {
 			return httptest.NewRequestWithContext(ctx, http.MethodGet, "http://kingdee.test/", nil), nil
 		}})
-		if paused, _ := g.look(time.Now()); !paused {
+		if paused, _ := g.Refresh(time.Now()); !paused {
 			t.Fatal("not paused by an open breaker")
 		}
 		<-time.After(31 * time.Second)
-		if paused, _ := g.look(time.Now()); paused {
+		if paused, _ := g.Refresh(time.Now()); paused {
 			t.Fatal("a breaker that waits for its probe keeps the probe back")
 		}
 		<-time.After(2 * time.Hour)
-		if _, up := g.look(time.Now()); up > time.Second {
+		if _, up := g.Refresh(time.Now()); up > time.Second {
 			t.Fatalf("up for %v", up)
 		}
 	})
@@ -50,13 +50,13 @@ func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
 // A call that could not be made, perhaps for want of a token, shuts the gate of
 // the API that it was meant for: or its orders would be woken at every beat.
 func TestAGateStaysShutAsLongAsItsCallsAskFor(t *testing.T) {
-	g, now := &gate{}, time.Now()
-	g.shut(now.Add(time.Minute))
-	g.shut(now.Add(time.Second))
-	if paused, _ := g.look(now.Add(59 * time.Second)); !paused {
+	g, now := &Availability{}, time.Now()
+	g.closeUntil(now.Add(time.Minute))
+	g.closeUntil(now.Add(time.Second))
+	if paused, _ := g.Refresh(now.Add(59 * time.Second)); !paused {
 		t.Fatal("open too early")
 	}
-	if paused, up := g.look(now.Add(time.Minute)); paused || up != 0 {
+	if paused, up := g.Refresh(now.Add(time.Minute)); paused || up != 0 {
 		t.Fatalf("paused %v, up %v", paused, up)
 	}
 }
@@ -65,11 +65,11 @@ func TestAGateStaysShutAsLongAsItsCallsAskFor(t *testing.T) {
 // proves that it is over.
 func TestAPauseIsToldOnce(t *testing.T) {
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	g := &gate{}
+	g := &Availability{}
 	look := func(d time.Duration) (bool, string) {
 		at = at.Add(d)
-		paused, _ := g.look(at)
-		return paused, g.shows()
+		paused, _ := g.Refresh(at)
+		return paused, g.Shown()
 	}
 	for range 3 { // refused, and refused again at each probe
 		g.deny(at.Add(5 * time.Minute))
@@ -80,11 +80,11 @@ func TestAPauseIsToldOnce(t *testing.T) {
 			t.Fatalf("before the probe has answered: paused %v, told %q", paused, why)
 		}
 	}
-	g.allow("1")
+	g.succeeded("1")
 	if _, why := look(time.Second); why != "" {
 		t.Fatalf("still told after a success: %q", why)
 	}
-	g.shut(at.Add(time.Minute)) // nobody calls afterwards
+	g.closeUntil(at.Add(time.Minute)) // nobody calls afterwards
 	look(time.Second)
 	look(time.Minute)
 	if _, why := look(trial); why != "" {
