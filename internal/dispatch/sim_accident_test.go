@@ -10,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/bus/memory"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/sandbox/fakeweiban"
@@ -246,7 +247,7 @@ func (p *people) sendAgain(n int) {
 		p.coming.Add(1)
 		w.acting.Go(func() {
 			defer p.coming.Add(-1)
-			wait(context.Background(), rest)
+			wait.For(context.Background(), rest)
 			p.deliver(x)
 		})
 	}
@@ -281,7 +282,7 @@ func (p *people) untilTaken(n fakeweiban.Notice, publish func() error) {
 	p.coming.Add(1)
 	p.w.acting.Go(func() {
 		defer p.coming.Add(-1)
-		wait(context.Background(), 10*time.Second)
+		wait.For(context.Background(), 10*time.Second)
 		p.untilTaken(n, publish)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -170,6 +171,6 @@ func (p *people) resume(until time.Time) {
 			}
 			return
 		}
-		wait(context.Background(), 20*time.Second)
+		wait.For(context.Background(), 20*time.Second)
 	}
 }

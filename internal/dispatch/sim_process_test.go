@@ -103,7 +103,7 @@ func (p *process) die(why string) {
 	p.w.mu.Unlock()
 	rest := time.Second + time.Duration(p.w.dice("rest").Int64N(int64(30*time.Second)))
 	p.w.acting.Go(func() {
-		wait(context.Background(), rest)
+		wait.For(context.Background(), rest)
 		p.w.launch(p.slot)
 	})
 }
