@@ -34,6 +34,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/retention"
 )
 
 // Tenant is one customer: its two vendors' clients, its mapping, its settings.
@@ -169,12 +170,8 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d.keeper = d.newKeeper()
 	d.unseen.Store(&errUnseen)
-	names := make([]string, len(o.Tenants))
-	for i, t := range o.Tenants {
-		names[i] = t.Name
-	}
 	d.runner, err = ownership.NewRunner(ownership.Options{
-		Instance: o.Instance, Tenants: names, Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
+		Instance: o.Instance, Tenants: d.tenantNames(), Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
 	})
 	return d, err
 }
@@ -193,9 +190,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer end()
 	if d.o.Bus != nil {
 		t := d.trimmer()
-		t.look(ctx, time.Now())
+		t.Look(ctx, time.Now()) // before any owner makes a call
 		var trims sync.WaitGroup
-		trims.Go(func() { t.run(ctx) })
+		trims.Go(func() { t.Run(ctx) })
 		defer trims.Wait()
 	}
 	err := d.runner.Run(ctx, d.start)
@@ -205,6 +202,22 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		d.o.Logger.Debug("store not looked at in the end", slog.String("cause", err.Error()))
 	}
 	return err
+}
+
+func (d *Dispatcher) trimmer() *retention.Trimmer {
+	return retention.New(retention.Options{
+		Bus: d.o.Bus, Keeper: d.keeper, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Logger: d.o.Logger,
+		Alerted: func() { d.meters.alert(context.Background(), "", retention.AlarmSpace) },
+		Letters: func(open uint64) { d.letters.Store(int64(open)) },
+	})
+}
+
+func (d *Dispatcher) tenantNames() []string {
+	names := make([]string, len(d.o.Tenants))
+	for i, t := range d.o.Tenants {
+		names[i] = t.Name
+	}
+	return names
 }
 
 // start takes a tenant up under a tenure.

@@ -1,4 +1,4 @@
-package dispatch
+package retention
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"gongdan-bridge/internal/ownership"
 )
 
-// need is the lowest sequence that anybody needs, and who that is.
+// need is the lowest sequence that is still needed, and who needs it.
 type need struct {
 	seq uint64
 	by  string
@@ -23,16 +23,16 @@ func (n *need) at(seq uint64, by string) {
 	}
 }
 
-// needed is the lowest message of a stream that anybody still needs, of any
-// tenant: a consumer, ours or another service's; a tenant that no consumer works
-// for at the moment; an order that waits. end is what nobody can need yet.
+// needed is the lowest message of a stream that is still needed, over all tenants: by a
+// consumer, ours or another service's; by a tenant that has no consumer at the moment; by
+// an order that waits. end is the first sequence that cannot be needed yet.
 //
 // The consumers are asked before the records: a message that was not settled
 // then holds the stream itself, and one that was is on record by now if it still
 // has to be done.
-func (d *Dispatcher) needed(ctx context.Context, history, stream string, end uint64) (uint64, string, error) {
+func (t *Trimmer) needed(ctx context.Context, history, stream string, end uint64) (uint64, string, error) {
 	n := need{seq: end}
-	b := d.o.Bus
+	b := t.o.Bus
 	followers, err := b.Followers(ctx, stream)
 	if err != nil {
 		return 0, "", err
@@ -48,12 +48,8 @@ func (d *Dispatcher) needed(ctx context.Context, history, stream string, end uin
 			n.at(seq, "consumer "+f.Name)
 		}
 	}
-	names := make([]string, len(d.o.Tenants))
-	for i, t := range d.o.Tenants {
-		names[i] = t.Name
-	}
 	for _, err := range []error{
-		idleTenants(ctx, b, history, stream, names, working, &n),
+		idleTenants(ctx, b, history, stream, t.o.Tenants, working, &n),
 		waitingOrders(ctx, b, stream, &n),
 	} {
 		if err != nil {
@@ -63,8 +59,8 @@ func (d *Dispatcher) needed(ctx context.Context, history, stream string, end uin
 	return n.seq, n.by, nil
 }
 
-// idleTenants holds what tenants need whose consumer is not there: nobody has
-// owned them yet, or a takeover is under way.
+// idleTenants adds the needs of tenants without a consumer: they have had no owner yet, or
+// a takeover is under way.
 func idleTenants(ctx context.Context, b *bus.Bus, history, stream string, configured []string, working map[string]bool, n *need) error {
 	tenants := map[string]bool{}
 	for _, t := range configured {
@@ -103,7 +99,7 @@ func idleTenants(ctx context.Context, b *bus.Bus, history, stream string, config
 	return nil
 }
 
-// waitingOrders holds what the records of all tenants still need.
+// waitingOrders adds the needs of the records of all tenants.
 func waitingOrders(ctx context.Context, b *bus.Bus, stream string, n *need) error {
 	return orders.EachWaiting(ctx, b, "", func(tenant string, k orders.ID, r ledger.Record) error {
 		for _, s := range ledger.Stages {

@@ -1,4 +1,4 @@
-package dispatch
+package retention
 
 import (
 	"context"
@@ -16,19 +16,19 @@ const (
 	day         = 24 * time.Hour
 )
 
-// pace warns, at the start and once a day, of a bucket STATE that is too small for
-// what comes: it would be full long after whoever set its size has gone.
-func (t *trimmer) pace(ctx context.Context, now time.Time, callbacks, state bus.Usage) error {
+// pace warns, at the start and once a day, of a bucket STATE that is too small for the
+// callbacks that come: otherwise it would be full only months later.
+func (t *Trimmer) pace(ctx context.Context, now time.Time, callbacks, state bus.Usage) error {
 	if now.Before(t.paced) || callbacks.Messages == 0 {
 		return nil
 	}
 	t.paced = now.Add(day)
-	first, err := t.d.o.Bus.Next(ctx, bus.Callbacks, ">", callbacks.First)
+	first, err := t.o.Bus.Next(ctx, bus.Callbacks, ">", callbacks.First)
 	if err != nil {
 		return err
 	}
-	if why := tooSmall(callbacks.Messages, now.Sub(first.Time), t.d.o.KeepSettled, state.MaxBytes); why != "" {
-		t.d.o.Logger.Warn(why, slog.String("bucket", bus.State))
+	if why := tooSmall(callbacks.Messages, now.Sub(first.Time), t.o.KeepSettled, state.MaxBytes); why != "" {
+		t.o.Logger.Warn(why, slog.String("bucket", bus.State))
 	}
 	return nil
 }
