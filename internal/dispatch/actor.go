@@ -238,7 +238,7 @@ func (a *actor) load(x any) bool {
 }
 
 func (a *actor) deliver(x delivery) {
-	m := a.read(x.stage, x.m.Stored)
+	m := orders.Read(x.stage, x.m.Stored, a.o.d.o.MaxFuture)
 	a.held[held{x.stage, x.m.Sequence}] = x.m
 	a.hands[ledger.Index(x.stage)].offer(m)
 	inOrder := a.o.evictions.Settled(a.key, x.stage, a.ledger.Record.Progress(x.stage).Cursor) && x.inOrder

@@ -77,7 +77,7 @@ func (a *actor) call(act ledger.Call) {
 }
 
 func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (out ledger.Called) {
-	defer guard(&out.Failure)
+	defer events.Guard(&out.Failure)
 	var body kingdee.Body
 	if err := json.Unmarshal(act.Body, &body); err != nil {
 		out.Failure = &events.Failure{Kind: events.Invalid, Reason: "the recorded body cannot be read", Err: err}
@@ -111,7 +111,7 @@ func (a *actor) look(act ledger.Look) {
 
 func (a *actor) looking(ctx context.Context, act ledger.Look) (out ledger.Looked) {
 	out.Sweep = act.Sweep
-	defer guard(&out.Failure)
+	defer events.Guard(&out.Failure)
 	records, f := a.records(ctx, act.Bill, act.Markers...)
 	switch {
 	case f != nil && errors.Is(f, kingdee.ErrNotUnderstood):
@@ -196,7 +196,7 @@ func (a *actor) prove(ctx context.Context, act ledger.Call) {
 		}
 	}()
 	records, f := a.records(ctx, act.Bill)
-	defer guard(&f) // the order has no part in this
+	defer events.Guard(&f) // the order has no part in this
 	for _, r := range records {
 		found = found || strings.Contains(r.Remark, act.Marker)
 	}

@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // detail is what either detail call gives, as far as the stage needs it.
@@ -40,7 +41,7 @@ func (a *actor) fetch(act ledger.Fetch) error {
 		known = nil
 	}
 	a.begin(func(context.Context) (ledger.Input, func()) {
-		d, f := known, m.fault
+		d, f := known, m.Fault
 		if d == nil && f == nil {
 			d, f = a.readDetail(ctx, m)
 		}
@@ -61,16 +62,16 @@ func (a *actor) fetch(act ledger.Fetch) error {
 	return nil
 }
 
-func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Failure) {
+func (a *actor) readDetail(ctx context.Context, m *orders.Message) (*detail, *events.Failure) {
 	var d detail
 	f := a.quick(ctx, a.o.apis.Details[a.key.Noun], func(ctx context.Context) error {
-		if m.notice.Noun == events.Opportunity {
-			x, err := a.o.t.Weiban.Opportunity(ctx, m.notice.Ref())
+		if m.Notice.Noun == events.Opportunity {
+			x, err := a.o.t.Weiban.Opportunity(ctx, m.Notice.Ref())
 			d = detail{string(x.Value.ID), x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
 			return err
 		}
-		x, err := a.o.t.Weiban.WorkOrder(ctx, m.notice.Key)
-		d = detail{m.notice.Key, x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
+		x, err := a.o.t.Weiban.WorkOrder(ctx, m.Notice.Key)
+		d = detail{m.Notice.Key, x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
 		return err
 	})
 	if f != nil {
@@ -83,13 +84,13 @@ func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Fa
 const headroom = 16 << 10
 
 // enriched is the enriched event, ready to be published.
-func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failure) {
-	defer guard(&f)
-	data := events.Enriched{Callback: m.event.Data(), FetchedAt: d.fetched.UTC()}
+func (a *actor) enriched(m *orders.Message, d detail) (_ *bus.Message, f *events.Failure) {
+	defer events.Guard(&f)
+	data := events.Enriched{Callback: m.Event.Data(), FetchedAt: d.fetched.UTC()}
 	if !d.updated.IsZero() {
 		data.UpdatedAt = &d.updated
 	}
-	if m.notice.Noun == events.Opportunity {
+	if m.Notice.Noun == events.Opportunity {
 		data.Opportunity = d.raw
 	} else {
 		data.WorkOrder = d.raw
@@ -98,9 +99,9 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 		if data.Original == nil {
 			data.Original = make(map[string]json.RawMessage, len(d.odd))
 		}
-		data.Original["/"+string(m.notice.Noun)+pointer] = sent
+		data.Original["/"+string(m.Notice.Noun)+pointer] = sent
 	}
-	ev, err := events.NewEnriched(m.event, m.notice.Noun, d.key, m.Replay, m.Position, data)
+	ev, err := events.NewEnriched(m.Event, m.Notice.Noun, d.key, m.Replay, m.Position, data)
 	var raw []byte
 	var misfit error
 	if err == nil {
@@ -116,7 +117,7 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 		return nil, &events.Failure{Kind: events.Invalid, Reason: fmt.Sprintf("the enriched event has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(raw), limit)}
 	}
 	out := &bus.Message{
-		Subject: events.EnrichedSubject(a.o.t.Name, m.notice.Noun, m.notice.Status, d.key),
+		Subject: events.EnrichedSubject(a.o.t.Name, m.Notice.Noun, m.Notice.Status, d.key),
 		ID:      events.MessageID(a.o.t.Name, ev.ID(), 0), ContentType: events.ContentType, Data: raw,
 	}
 	if m.Forced != "" {
@@ -132,7 +133,7 @@ func (a *actor) quick(ctx context.Context, g *wait.Availability, op func(context
 	defer cancel()
 	err := a.o.quiet(ctx)
 	if err == nil {
-		_, err = a.o.t.Quick.Do(ctx, safely(op))
+		_, err = a.o.t.Quick.Do(ctx, events.Safely(op))
 	}
 	return g.Judge(ctx, a.key.Path(), err, a.o.d.o.ProbeDenied)
 }
@@ -147,20 +148,4 @@ func (o *owner) quiet(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return nil
-}
-
-// safely makes a panic a failure.
-func safely(op func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = panicked(p)
-			}
-		}()
-		return op(ctx)
-	}
-}
-
-func panicked(any) *events.Failure {
-	return &events.Failure{Kind: events.Internal, Reason: "the bridge panicked; please report it: " + where()}
 }

@@ -2,8 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -11,28 +9,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors/weiban"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 )
 
-// message is one message of a stage, read.
-type message struct {
-	ledger.Message
-	stored   bus.Stored
-	event    events.Event
-	fault    *events.Failure // it cannot be read
-	notice   weiban.Notice   // of enrich
-	callback uint64          // sequence of the callback in CALLBACKS
-}
-
 // hand is what a stage of an order has before it: the messages that it may be
 // told to work on, and the span of the one it works on.
 type hand struct {
-	near []*message
-	now  *message // that is worked on; nil for none
+	near []*orders.Message
+	now  *orders.Message // that is worked on; nil for none
 	ctx  context.Context
 	span trace.Span
 	fact fact
@@ -49,7 +35,7 @@ type hand struct {
 type fact struct{ api, code string }
 
 // offer keeps a message that the ledger may want to be worked on.
-func (h *hand) offer(m *message) {
+func (h *hand) offer(m *orders.Message) {
 	h.top = max(h.top, m.Seq)
 	for _, n := range h.near {
 		if n.Seq == m.Seq {
@@ -68,7 +54,7 @@ func (h *hand) tidy() {
 	}
 }
 
-func (h *hand) find(seq uint64) *message {
+func (h *hand) find(seq uint64) *orders.Message {
 	for _, m := range h.near {
 		if m.Seq == seq {
 			return m
@@ -77,61 +63,9 @@ func (h *hand) find(seq uint64) *message {
 	return nil
 }
 
-// read understands a stored message as far as the ledger must know it. One that
-// makes us panic is one that cannot be read.
-func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
-	defer func() {
-		if p := recover(); p != nil {
-			m = unread(s)
-			m.EventID, m.fault = orders.ForeignID(s), panicked(p)
-		}
-	}()
-	m = unread(s)
-	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderReplay)); err == nil {
-		m.Replay, m.Asked = n, true
-	}
-	if n, err := strconv.ParseUint(s.Header.Get(deadletter.HeaderSequence), 10, 64); err == nil {
-		m.callback = n
-	}
-	m.Forced = s.Header.Get(deadletter.HeaderForced)
-	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderGeneration)); err == nil && m.Forced != "" {
-		m.Generation = max(n, 0)
-	}
-	ev, err := orders.EventOf(s)
-	if err != nil {
-		m.EventID = orders.ForeignID(s)
-		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
-		return m
-	}
-	m.event, m.EventID, m.Position = ev, ev.ID(), events.Extension(ev, events.ExtPosition)
-	if stage == events.Handle {
-		// What a replay of enrich made is asked for, too.
-		m.Asked = m.Asked || strings.Contains(m.EventID, "~enrich~") && !strings.HasSuffix(m.EventID, "~enrich~0")
-		return m
-	}
-	if why := events.Extension(ev, events.ExtUnnumbered); why != "" {
-		m.fault = &events.Failure{Kind: events.Invalid, Reason: "it cannot be told which order this callback is about: " + why}
-		return m
-	}
-	n, err := weiban.ParseNotice(ev.Data())
-	if err != nil {
-		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
-		return m
-	}
-	m.notice = n
-	m.Position = events.Position(events.Happened(ev, n.CreateTime, s.Time, a.o.d.o.MaxFuture), m.callback)
-	return m
-}
-
-func unread(s bus.Stored) *message {
-	m := &message{stored: s, callback: s.Sequence}
-	m.Seq, m.At = s.Sequence, s.Time.UnixNano()
-	return m
-}
-
 // work is the context in which a message is worked on: its span continues the
 // hop's trace; a message that comes again begins a trace of its own, with a link.
-func (a *actor) work(stage events.Stage, m *message) context.Context {
+func (a *actor) work(stage events.Stage, m *orders.Message) context.Context {
 	h := &a.hands[ledger.Index(stage)]
 	if h.span != nil {
 		return h.ctx
@@ -145,7 +79,7 @@ func (a *actor) work(stage events.Stage, m *message) context.Context {
 			attribute.Int64("messaging.nats.sequence", int64(m.Seq)),
 		),
 	}
-	remote := m.stored.Context(a.o.ctx)
+	remote := m.Stored.Context(a.o.ctx)
 	if head := a.ledger.Record.Progress(stage).Head; m.Replay > 0 || head != nil && head.Tries > 0 {
 		opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(remote)))
 	}

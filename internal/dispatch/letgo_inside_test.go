@@ -49,7 +49,7 @@ func TestALetterWaitsForItsEvent(t *testing.T) {
 	o := ownerOf(t, bustest.New(t))
 	a := newActor(o, orders.ID{Noun: events.WorkOrder, Key: "7"}, false)
 	p := ledger.Publish{Stage: events.Handle, Seq: 9, EventID: "m1~enrich~0"}
-	if m, err := a.parent(t.Context(), p); err != nil || m.event.ID() != p.EventID {
+	if m, err := a.parent(t.Context(), p); err != nil || m.Event.ID() != p.EventID {
 		t.Errorf("of what has left the stream: %v", err)
 	}
 	o.d.o.Ports.Log = deaf{o.d.o.Ports.Log}

@@ -199,7 +199,7 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) (ledger.
 	if first == nil {
 		return ledger.Empty{Stage: n.Stage}, nil
 	}
-	m := a.read(n.Stage, *first)
+	m := orders.Read(n.Stage, *first, a.o.d.o.MaxFuture)
 	return ledger.Found{Stage: n.Stage, Message: m.Message}, func() { a.hands[ledger.Index(n.Stage)].offer(m) }
 }
 

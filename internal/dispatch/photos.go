@@ -29,7 +29,7 @@ func (a *actor) photos(ctx context.Context, body kingdee.Body) (kingdee.Body, le
 	var left []string
 	err := a.o.quiet(ctx)
 	if err == nil {
-		err = safely(func(ctx context.Context) (err error) {
+		err = events.Safely(func(ctx context.Context) (err error) {
 			body, left, err = a.o.t.Photos.Ready(ctx, body)
 			return err
 		})(ctx)

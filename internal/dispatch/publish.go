@@ -93,16 +93,16 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 // outcomeEvent is the outcome event as it is published. What a fault of ours keeps
 // from being said in full is said in short: a verdict that could never be published
 // would keep its order shut for ever.
-func (a *actor) outcomeEvent(p ledger.Publish, m *message) ([]byte, error) {
-	encode := func(p ledger.Publish, m *message) (data []byte, err error) {
+func (a *actor) outcomeEvent(p ledger.Publish, m *orders.Message) ([]byte, error) {
+	encode := func(p ledger.Publish, m *orders.Message) (data []byte, err error) {
 		var f *events.Failure
 		defer func() {
 			if f != nil {
 				err = f
 			}
 		}()
-		defer guard(&f)
-		ev, err := events.NewOutcome(m.event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
+		defer events.Guard(&f)
+		ev, err := events.NewOutcome(m.Event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +114,7 @@ func (a *actor) outcomeEvent(p ledger.Publish, m *message) ([]byte, error) {
 	}
 	a.o.log.Error("outcome event cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", err.Error()))
 	p.Body = nil
-	return encode(p, a.identified(unread(m.stored), p))
+	return encode(p, a.identified(orders.Unread(m.Stored), p))
 }
 
 func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
@@ -163,7 +163,7 @@ func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 }
 
 // sendLetter reports whether the letter was not there, and nobody had closed it.
-func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (bool, error) {
+func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *orders.Message) (bool, error) {
 	l := a.letterOrLess(ctx, p, m)
 	if p.Check {
 		there, err := a.published(ctx, deadletter.Stream, l.Subject(), l.ID)
@@ -181,18 +181,18 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (b
 }
 
 // letterOrLess is the letter; without what a fault of ours keeps from being told.
-func (a *actor) letterOrLess(ctx context.Context, p ledger.Publish, m *message) (l deadletter.Letter) {
+func (a *actor) letterOrLess(ctx context.Context, p ledger.Publish, m *orders.Message) (l deadletter.Letter) {
 	defer func() {
 		if x := recover(); x != nil {
-			a.o.log.Error("letter cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", panicked(x).Reason))
+			a.o.log.Error("letter cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", events.Panicked(x).Reason))
 			p.Body = nil
-			l = a.letter(ctx, p, &message{callback: m.callback})
+			l = a.letter(ctx, p, &orders.Message{Callback: m.Callback})
 		}
 	}()
 	return a.letter(ctx, p, m)
 }
 
-func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadletter.Letter {
+func (a *actor) letter(ctx context.Context, p ledger.Publish, m *orders.Message) deadletter.Letter {
 	v := p.Verdict
 	f := &events.Failure{Kind: events.Internal, Reason: v.Reason}
 	if x := v.Fault; x != nil {
@@ -215,10 +215,10 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	if v.Bill != nil {
 		l.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
 	}
-	l.Stream, l.Sequence, l.Callback, l.EventID = orders.StreamOf(p.Stage), p.Seq, m.callback, p.EventID
-	if json.Valid(m.stored.Data) {
+	l.Stream, l.Sequence, l.Callback, l.EventID = orders.StreamOf(p.Stage), p.Seq, m.Callback, p.EventID
+	if json.Valid(m.Stored.Data) {
 		// What is not lies in its stream alone.
-		l.Event = m.stored.Data
+		l.Event = m.Stored.Data
 		if int64(len(l.Event)+len(l.Body))+headroom > a.o.d.o.Ports.Log.MaxPayload() {
 			l.Event, l.Advice = nil, "the event is too large to lie in its letter: raise max_payload of the NATS server; it still lies in "+l.Stream
 		}
@@ -231,29 +231,29 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 
 // parent is the message that an outcome follows from; where the stream no
 // longer has it, as much of it as its id tells.
-func (a *actor) parent(ctx context.Context, p ledger.Publish) (*message, error) {
+func (a *actor) parent(ctx context.Context, p ledger.Publish) (*orders.Message, error) {
 	if m := a.hands[ledger.Index(p.Stage)].find(p.Seq); m != nil {
 		return a.identified(m, p), nil
 	}
 	s, err := a.o.d.o.Ports.Log.Get(ctx, orders.StreamOf(p.Stage), p.Seq)
 	switch {
 	case errors.Is(err, bus.ErrNotFound):
-		return a.identified(&message{callback: p.Seq}, p), nil
+		return a.identified(&orders.Message{Callback: p.Seq}, p), nil
 	case err != nil:
 		return nil, err // a letter without its event could not be replayed
 	}
-	m := a.read(p.Stage, s)
+	m := orders.Read(p.Stage, s, a.o.d.o.MaxFuture)
 	if m.EventID != p.EventID {
 		// Of another history of the stream, which has another message in its place.
-		m = &message{callback: p.Seq}
+		m = &orders.Message{Callback: p.Seq}
 	}
 	return a.identified(m, p), nil
 }
 
 // identified gives a message that cannot be read an event of its own, so that
 // its end can be announced.
-func (a *actor) identified(m *message, p ledger.Publish) *message {
-	if m.event.ID() != "" {
+func (a *actor) identified(m *orders.Message, p ledger.Publish) *orders.Message {
+	if m.Event.ID() != "" {
 		return m
 	}
 	c := *m
@@ -262,7 +262,7 @@ func (a *actor) identified(m *message, p ledger.Publish) *message {
 	})
 	if err == nil {
 		ev.SetID(p.EventID)
-		c.event = ev
+		c.Event = ev
 	}
 	return &c
 }

@@ -107,7 +107,7 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 	for i, s := range ledger.Stages {
 		for _, subject := range events.OrderFilters(o.t.Name, s, k.Noun, k.Key) {
 			list = append(list, source{orders.StreamOf(s), subject, func(m bus.Stored) {
-				rec.Stored[i] = append(rec.Stored[i], a.read(s, m).EventID)
+				rec.Stored[i] = append(rec.Stored[i], orders.Read(s, m, a.o.d.o.MaxFuture).EventID)
 			}})
 		}
 	}
