@@ -16,7 +16,6 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/dispatch/wait"
@@ -24,6 +23,7 @@ import (
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/strictjson"
+	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/schemas"
 )
 

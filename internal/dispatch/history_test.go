@@ -15,8 +15,8 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 func historyOf(t *testing.T, b *bus.Bus, key string, bodies bool) []inspect.History {

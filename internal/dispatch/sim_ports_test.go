@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // do carries one exchange with the server: the process may be stopped or die

@@ -15,13 +15,13 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // limited gives the bridge a store with these limits in bytes, looked at often, and a
