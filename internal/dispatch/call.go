@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors/kingdee"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/sleep"
 )
 
 // maxNote is how many characters of clsmid, the marker included, are sent.
@@ -88,7 +88,7 @@ func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (out ledger.Ca
 	}
 	ctx, cancel := context.WithDeadline(ctx, act.Deadline)
 	defer cancel()
-	wait.For(ctx, time.Until(act.After))
+	sleep.For(ctx, time.Until(act.After))
 	if body, out = a.photos(ctx, body); out.Failure != nil {
 		return out
 	}

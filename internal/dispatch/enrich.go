@@ -12,6 +12,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/sleep"
 )
 
 // detail is what either detail call gives, as far as the stage needs it.
@@ -144,7 +145,7 @@ func (o *owner) quiet(ctx context.Context) error {
 	if rest <= 0 {
 		return nil
 	}
-	if !wait.For(ctx, rest) {
+	if !sleep.For(ctx, rest) {
 		return context.Cause(ctx)
 	}
 	return nil

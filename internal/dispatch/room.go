@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/sleep"
 )
 
 // room is the consumer of one desk: it brings messages to their orders.
@@ -97,7 +97,7 @@ func (r *room) rebuild(ctx context.Context, cause error) {
 	defer r.down.Store(nil)
 	log := r.o.log.With(slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", cause.Error()))
 	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		wait.For(ctx, pause)
+		sleep.For(ctx, pause)
 		err := r.reopen(ctx)
 		if ctx.Err() != nil {
 			return

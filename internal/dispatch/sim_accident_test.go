@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/sleep"
 	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/internal/testwing/memory"
 )
@@ -252,7 +252,7 @@ func (p *people) sendAgain(n int) {
 		p.coming.Add(1)
 		w.acting.Go(func() {
 			defer p.coming.Add(-1)
-			wait.For(context.Background(), rest)
+			sleep.For(context.Background(), rest)
 			p.deliver(x)
 		})
 	}
@@ -287,7 +287,7 @@ func (p *people) untilTaken(n fakeweiban.Notice, publish func() error) {
 	p.coming.Add(1)
 	p.w.acting.Go(func() {
 		defer p.coming.Add(-1)
-		wait.For(context.Background(), 10*time.Second)
+		sleep.For(context.Background(), 10*time.Second)
 		p.untilTaken(n, publish)
 	})
 }

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/sleep"
 )
 
 // round is an operator at the letters, who knows what Kingdee really holds.
@@ -171,6 +171,6 @@ func (p *people) resume(until time.Time) {
 			}
 			return
 		}
-		wait.For(context.Background(), 20*time.Second)
+		sleep.For(context.Background(), 20*time.Second)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/sleep"
 	"gongdan-bridge/internal/testwing/memory"
 )
 
@@ -33,12 +33,12 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 		return errDead
 	case "slow":
 		was := w.after()
-		wait.For(ctx, time.Duration(d.Int64N(int64(8*time.Second))))
+		sleep.For(ctx, time.Duration(d.Int64N(int64(8*time.Second))))
 		if w.after() != was {
 			return unanswered(what) // the server went down meanwhile
 		}
 	case "undone":
-		wait.For(ctx, 5*time.Second)
+		sleep.For(ctx, 5*time.Second)
 		return unanswered(what)
 	}
 	err := exchange()
@@ -46,7 +46,7 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 	case "killed behind":
 		p.die(what)
 	case "unheard":
-		wait.For(ctx, 5*time.Second)
+		sleep.For(ctx, 5*time.Second)
 		err = unanswered(what)
 	}
 	if dead := p.awake(); dead != nil {

@@ -24,6 +24,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/sleep"
 )
 
 // simLease is how long a lease lives.
@@ -103,7 +104,7 @@ func (p *process) die(why string) {
 	p.w.mu.Unlock()
 	rest := time.Second + time.Duration(p.w.dice("rest").Int64N(int64(30*time.Second)))
 	p.w.acting.Go(func() {
-		wait.For(context.Background(), rest)
+		sleep.For(context.Background(), rest)
 		p.w.launch(p.slot)
 	})
 }

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/sleep"
 )
 
 func (d *Dispatcher) newKeeper() *history.Keeper {
@@ -43,7 +43,7 @@ func (d *Dispatcher) beginStore(ctx context.Context) error {
 		}
 		d.unseen.Store(&err)
 		d.o.Logger.Warn("store not looked at yet", slog.String("cause", err.Error()))
-		wait.For(ctx, time.Second)
+		sleep.For(ctx, time.Second)
 	}
 }
 
@@ -146,7 +146,7 @@ func (o *owner) walk(ctx context.Context) {
 	done := map[orders.ID]bool{}
 	for _, r := range o.rooms {
 		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
-			if !wait.For(ctx, time.Second<<min(tries, 6)) {
+			if !sleep.For(ctx, time.Second<<min(tries, 6)) {
 				return
 			}
 		}
@@ -189,7 +189,7 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool,
 			loaded := make(chan bool, 1)
 			// What is new goes first: half of the places are left to it.
 			for places := o.desks[r.k]; len(places) > cap(places)/2; {
-				if !wait.For(ctx, o.d.o.Beat/4) {
+				if !sleep.For(ctx, o.d.o.Beat/4) {
 					return false
 				}
 			}

@@ -12,6 +12,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Shares of a stream's or bucket's size limit. A stream that cannot be trimmed first holds
@@ -103,7 +104,7 @@ func (s *Space) forIntake(stage events.Stage) string {
 // Await blocks while the stage may take no message; it asks again every so often.
 func (s *Space) Await(ctx context.Context, stage events.Stage, every time.Duration) {
 	for s.forIntake(stage) != "" && ctx.Err() == nil {
-		For(ctx, every)
+		sleep.For(ctx, every)
 	}
 }
 
