@@ -139,7 +139,7 @@ func contracts(t *testing.T) []contract {
 		}
 	}
 	add(events.CallbackType("EVENT", "STATUS"), bus.Callbacks, events.CallbackSubject("TENANT", "EVENT", "STATUS", "KEY"), "weiban-callback")
-	add("com.weibanzhushou.unrecognised.raw.v1", bus.Callbacks, events.UnrecognisedSubject("TENANT", "KEY"), "com.weibanzhushou.unrecognised.raw.v1")
+	add("com.weibanzhushou.unrecognised.raw.v1", bus.Callbacks, events.CallbackSubject("TENANT", "", "", "KEY"), "com.weibanzhushou.unrecognised.raw.v1")
 	for _, n := range []events.Noun{events.WorkOrder, events.Opportunity} {
 		add(events.EnrichedType(n), bus.Events, events.EnrichedSubject("TENANT", n, "STATUS", "KEY"), events.EnrichedType(n))
 	}

@@ -42,7 +42,7 @@ func (in *installation) callback(event, status string, data string) events.Event
 	subject := events.CallbackSubject("acme", event, status, c.Key)
 	if event == "" {
 		c.Key = c.ID
-		subject = events.UnrecognisedSubject("acme", c.Key)
+		subject = events.CallbackSubject("acme", "", "", c.Key)
 	}
 	ev, err := events.NewCallback(in.t.Context(), c)
 	if err != nil {

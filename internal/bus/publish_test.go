@@ -67,7 +67,7 @@ func TestEverySubjectHasItsStream(t *testing.T) {
 	spans, b := traced(t)
 	for _, c := range []struct{ subject, stream, shape string }{
 		{events.CallbackSubject("acme", "work_order_change", "close", "14.1"), bus.Callbacks, "gongdan.{tenant}.event.weiban.{event}.{status}.{key}"},
-		{events.UnrecognisedSubject("acme", "工"), bus.Callbacks, "gongdan.{tenant}.event.weiban.{event}.{status}.{key}"},
+		{events.CallbackSubject("acme", "", "", "工"), bus.Callbacks, "gongdan.{tenant}.event.weiban.{event}.{status}.{key}"},
 		{events.ReplaySubject("acme", events.Enrich, events.WorkOrder, "1"), bus.Callbacks, "gongdan.{tenant}.replay.enrich.{noun}.{key}"},
 		{events.EnrichedSubject("acme", events.Opportunity, "", "1"), bus.Events, "gongdan.{tenant}.event.enriched.{noun}.{status}.{key}"},
 		{events.OutcomeSubject("acme", events.Applied, "1"), bus.Events, "gongdan.{tenant}.event.kingdee.handle_order.{outcome}.{key}"},

@@ -59,7 +59,7 @@ func TestBalanceOfARunningBridge(t *testing.T) {
 	}
 	b.ended(again, "applied")
 	for _, subject := range []string{
-		events.CallbackSubject("acme", "customer_change", "add", "7"), events.UnrecognisedSubject("acme", "raw-1"),
+		events.CallbackSubject("acme", "customer_change", "add", "7"), events.CallbackSubject("acme", "", "", "raw-1"),
 		events.CallbackSubject("other", "work_order_change", "close", "8"),
 	} {
 		if _, err := b.bus.Publish(t.Context(), bus.Message{Subject: subject, ID: subject, Data: []byte("{}")}); err != nil {

@@ -17,12 +17,6 @@ func CallbackSubject(tenant, event, status, key string) string {
 	return subject(Token(tenant), "event.weiban", Token(event), Token(status), Token(key))
 }
 
-// UnrecognisedSubject is where a callback goes that verified but could not be
-// understood.
-func UnrecognisedSubject(tenant, key string) string {
-	return CallbackSubject(tenant, "", "", key)
-}
-
 // EnrichedSubject is where an enriched event goes.
 func EnrichedSubject(tenant string, n Noun, status, key string) string {
 	return subject(Token(tenant), "event.enriched", string(n), Token(status), Token(key))
