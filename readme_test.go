@@ -38,7 +38,7 @@ func TestTables(t *testing.T) {
 		"docs/configuration.md": {"configuration": configuration(t)},
 		"docs/events.md":        {"events": eventTypes(t), "attributes": attributes(t)},
 		"docs/operations.md":    {"streams": streams(), "buckets": buckets(), "metrics": metrics()},
-		"docs/failures.md":      {"treatments": treatments()},
+		"docs/failures.md":      {"treatments": treatments(t)},
 	} {
 		holdTables(t, page, tables)
 	}
@@ -259,7 +259,8 @@ func metrics() string {
 
 // treatments asks the ledger what each kind of failure leads to: at the first
 // failure and, where that is something else, once patience is spent.
-func treatments() string {
+func treatments(t *testing.T) string {
+	t.Helper()
 	acts := []ledger.Act{ledger.ActFetch, ledger.ActPlan, ledger.ActBill, ledger.ActStatus, ledger.ActPhotos, ledger.ActCall, ledger.ActLook}
 	head := []string{"kind"}
 	for _, a := range acts {
@@ -282,7 +283,7 @@ func treatments() string {
 		}
 		rows = append(rows, row)
 	}
-	for _, k := range events.Kinds() {
+	for _, k := range kinds(t) {
 		row(code(string(k)), ledger.Attempt{Kind: k})
 		if k == events.Invalid {
 			row(code(string(k))+", an answer", ledger.Attempt{Kind: k, Answer: true})

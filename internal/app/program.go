@@ -17,10 +17,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/alecthomas/kong"
+	"gongdan-bridge/internal/textfile"
 
-	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/mapping"
+	"github.com/alecthomas/kong"
 )
 
 // Program is the surroundings of one run of a command.
@@ -93,11 +92,8 @@ func ExitStatus(err error) int {
 // file begin their lines, as editors and CI read them, and are counted at the end.
 func Complaint(name string, err error) string {
 	text, first := err.Error(), ""
-	var settings config.Faults
-	if list := mapping.FaultsOf(err); list != nil {
+	if list := textfile.Of(err); list != nil {
 		first = list[0].String()
-	} else if errors.As(err, &settings) {
-		first = settings[0].Error()
 	}
 	if first == "" || !strings.HasPrefix(text, first) {
 		return name + ": " + text

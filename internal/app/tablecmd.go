@@ -16,9 +16,9 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/mapping"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
 )
 
 // tableCmd is `dispatcher mapping table`.
@@ -85,9 +85,9 @@ func oneTenant(cfg *config.Config, name string) (config.Tenant, error) {
 		names = append(names, t.Name)
 	}
 	if name == "" {
-		return config.Tenant{}, fmt.Errorf("%w: --tenant is needed: %s", errUsage, fault.OneOf(names))
+		return config.Tenant{}, fmt.Errorf("%w: --tenant is needed: %s", errUsage, textfile.OneOf(names))
 	}
-	return config.Tenant{}, fmt.Errorf("tenant %s is not configured; expected %s", name, fault.Choice(name, names))
+	return config.Tenant{}, fmt.Errorf("tenant %s is not configured; expected %s", name, textfile.Choice(name, names))
 }
 
 // declared is a table of the mapping.
@@ -95,7 +95,7 @@ func (w *workbench) declared(name string) (*table.Table, error) {
 	if t := w.mapping.Table(name); t != nil {
 		return t, nil
 	}
-	return nil, fmt.Errorf("%s declares no table %q; expected %s", w.mapping.File(), name, fault.Choice(name, w.mapping.Tables()))
+	return nil, fmt.Errorf("%s declares no table %q; expected %s", w.mapping.File(), name, textfile.Choice(name, w.mapping.Tables()))
 }
 
 // decision is who decides, and why.
@@ -171,7 +171,7 @@ func declaredSomewhere(cfg *config.Config, tenants []string, name string) error 
 	if name == "" {
 		return nil
 	}
-	return fmt.Errorf("no mapping declares a table %q; expected %s", name, fault.Choice(name, known))
+	return fmt.Errorf("no mapping declares a table %q; expected %s", name, textfile.Choice(name, known))
 }
 
 func listRows(w io.Writer, list []listedRow) error {
@@ -248,12 +248,12 @@ func readCell(name string, columns []string, arg string) (int, string, error) {
 	if i := slices.Index(columns, strings.TrimSpace(column)); named && i >= 0 {
 		return i, strings.TrimSpace(value), nil
 	}
-	if len(columns) == 1 && (!named || fault.Nearest(column, columns) == "") {
+	if len(columns) == 1 && (!named || textfile.Nearest(column, columns) == "") {
 		return 0, strings.TrimSpace(arg), nil
 	}
-	expected := fault.OneOf(columns)
+	expected := textfile.OneOf(columns)
 	if !named && strings.Contains(arg, "＝") {
-		expected = fault.InHalfWidth("=")
+		expected = textfile.InHalfWidth("=")
 	}
 	return 0, "", fmt.Errorf("%w: %s: give column=value; table %s expects %s", errUsage, strconv.Quote(arg), name, expected)
 }
@@ -300,7 +300,7 @@ func (w *workbench) noRow(ctx context.Context, name, word string, cause error) e
 	for i, e := range list {
 		words[i] = e.Word
 	}
-	if near := fault.Choice(word, words); near != "" {
+	if near := textfile.Choice(word, words); near != "" {
 		return fmt.Errorf("%w; expected %s", cause, near)
 	}
 	return cause

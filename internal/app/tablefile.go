@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
 )
 
 type tableImportCmd struct {
@@ -58,7 +58,7 @@ func writesOf(c tableImportCmd, t, own *table.Table) ([]tables.Write, error) {
 	}
 	for _, column := range columns {
 		if !slices.Contains(own.Columns(), column) {
-			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", c.File, c.Table, column, fault.Choice(column, own.Columns()))
+			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", c.File, c.Table, column, textfile.Choice(column, own.Columns()))
 		}
 	}
 	var list []tables.Write

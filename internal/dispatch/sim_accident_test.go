@@ -224,6 +224,11 @@ func (a *accident) told(w *world) {
 	if err != nil {
 		w.fail("%v", err)
 	}
+	for _, n := range r.Notes {
+		if !n.Mild && !a.hits(n.Store) && !a.hits(bus.State) { // an older STATE looks like a stream that went back
+			w.fail("%s is said not to fit, and nothing befell it: %s", n.Store, n.What)
+		}
+	}
 	for _, name := range a.misfit {
 		if !slices.ContainsFunc(r.Notes, func(n history.Note) bool { return n.Store == name && !n.Mild }) {
 			w.fail("nobody says that %s does not fit: %v", name, r.Notes)

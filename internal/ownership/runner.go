@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Options say who we are and what we may own.
@@ -152,7 +153,7 @@ func (r *Runner) watch(ctx context.Context, prefix string, each func(name string
 			return
 		}
 		r.log.Warn("watch ended, beginning again", slog.String("keys", prefix), slog.Any("cause", err))
-		if !pause(ctx, r.set.Retry) {
+		if !sleep.For(ctx, r.set.Retry) {
 			return
 		}
 	}
@@ -284,17 +285,5 @@ func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// pause waits; it is false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

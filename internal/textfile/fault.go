@@ -1,9 +1,10 @@
-// Package fault says what is wrong with a file that an integrator wrote: where,
-// what, and the word that was expected instead.
+// Package textfile reads the files that people write, in YAML and CSV: it keeps the
+// place of every value and words every fault in one way, with the word that was
+// meant.
 //
-// The mapping's loader and its table readers collect every fault of a file
-// before they answer; nothing here decides what a fault is.
-package fault
+// Configuration, mappings and their tables are read with it. They collect every
+// fault of a file before they answer; the package knows no setting and no rule.
+package textfile
 
 import (
 	"cmp"
@@ -126,7 +127,7 @@ func (l *List) Err() error {
 	}
 	out := slices.Clone(l.faults)
 	slices.SortStableFunc(out, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Where, b.Where))
 	})
 	if l.more > 0 {
 		out = append(out, Fault{File: out[0].File, Message: "and " + strconv.Itoa(l.more) + " more faults"})

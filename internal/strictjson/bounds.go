@@ -1,47 +1,6 @@
 package strictjson
 
-import (
-	"bytes"
-	"errors"
-	"io"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
-
-// whole reports whether b is one JSON value in UTF-8 without duplicate names and nothing
-// behind it. Escaped halves of surrogate pairs are let through: Weiban's own data
-// has been stored with them.
-func whole(b []byte) error {
-	if jsontext.Value(b).IsValid() {
-		return nil
-	}
-	// Again, for where and why: this way is slower.
-	if !utf8.Valid(b) {
-		return &Error{Fault: "not valid UTF-8"}
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowInvalidUTF8(true))
-	err := dec.SkipValue()
-	if err == nil {
-		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		return &Error{Offset: dec.InputOffset(), Fault: "more after the end of the value"}
-	}
-	// The decoder's text can quote names of members.
-	e := &Error{Offset: dec.InputOffset(), Fault: "not JSON"}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		e.Offset = syntax.ByteOffset
-	}
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		e.Fault = "duplicate key"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e.Fault = "ends too early"
-	}
-	return e
-}
+import "bytes"
 
 // bounds looks at how deep b is nested and at how long its numbers are. It may
 // be asked of anything; where b is JSON it sees all of it.

@@ -1,4 +1,4 @@
-package fault
+package textfile
 
 import (
 	"errors"
@@ -60,7 +60,7 @@ func TestList(t *testing.T) {
 }
 
 func TestYAMLOfAnotherError(t *testing.T) {
-	if got := YAML("x", errors.New("boom")).String(); got != "x: not YAML: boom" {
+	if got := syntax("x", errors.New("boom")).String(); got != "x: not YAML: boom" {
 		t.Error(got)
 	}
 }
