@@ -12,6 +12,7 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
@@ -98,7 +99,7 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 		x := dispatch.Tenant{
 			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh,
 			Ledger: b.ledger(t, builder.CallBound(t)), Guard: guard,
-			Quick:  dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+			Quick:  wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 			Weiban: c.Weiban, WeibanLine: c.WeibanLine, Kingdee: c.Kingdee, KingdeeLine: c.KingdeeLine,
 		}
 		if c.Photos != nil {
@@ -130,7 +131,7 @@ func (b *base) ledger(t config.Tenant, call time.Duration) ledger.Settings {
 	s := ledger.Defaults(t.Name)
 	s.Waits, s.GiveUp, s.Jitter = r.Waits, r.GiveUp, float64(r.JitterPercent)/100
 	s.MissingTries, s.MissingYoung, s.InternalTries = r.MissingTries, r.MissingYoung, r.InternalTries
-	s.Probe, s.BayWait = min(s.Probe, 2*c.Breaker.OpenFor), min(s.BayWait, c.Calls.MaxWait)
+	s.Probe, s.LockWait = min(s.Probe, 2*c.Breaker.OpenFor), min(s.LockWait, c.Calls.MaxWait)
 	s.CallTimeout, s.Looks, s.Doubles = call, c.Doubt.Looks, c.Sweeps.Doubles
 	s.HoldAfterLetter, s.CheckStatus, s.Marker, s.DryRun = t.HoldAfterLetter, t.Kingdee.CheckStatus, t.Kingdee.Marker, t.DryRun
 	return s

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
+	"gongdan-bridge/internal/inspect"
 
-	"gongdan-bridge/internal/dispatch"
+	"github.com/jedib0t/go-pretty/v6/table"
 )
 
 type balanceCmd struct {
@@ -28,7 +28,7 @@ func (c balanceCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 		lost += x.Unexplained
-		return show(s.out, c.JSON, []dispatch.Balance{x}, each(balanceText))
+		return show(s.out, c.JSON, []inspect.Balance{x}, each(balanceText))
 	})
 	if err == nil && lost > 0 {
 		err = fmt.Errorf("%d %w", lost, errUnexplained)
@@ -36,7 +36,7 @@ func (c balanceCmd) Run(ctx context.Context, s *session) error {
 	return err
 }
 
-func balanceText(b dispatch.Balance) string {
+func balanceText(b inspect.Balance) string {
 	title := fmt.Sprintf("%s since %s", b.Tenant, when(b.Since))
 	if b.Cut {
 		title += " (the streams reach back no further)"
@@ -74,7 +74,7 @@ func balanceText(b dispatch.Balance) string {
 	return title + "\n" + t.Render() + "\n" + straysText(b)
 }
 
-func straysText(b dispatch.Balance) string {
+func straysText(b inspect.Balance) string {
 	if len(b.Strays) == 0 {
 		return ""
 	}

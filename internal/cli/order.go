@@ -9,8 +9,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/operate"
 )
 
@@ -36,7 +36,7 @@ func (c orderShowCmd) Run(ctx context.Context, s *session) error {
 	return show(s.out, c.JSON, found, each(historyText))
 }
 
-func historyText(h dispatch.History) string {
+func historyText(h inspect.History) string {
 	noun := string(h.Noun)
 	if noun == "" {
 		noun = "events that no stage reads"

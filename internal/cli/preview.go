@@ -8,7 +8,7 @@ import (
 	"io"
 	"path/filepath"
 
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/operate"
 )
@@ -66,7 +66,7 @@ func (c mappingPreviewCmd) Run(ctx context.Context, s *session) error {
 	}
 	r := operate.PreviewRequest{Recorded: operate.Recorded{Tenant: c.Tenant, Key: c.Order, Period: in}, File: c.File, Dead: c.Dead}
 	if c.Dead && !c.bounded() {
-		r.Period = dispatch.Period{}
+		r.Period = inspect.Period{}
 	}
 	done, err := s.Preview(ctx, r, s.bar.at, func(e mapping.Entry) error {
 		return show(s.out, c.JSON, []mapping.Entry{e}, each(func(e mapping.Entry) string { return e.String() + "\n" }))

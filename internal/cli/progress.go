@@ -35,7 +35,7 @@ func newBar(to io.Writer) *bar {
 	return &bar{}
 }
 
-// at is a [dispatch.Progress].
+// at is a [inspect.Progress].
 func (b *bar) at(what string, done, of uint64) {
 	if b.to == nil || of == 0 {
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/inspect"
 )
 
 type recoverCmd struct {
@@ -54,7 +54,7 @@ func (c recoverCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	err = show(s.out, c.JSON, []dispatch.StoreState{state}, each(storeText))
+	err = show(s.out, c.JSON, []inspect.StoreState{state}, each(storeText))
 	if err == nil && !state.Fits() {
 		err = errMisfit
 	}
@@ -80,7 +80,7 @@ func (c recoverCmd) act(ctx context.Context, s *session, tenants []string) error
 	return nil
 }
 
-func storeText(s dispatch.StoreState) string {
+func storeText(s inspect.StoreState) string {
 	first := "the first history of the store"
 	if s.History != "" {
 		first = fmt.Sprintf("history %s of the store, since %s", s.History, when(s.Began))
@@ -106,14 +106,14 @@ func storeText(s dispatch.StoreState) string {
 
 func recoveryText(state string) string {
 	return map[string]string{
-		dispatch.RecoverDone: "done", dispatch.RecoverLooking: "being looked at again", dispatch.RecoverWaiting: "waits for its owner to begin",
+		inspect.RecoverDone: "done", inspect.RecoverLooking: "being looked at again", inspect.RecoverWaiting: "waits for its owner to begin",
 	}[state]
 }
 
 // noteWidth leaves room for time and store in 80 columns.
 const noteWidth = 42
 
-func notesTable(s dispatch.StoreState) string {
+func notesTable(s inspect.StoreState) string {
 	t := newTable("when", "store", "what does not fit, and what is done")
 	for _, n := range s.Notes {
 		t.AppendRow(noteRow(n, when(n.At)))

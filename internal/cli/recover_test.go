@@ -11,8 +11,8 @@ import (
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/cli"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/testwing/bustest"
 )
 
@@ -52,12 +52,12 @@ func TestRecover(t *testing.T) {
 	if out := in.says("owners"); strings.Contains(out, "EVENTS") {
 		t.Error("what was acknowledged is shown on")
 	}
-	before, err := dispatch.StoreRecord(t.Context(), in.bus)
+	before, err := inspect.StoreRecord(t.Context(), in.bus)
 	if err != nil {
 		t.Fatal(err)
 	}
 	in.says("recover --run --reason 对不上 --who li", "is looked at again at the word of li: 对不上", "acme done", "it fits together")
-	var s dispatch.StoreState
+	var s inspect.StoreState
 	if err := json.Unmarshal([]byte(in.says("recover --json")), &s); err != nil || s.History == before.History || len(s.Tenants) != 1 || len(s.Notes) < 2 {
 		t.Errorf("as JSON: %+v, %v", s, err)
 	}
@@ -83,7 +83,7 @@ func TestRecoverInterrupted(t *testing.T) {
 	in := install(t)
 	stop := in.start(app.Run.Dispatcher)
 	in.until("there is a record", func() bool {
-		r, err := dispatch.StoreRecord(t.Context(), in.bus)
+		r, err := inspect.StoreRecord(t.Context(), in.bus)
 		return err == nil && r.Seen != nil
 	})
 	stop()
@@ -105,7 +105,7 @@ func TestRecoverInterrupted(t *testing.T) {
 	if line, err := bufio.NewReader(said).ReadString('\n'); err != nil || !strings.Contains(line, "waiting for the owners") {
 		t.Fatalf("it says %q, %v", line, err)
 	}
-	if r, err := dispatch.StoreRecord(t.Context(), in.bus); err != nil || r.History == "" {
+	if r, err := inspect.StoreRecord(t.Context(), in.bus); err != nil || r.History == "" {
 		t.Fatalf("record %+v, %v", r, err)
 	}
 	interrupt()
@@ -119,7 +119,7 @@ func TestRecoverFitsATerminal(t *testing.T) {
 	in := install(t)
 	stop := in.start(app.Run.Dispatcher)
 	in.until("there is a record", func() bool {
-		r, err := dispatch.StoreRecord(t.Context(), in.bus)
+		r, err := inspect.StoreRecord(t.Context(), in.bus)
 		return err == nil && r.Seen != nil
 	})
 	stop()

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 )
 
 // span is which recorded events a command reads.
@@ -18,7 +18,7 @@ type span struct {
 }
 
 // period is what the flags say, with def where --since is not given.
-func (s span) period(def string) (p dispatch.Period, err error) {
+func (s span) period(def string) (p inspect.Period, err error) {
 	now := time.Now()
 	if s.Since != "" || s.Order == "" {
 		if p.Since, err = moment("--since", cmp.Or(s.Since, def), now); err != nil {
@@ -45,7 +45,7 @@ func (s span) Validate() error {
 func (s span) bounded() bool { return s.Since != "" || s.Until != "" }
 
 // nothing says where nothing was looked at, and how to look further.
-func (s span) nothing(p dispatch.Period) string {
+func (s span) nothing(p inspect.Period) string {
 	text := "nothing is recorded"
 	if s.Order != "" {
 		text += " of " + s.Order

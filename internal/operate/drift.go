@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors/weiban"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/drift"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 )
 
@@ -29,7 +29,7 @@ type Drift struct {
 }
 
 // Drift reads the callbacks and details that CALLBACKS and EVENTS hold.
-func (a *Acts) Drift(ctx context.Context, r DriftRequest, tell dispatch.Progress) (Drift, error) {
+func (a *Acts) Drift(ctx context.Context, r DriftRequest, tell inspect.Progress) (Drift, error) {
 	report, skipped, err := a.driftReport(ctx, r.Tenant, r.Since, tell)
 	if err != nil {
 		return Drift{}, err
@@ -49,9 +49,9 @@ func (a *Acts) Drift(ctx context.Context, r DriftRequest, tell dispatch.Progress
 	return d, nil
 }
 
-func (a *Acts) driftReport(ctx context.Context, tenant string, since time.Time, tell dispatch.Progress) (*drift.Report, int, error) {
+func (a *Acts) driftReport(ctx context.Context, tenant string, since time.Time, tell inspect.Progress) (*drift.Report, int, error) {
 	known, report := weiban.NewDocuments(), drift.NewReport()
-	calls, err := dispatch.EachCallback(ctx, a.o.Bus, tenant, since, tell, func(x dispatch.RecordedCallback) error {
+	calls, err := inspect.EachCallback(ctx, a.o.Bus, tenant, since, tell, func(x inspect.RecordedCallback) error {
 		kind := "raw"
 		if x.Event != "" {
 			kind = "callback " + x.Event + "." + x.Status
@@ -62,7 +62,7 @@ func (a *Acts) driftReport(ctx context.Context, tenant string, since time.Time, 
 	if err != nil {
 		return nil, 0, err
 	}
-	details, err := dispatch.EachRecorded(ctx, a.o.Bus, tenant, "", dispatch.Period{Since: since}, tell, func(x mapping.Recorded) error {
+	details, err := inspect.EachRecorded(ctx, a.o.Bus, tenant, "", inspect.Period{Since: since}, tell, func(x mapping.Recorded) error {
 		x.Data = x.Data.AsSent()
 		for _, d := range []struct {
 			tree *drift.Tree

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
 )
 
@@ -29,7 +29,7 @@ func (a *Acts) Letter(ctx context.Context, number uint64) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
-	waits, err := dispatch.Waits(ctx, a.o.Bus, l)
+	waits, err := inspect.Waits(ctx, a.o.Bus, l)
 	return Letter{l, waits}, err
 }
 
@@ -57,7 +57,7 @@ func (a *Acts) close(ctx context.Context, r LetterRequest, do func(context.Conte
 	if !errors.Is(err, deadletter.ErrWaits) {
 		return l, err
 	}
-	waits, failed := dispatch.Waits(ctx, a.o.Bus, l)
+	waits, failed := inspect.Waits(ctx, a.o.Bus, l)
 	if failed != nil {
 		return l, failed
 	}
@@ -84,7 +84,7 @@ func (a *Acts) Settle(ctx context.Context, r SettleRequest) (deadletter.Open, er
 	if !known {
 		return deadletter.Open{}, refuse("a letter cannot be settled as %q", r.As)
 	}
-	return dispatch.Settle(ctx, a.o.Bus, a.box, r.Number, word, deadletter.Act{Who: r.Who, Reason: r.Reason})
+	return Settle(ctx, a.o.Bus, a.box, r.Number, word, deadletter.Act{Who: r.Who, Reason: r.Reason})
 }
 
 // BulkRequest asks to replay all letters of a filter, oldest first.
@@ -112,7 +112,7 @@ const mostErrors = 20
 // ReplayAll replays the letters of a filter, or counts them. It goes on where one
 // letter fails and stops with ctx, but between two letters only. Letters that come
 // meanwhile, perhaps of the very events that are replayed, are left.
-func (a *Acts) ReplayAll(ctx context.Context, r BulkRequest, tell dispatch.Progress) (BulkResult, error) {
+func (a *Acts) ReplayAll(ctx context.Context, r BulkRequest, tell inspect.Progress) (BulkResult, error) {
 	numbers, passed, err := a.replayable(ctx, r.Filter)
 	result := BulkResult{Fit: len(numbers), Passed: passed}
 	switch {
@@ -147,7 +147,7 @@ func (a *Acts) ReplayAll(ctx context.Context, r BulkRequest, tell dispatch.Progr
 // many more fit the filter.
 func (a *Acts) replayable(ctx context.Context, f deadletter.Filter) (numbers []uint64, passed int, err error) {
 	err = a.box.All(ctx, f, func(o deadletter.Open) error {
-		waits, err := dispatch.Waits(ctx, a.o.Bus, o)
+		waits, err := inspect.Waits(ctx, a.o.Bus, o)
 		if waits || o.Kind == events.Uncertain {
 			passed++
 			return err

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
@@ -56,7 +56,7 @@ func (r *rules) table(name string) (*table.Table, error) {
 
 // letters visits open letters and tells how far it has come; the letters of all
 // tenants are the whole.
-func (a *Acts) letters(ctx context.Context, f deadletter.Filter, tell dispatch.Progress, visit func(deadletter.Open) error) error {
+func (a *Acts) letters(ctx context.Context, f deadletter.Filter, tell inspect.Progress, visit func(deadletter.Open) error) error {
 	u, err := a.o.Bus.Usage(ctx, deadletter.Stream)
 	if err != nil {
 		return err

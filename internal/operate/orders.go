@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 )
 
 // OrderRequest names an order. An empty tenant or noun stands for all.
@@ -29,18 +29,18 @@ func (r OrderRequest) unknown(tenants []string) error {
 
 // History is everything known of the orders that have the key, with the bodies of
 // callbacks, details and calls where they are wanted.
-func (a *Acts) History(ctx context.Context, r OrderRequest, bodies bool) ([]dispatch.History, error) {
+func (a *Acts) History(ctx context.Context, r OrderRequest, bodies bool) ([]inspect.History, error) {
 	tenants, err := a.Tenants(r.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	var found []dispatch.History
+	var found []inspect.History
 	for _, t := range tenants {
-		list, err := dispatch.HistoryOf(ctx, a.o.Bus, t, r.Key, bodies)
+		list, err := inspect.HistoryOf(ctx, a.o.Bus, t, r.Key, bodies)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, slices.DeleteFunc(list, func(h dispatch.History) bool { return r.Noun != "" && h.Noun != r.Noun })...)
+		found = append(found, slices.DeleteFunc(list, func(h inspect.History) bool { return r.Noun != "" && h.Noun != r.Noun })...)
 	}
 	if len(found) == 0 {
 		return nil, r.unknown(tenants)
@@ -60,7 +60,7 @@ type OrderReplayRequest struct {
 type OrderReplay struct {
 	Tenant string
 	Noun   events.Noun
-	dispatch.Again
+	Again
 }
 
 // ReplayOrder sends a recorded event to stage handle. Each call sends it once more.
@@ -70,7 +70,7 @@ func (a *Acts) ReplayOrder(ctx context.Context, r OrderReplayRequest) (OrderRepl
 		return OrderReplay{}, err
 	}
 	act := deadletter.Act{Who: r.Who, Reason: r.Reason, Force: r.Force}
-	found.Again, err = dispatch.HandleAgain(ctx, a.o.Bus, a.box, found.Tenant, found.Noun, r.Key, r.Event, act)
+	found.Again, err = HandleAgain(ctx, a.o.Bus, a.box, found.Tenant, found.Noun, r.Key, r.Event, act)
 	return found, err
 }
 
@@ -82,7 +82,7 @@ func (a *Acts) find(ctx context.Context, r OrderRequest) (found OrderReplay, err
 	}
 	known := 0
 	for _, t := range tenants {
-		nouns, err := dispatch.NounsOf(ctx, a.o.Bus, t, r.Key)
+		nouns, err := inspect.NounsOf(ctx, a.o.Bus, t, r.Key)
 		if err != nil {
 			return found, err
 		}
@@ -104,6 +104,6 @@ func (a *Acts) find(ctx context.Context, r OrderRequest) (found OrderReplay, err
 }
 
 // Balance counts the callbacks of a tenant since a moment, and how each ended.
-func (a *Acts) Balance(ctx context.Context, tenant string, since time.Time, tell dispatch.Progress) (dispatch.Balance, error) {
-	return dispatch.BalanceOf(ctx, a.o.Bus, tenant, since, tell)
+func (a *Acts) Balance(ctx context.Context, tenant string, since time.Time, tell inspect.Progress) (inspect.Balance, error) {
+	return inspect.BalanceOf(ctx, a.o.Bus, tenant, since, tell)
 }

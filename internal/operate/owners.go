@@ -9,20 +9,21 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
 // Owner is who works for a tenant.
 type Owner struct {
 	ownership.Ownership
-	State      string           `json:"state"` // owned, released, expired or unclaimed
-	Configured bool             `json:"configured"`
-	Paused     []dispatch.Pause `json:"paused,omitempty"`
-	Trouble    []string         `json:"trouble,omitempty"`  // as its owner tells it
-	Recovery   string           `json:"recovery,omitempty"` // looking or waiting, while what is stored is looked at again
-	Store      []history.Note   `json:"store,omitempty"`    // what does not fit and nobody has acknowledged; of every tenant the same
+	State      string          `json:"state"` // owned, released, expired or unclaimed
+	Configured bool            `json:"configured"`
+	Paused     []inspect.Pause `json:"paused,omitempty"`
+	Trouble    []string        `json:"trouble,omitempty"`  // as its owner tells it
+	Recovery   string          `json:"recovery,omitempty"` // looking or waiting, while what is stored is looked at again
+	Store      []history.Note  `json:"store,omitempty"`    // what does not fit and nobody has acknowledged; of every tenant the same
 }
 
 var errUnowned = errors.New("nobody owns")
@@ -69,11 +70,11 @@ func (a *Acts) Owners(ctx context.Context) ([]Owner, error) {
 		out[i].Configured = true
 	}
 	for i := range out {
-		if out[i].Paused, err = dispatch.Pauses(ctx, a.o.Bus, out[i].Tenant); err != nil {
+		if out[i].Paused, err = inspect.Pauses(ctx, a.o.Bus, out[i].Tenant); err != nil {
 			return nil, err
 		}
 		if out[i].State == "owned" {
-			out[i].Trouble = dispatch.TroubleOf(ctx, a.o.Bus, out[i].Tenant)
+			out[i].Trouble = orders.TroubleOf(ctx, a.o.Bus, out[i].Tenant)
 		}
 	}
 	if err := a.recoveries(ctx, out); err != nil {
@@ -85,7 +86,7 @@ func (a *Acts) Owners(ctx context.Context) ([]Owner, error) {
 
 // recoveries adds what of the store does not fit, and which tenants are looked at again.
 func (a *Acts) recoveries(ctx context.Context, list []Owner) error {
-	r, err := dispatch.StoreRecord(ctx, a.o.Bus)
+	r, err := inspect.StoreRecord(ctx, a.o.Bus)
 	if err != nil {
 		return err
 	}
@@ -93,13 +94,13 @@ func (a *Acts) recoveries(ctx context.Context, list []Owner) error {
 	for i, o := range list {
 		names[i] = o.Tenant
 	}
-	how, err := dispatch.Recoveries(ctx, a.o.Bus, r, names)
+	how, err := inspect.Recoveries(ctx, a.o.Bus, r, names)
 	if err != nil {
 		return err
 	}
 	for i := range list {
 		list[i].Store = r.Open()
-		if list[i].Configured && how[i].State != dispatch.RecoverDone {
+		if list[i].Configured && how[i].State != inspect.RecoverDone {
 			list[i].Recovery = how[i].State
 		}
 	}

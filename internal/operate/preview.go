@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 )
 
@@ -13,7 +13,7 @@ import (
 type Recorded struct {
 	Tenant string
 	Key    string // order number or opportunity id; "" is all
-	Period dispatch.Period
+	Period inspect.Period
 }
 
 // PreviewRequest asks what a mapping would do with recorded events.
@@ -31,7 +31,7 @@ type PreviewResult struct {
 }
 
 // Preview runs a mapping over recorded events, shows each to visit, and sends nothing.
-func (a *Acts) Preview(ctx context.Context, r PreviewRequest, tell dispatch.Progress, visit func(mapping.Entry) error) (result PreviewResult, err error) {
+func (a *Acts) Preview(ctx context.Context, r PreviewRequest, tell inspect.Progress, visit func(mapping.Entry) error) (result PreviewResult, err error) {
 	m, err := a.of(r.Tenant)
 	if err != nil {
 		return result, err
@@ -56,20 +56,20 @@ func (a *Acts) Preview(ctx context.Context, r PreviewRequest, tell dispatch.Prog
 	if r.Dead {
 		result.Skipped, err = m.eachLetter(ctx, r.Recorded, tell, each)
 	} else {
-		result.Skipped, err = dispatch.EachRecorded(ctx, a.o.Bus, m.tenant.Name, r.Key, r.Period, tell, each)
+		result.Skipped, err = inspect.EachRecorded(ctx, a.o.Bus, m.tenant.Name, r.Key, r.Period, tell, each)
 	}
 	result.Summary = preview.Summary()
 	return result, err
 }
 
 // eachLetter visits the events of the open letters that a mapping can be tried on.
-func (r *rules) eachLetter(ctx context.Context, which Recorded, tell dispatch.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
+func (r *rules) eachLetter(ctx context.Context, which Recorded, tell inspect.Progress, visit func(mapping.Recorded) error) (skipped int, err error) {
 	f := deadletter.Filter{Tenant: r.tenant.Name, Stage: events.Handle, Key: which.Key}
 	err = r.letters(ctx, f, tell, func(l deadletter.Open) error {
 		if !which.Period.Holds(l.DiedAt) {
 			return nil
 		}
-		x, err := dispatch.RecordedOf(l)
+		x, err := inspect.RecordedOf(l)
 		if err != nil {
 			skipped++
 			return nil //nolint:nilerr // counted

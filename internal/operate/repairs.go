@@ -7,8 +7,8 @@ import (
 	"strconv"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/tables"
 )
@@ -45,7 +45,7 @@ type Remaining struct {
 }
 
 // changed loads the mapping again and finds the letters that the changes repair.
-func (r *rules) changed(ctx context.Context, name string, done []tables.Change, tell dispatch.Progress) (TableChange, error) {
+func (r *rules) changed(ctx context.Context, name string, done []tables.Change, tell inspect.Progress) (TableChange, error) {
 	c := TableChange{Tenant: r.tenant.Name, Table: name, Changes: done, Repairs: []Repair{}}
 	if err := r.load(ctx); err != nil {
 		return c, fmt.Errorf("%d rows were changed; which letters that repairs is not known: %w", len(done), err)
@@ -69,11 +69,11 @@ func (r *rules) changed(ctx context.Context, name string, done []tables.Change, 
 }
 
 // repairs tries every open letter that the mapping could not do when it died.
-func (r *rules) repairs(ctx context.Context, c *TableChange, tell dispatch.Progress) error {
+func (r *rules) repairs(ctx context.Context, c *TableChange, tell inspect.Progress) error {
 	about := aboutChanged(c.Changes)
 	f := deadletter.Filter{Tenant: r.tenant.Name, Stage: events.Handle, Kind: events.Unmapped}
 	return r.letters(ctx, f, tell, func(l deadletter.Open) error {
-		event, err := dispatch.RecordedOf(l)
+		event, err := inspect.RecordedOf(l)
 		if err != nil {
 			return nil //nolint:nilerr // what cannot be read cannot be repaired by a row
 		}
@@ -84,7 +84,7 @@ func (r *rules) repairs(ctx context.Context, c *TableChange, tell dispatch.Progr
 			}
 			return nil
 		}
-		waits, err := dispatch.Waits(ctx, r.o.Bus, l)
+		waits, err := inspect.Waits(ctx, r.o.Bus, l)
 		if err != nil {
 			return err
 		}

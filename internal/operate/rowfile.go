@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
 	"gongdan-bridge/internal/textfile"
@@ -23,7 +23,7 @@ type ImportRequest struct {
 }
 
 // ImportRows adds the rows of a file whose columns are some or all of the table's.
-func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell dispatch.Progress) (TableChange, error) {
+func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell inspect.Progress) (TableChange, error) {
 	read, err := TableReader(r.File)
 	if err != nil {
 		return TableChange{}, err

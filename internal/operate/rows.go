@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
@@ -91,7 +91,7 @@ type RowRequest struct {
 }
 
 // SetRow adds or changes a row.
-func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell dispatch.Progress) (TableChange, error) {
+func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) (TableChange, error) {
 	m, err := a.load(ctx, r.Tenant)
 	if err != nil {
 		return TableChange{}, err
@@ -129,7 +129,7 @@ func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell dispatch.Progress)
 
 // UnsetRow takes an added row away, so that the mapping's own table answers again. A
 // mapping with faults keeps it from telling what that repairs, not from doing it.
-func (a *Acts) UnsetRow(ctx context.Context, r RowRequest, tell dispatch.Progress) (TableChange, error) {
+func (a *Acts) UnsetRow(ctx context.Context, r RowRequest, tell inspect.Progress) (TableChange, error) {
 	m, err := a.of(r.Tenant)
 	if err != nil {
 		return TableChange{}, err

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 )
 
@@ -25,5 +24,5 @@ func (a *Acts) hold(ctx context.Context, r StageRequest, on bool) error {
 	if _, err := a.tenant(r.Tenant); err != nil {
 		return err
 	}
-	return dispatch.HoldStage(ctx, a.o.Bus, a.box, r.Tenant, r.Stage, on, deadletter.Act{Who: r.Who, Reason: r.Reason})
+	return HoldStage(ctx, a.o.Bus, a.box, r.Tenant, r.Stage, on, deadletter.Act{Who: r.Who, Reason: r.Reason})
 }

@@ -8,15 +8,15 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/sleep"
 )
 
 // Store is what of the store does not fit, and how far its recovery is for the given
 // tenants. It writes nothing.
-func (a *Acts) Store(ctx context.Context, tenants []string) (dispatch.StoreState, error) {
-	s, err := dispatch.StoreOf(ctx, a.o.Bus, a.o.Silence, tenants)
+func (a *Acts) Store(ctx context.Context, tenants []string) (inspect.StoreState, error) {
+	s, err := inspect.StoreOf(ctx, a.o.Bus, a.o.Silence, tenants)
 	if err == nil {
 		s.Unknown = append(s.Unknown, a.unknown(s)...)
 	}
@@ -24,7 +24,7 @@ func (a *Acts) Store(ctx context.Context, tenants []string) (dispatch.StoreState
 }
 
 // unknown is what nothing that is stored can tell of a store that did not fit.
-func (a *Acts) unknown(s dispatch.StoreState) (out []string) {
+func (a *Acts) unknown(s inspect.StoreState) (out []string) {
 	if s.Lost {
 		out = append(out, "records were lost: a call whose outcome is not in EVENTS any more is known only by the handling record that Kingdee shows for it")
 	}
@@ -56,7 +56,7 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 	if err != nil {
 		return err
 	}
-	if err := dispatch.LookAgain(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason}); err != nil {
+	if err := LookAgain(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason}); err != nil {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(o Owner) bool { return !slices.Contains(tenants, o.Tenant) })
@@ -68,7 +68,7 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 
 // AwaitRecovery returns when the owners of the given tenants have looked at everything
 // again. The end of ctx ends only the waiting.
-func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell dispatch.Progress) error {
+func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell inspect.Progress) error {
 	for {
 		done, err := a.recovered(ctx, tenants)
 		switch {
@@ -87,13 +87,13 @@ func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell dispatc
 
 // recovered counts the tenants that have been looked at again.
 func (a *Acts) recovered(ctx context.Context, tenants []string) (done int, err error) {
-	r, err := dispatch.StoreRecord(ctx, a.o.Bus)
+	r, err := inspect.StoreRecord(ctx, a.o.Bus)
 	if err != nil {
 		return 0, err
 	}
-	how, err := dispatch.Recoveries(ctx, a.o.Bus, r, tenants)
+	how, err := inspect.Recoveries(ctx, a.o.Bus, r, tenants)
 	for _, x := range how {
-		if x.State == dispatch.RecoverDone {
+		if x.State == inspect.RecoverDone {
 			done++
 		}
 	}
@@ -106,5 +106,5 @@ func (a *Acts) Acknowledge(ctx context.Context, d Decision) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return dispatch.AcknowledgeStore(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason})
+	return AcknowledgeStore(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason})
 }

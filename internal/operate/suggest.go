@@ -6,8 +6,9 @@ import (
 	"strings"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 )
 
 // SuggestRequest asks which words a tenant's tables lack.
@@ -25,13 +26,13 @@ type Suggestions struct {
 
 // Suggest collects the words of recorded events and, if asked to, of Weiban's staff
 // list.
-func (a *Acts) Suggest(ctx context.Context, r SuggestRequest, tell dispatch.Progress) (Suggestions, error) {
+func (a *Acts) Suggest(ctx context.Context, r SuggestRequest, tell inspect.Progress) (Suggestions, error) {
 	m, err := a.load(ctx, r.Tenant)
 	if err != nil {
 		return Suggestions{}, err
 	}
 	s := mapping.NewSuggestions(m.mapping)
-	_, err = dispatch.EachRecorded(ctx, a.o.Bus, m.tenant.Name, r.Key, r.Period, tell, func(r mapping.Recorded) error {
+	_, err = inspect.EachRecorded(ctx, a.o.Bus, m.tenant.Name, r.Key, r.Period, tell, func(r mapping.Recorded) error {
 		if in, err := mapping.NewInput(r.Meta, r.Data); err == nil {
 			s.Add(in)
 		}
@@ -55,7 +56,7 @@ func (a *Acts) Suggest(ctx context.Context, r SuggestRequest, tell dispatch.Prog
 // staff reads Weiban's staff list by the tenant's owner, which alone can keep the
 // quota. Only where there is no owner does it read the list itself.
 func (r *rules) staff(ctx context.Context, s *mapping.Suggestions) error {
-	owners, err := dispatch.StaffOf(ctx, r.o.Bus, r.tenant.Name)
+	owners, err := orders.StaffOf(ctx, r.o.Bus, r.tenant.Name)
 	var list []mapping.Staff
 	for _, x := range owners {
 		list = append(list, mapping.Staff{ID: x.ID, Name: x.Name, Department: strings.Join(x.Department, " ")})
