@@ -15,6 +15,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/testwing/bustest"
 )
@@ -171,8 +172,10 @@ func TestOneLetter(t *testing.T) {
 	if _, err := p.Discard(t.Context(), operate.LetterRequest{Decision: li, Number: 2}); err != nil {
 		t.Error(err)
 	}
-	_, err := p.Settle(t.Context(), operate.SettleRequest{Decision: li, Number: 2, As: "done"})
-	wants(t, err, `settled as "done"`)
+	p.letter(3, events.Invalid, "")
+	if _, err := p.Settle(t.Context(), operate.SettleRequest{Decision: li, Number: 3, Word: ledger.Discard}); !errors.Is(err, operate.ErrGoneOn) {
+		t.Errorf("settled what does not wait: %v", err)
+	}
 	if _, err := p.Letter(t.Context(), 2); !errors.Is(err, deadletter.ErrNoLetter) {
 		t.Error(err)
 	}

@@ -42,8 +42,9 @@ func (a *Acts) unknown(s inspect.StoreState) (out []string) {
 	return out
 }
 
-// LookAgain has everything that is stored looked at again. It is an error if one of the
-// given tenants has no owner; the next owner then looks.
+// LookAgain begins a new history of the store, so that the owners look at everything
+// that is stored again. It is an error if one of the given tenants has no owner; the
+// next owner then looks.
 func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) error {
 	list, err := a.Owners(ctx)
 	if err != nil {
@@ -52,11 +53,10 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 	if d.Reason == "" {
 		return deadletter.ErrNeedsReason
 	}
-	all, err := a.Tenants("")
-	if err != nil {
+	if err := a.auditStore(ctx, deadletter.ActionRecover, d); err != nil {
 		return err
 	}
-	if err := LookAgain(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason}); err != nil {
+	if _, err := history.KeeperOf(a.o.Bus, 0).Again(ctx, d.Who, d.Reason); err != nil {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(o Owner) bool { return !slices.Contains(tenants, o.Tenant) })
@@ -102,9 +102,22 @@ func (a *Acts) recovered(ctx context.Context, tenants []string) (done int, err e
 
 // Acknowledge marks what does not fit as seen, and counts it.
 func (a *Acts) Acknowledge(ctx context.Context, d Decision) (int, error) {
-	all, err := a.Tenants("")
-	if err != nil {
+	r, err := inspect.StoreRecord(ctx, a.o.Bus)
+	if err != nil || len(r.Open()) == 0 {
 		return 0, err
 	}
-	return AcknowledgeStore(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason})
+	if err := a.auditStore(ctx, deadletter.ActionAcknowledge, d); err != nil {
+		return 0, err
+	}
+	return history.KeeperOf(a.o.Bus, 0).Acknowledge(ctx, d.Who)
+}
+
+// auditStore writes an act on the whole store into the audit of every tenant.
+func (a *Acts) auditStore(ctx context.Context, action string, d Decision) error {
+	for _, t := range a.o.Tenants {
+		if err := a.box.Note(ctx, deadletter.Audit{Action: action, Tenant: t.Name, Who: d.Who, Reason: d.Reason}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
