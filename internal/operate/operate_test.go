@@ -15,6 +15,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/testwing/bustest"
@@ -191,7 +192,7 @@ func TestNoOwner(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].State != "unclaimed" {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if err := operate.Unowned(list); err == nil || err.Error() != "nobody owns acme, beta" {
+	if err := inspect.Unowned(list); err == nil || err.Error() != "nobody owns acme, beta" {
 		t.Error(err)
 	}
 	err = p.Pause(t.Context(), operate.StageRequest{Decision: li, Tenant: "acme", Stage: events.Handle})

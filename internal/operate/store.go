@@ -42,6 +42,15 @@ func (a *Acts) unknown(s inspect.StoreState) (out []string) {
 	return out
 }
 
+// Owners are who works for each tenant, those included that have no owner.
+func (a *Acts) Owners(ctx context.Context) ([]inspect.Owner, error) {
+	all, err := a.Tenants("")
+	if err != nil {
+		return nil, err
+	}
+	return inspect.Owners(ctx, a.o.Bus, all, a.o.Silence)
+}
+
 // LookAgain begins a new history of the store, so that the owners look at everything
 // that is stored again. It is an error if one of the given tenants has no owner; the
 // next owner then looks.
@@ -59,8 +68,8 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 	if _, err := history.KeeperOf(a.o.Bus, 0).Again(ctx, d.Who, d.Reason); err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(o Owner) bool { return !slices.Contains(tenants, o.Tenant) })
-	if err := Unowned(list); err != nil {
+	list = slices.DeleteFunc(list, func(o inspect.Owner) bool { return !slices.Contains(tenants, o.Tenant) })
+	if err := inspect.Unowned(list); err != nil {
 		return fmt.Errorf("%w: it is looked at again as soon as a dispatcher does", err)
 	}
 	return nil
