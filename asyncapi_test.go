@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
-	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
 )
 
 const asyncAPI = "schemas/asyncapi.yaml"
@@ -126,7 +126,7 @@ servers:
 
 func document(all []contract, oddities []string) string {
 	var b, messages strings.Builder
-	fmt.Fprintf(&b, asyncHead+"channels:\n", bus.DefaultPort)
+	fmt.Fprintf(&b, asyncHead+"channels:\n", natsd.DefaultPort)
 	for _, c := range all {
 		id := channel(c)
 		fmt.Fprintf(&b, "  %s:\n    address: %s\n    description: In stream %s.\n    parameters:\n", id, braces(c.subject), c.stream)

@@ -15,8 +15,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestPublishStoresWhatWasSent(t *testing.T) {
@@ -163,7 +164,7 @@ func TestPublishFromManyAtOnce(t *testing.T) {
 }
 
 func TestPublishWhileDisconnectedFailsAtOnce(t *testing.T) {
-	s := start(t, bus.ServerOptions{})
+	s := start(t, natsd.Options{})
 	b := bustest.Connect(t, s, bus.Options{})
 	publish(t, b, callback(1))
 	stop(t, s)

@@ -13,8 +13,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // issuer is a vendor that gives out credentials.

@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 func balanceOf(t *testing.T, b *bus.Bus, since time.Time) dispatch.Balance {

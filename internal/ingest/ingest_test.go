@@ -23,12 +23,12 @@ import (
 	tnoop "go.opentelemetry.io/otel/trace/noop"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ingest"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/connectortest"
+	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/schemas"
 )
 

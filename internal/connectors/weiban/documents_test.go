@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/drift"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // drifts are what a tree finds in a document, as "what path shape count/of".
