@@ -1,7 +1,6 @@
 package events
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -32,23 +31,20 @@ func put(doc json.RawMessage, path []string, value json.RawMessage) json.RawMess
 	var members map[string]json.RawMessage
 	if json.Unmarshal(doc, &members) == nil && members != nil {
 		members[path[0]] = put(members[path[0]], path[1:], value)
-		return verbatim(members)
+		return encoded(members)
 	}
 	var rows []json.RawMessage
 	if i, err := strconv.Atoi(path[0]); err == nil && json.Unmarshal(doc, &rows) == nil && i >= 0 && i < len(rows) {
 		rows[i] = put(rows[i], path[1:], value)
-		return verbatim(rows)
+		return encoded(rows)
 	}
 	return doc
 }
 
-// verbatim writes JSON whose texts stay as they are.
-func verbatim(v any) json.RawMessage {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) != nil {
+func encoded(v any) json.RawMessage {
+	b, err := JSON(v)
+	if err != nil {
 		return nil // v holds JSON that was read
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return b
 }
