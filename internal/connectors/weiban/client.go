@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
@@ -252,25 +255,28 @@ func (c *Client) url(api string, q url.Values) string {
 	return u
 }
 
+// lenient reads what package strictjson lets through: halves of surrogate pairs,
+// of which Weiban's own data has some.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
 // decode reads an object that is known to be strict JSON. Its error names the
 // member and not what is in it.
-func decode(raw json.RawMessage, v any) error {
-	err := json.Unmarshal(raw, v)
-	var misfit *json.UnmarshalTypeError
+func decode(raw []byte, v any) error {
+	err := jsonv2.Unmarshal(raw, v, lenient)
+	var misfit *jsonv2.SemanticError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &misfit):
-		form, _, _ := strings.Cut(misfit.Value, " ")
-		return fmt.Errorf("%s cannot be read from %s", misfit.Field, form)
+		return fmt.Errorf("%s cannot be read from %s", misfit.JSONPointer, misfit.JSONKind)
 	default:
 		return errors.New("cannot be decoded")
 	}
 }
 
-func object(raw []byte) (map[string]json.RawMessage, bool) {
-	var members map[string]json.RawMessage
-	if len(raw) == 0 || json.Unmarshal(raw, &members) != nil {
+// object is the members of an object, each as it came.
+func object(raw []byte) (members map[string]json.RawMessage, ok bool) {
+	if jsonv2.Unmarshal(raw, &members, lenient) != nil {
 		return nil, false
 	}
 	return members, members != nil
