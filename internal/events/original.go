@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // AsSent is the data with every member of the order's object as Weiban sent it,
@@ -22,6 +25,9 @@ func (e Enriched) AsSent() Enriched {
 	return e
 }
 
+// lenient reads halves of surrogate pairs, as package strictjson does.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
 // put is doc with another value at a path; doc as it is where there is no such
 // place.
 func put(doc json.RawMessage, path []string, value json.RawMessage) json.RawMessage {
@@ -29,12 +35,12 @@ func put(doc json.RawMessage, path []string, value json.RawMessage) json.RawMess
 		return value
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(doc, &members) == nil && members != nil {
+	if jsonv2.Unmarshal(doc, &members, lenient) == nil && members != nil {
 		members[path[0]] = put(members[path[0]], path[1:], value)
 		return encoded(members)
 	}
 	var rows []json.RawMessage
-	if i, err := strconv.Atoi(path[0]); err == nil && json.Unmarshal(doc, &rows) == nil && i >= 0 && i < len(rows) {
+	if i, err := strconv.Atoi(path[0]); err == nil && jsonv2.Unmarshal(doc, &rows, lenient) == nil && i >= 0 && i < len(rows) {
 		rows[i] = put(rows[i], path[1:], value)
 		return encoded(rows)
 	}
