@@ -165,11 +165,10 @@ func asInt(text string) (Int, bool) {
 		return 1, true
 	}
 	d, ok := parseDecimal(text)
-	if !ok || !d.IsInteger() {
+	if !ok || !d.IsInteger() || size(d) > 18 && !d.BigInt().IsInt64() {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(d.String(), 10, 64)
-	return Int(n), err == nil
+	return Int(d.IntPart()), true
 }
 
 // UnmarshalJSON reads yes or no in any of its forms.
