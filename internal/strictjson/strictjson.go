@@ -80,13 +80,13 @@ func read(b []byte, v any) error {
 		return &Error{Fault: "not valid UTF-8"}
 	}
 	if err := jsonv2.Unmarshal(b, v, lenient); err != nil {
-		return fault(b, err)
+		return NewError(b, err)
 	}
 	return nil
 }
 
-// fault is a decoder's error without its text, which can quote the input.
-func fault(b []byte, err error) *Error {
+// NewError is a decoder's error about b without its text, which can quote b.
+func NewError(b []byte, err error) *Error {
 	e := &Error{Fault: "not JSON"}
 	var syntax *jsontext.SyntacticError
 	var misfit *jsonv2.SemanticError
