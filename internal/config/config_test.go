@@ -1,12 +1,13 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"gongdan-bridge/internal/textfile"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -54,7 +55,7 @@ func write(t *testing.T, path, text string) {
 func load(t *testing.T, text, dir string) (*Config, error) {
 	t.Helper()
 	c, err := Parse([]byte(text), filepath.Join(dir, "bridge.yaml"), lookup(testEnv()))
-	if faults, ok := errors.AsType[Faults](err); ok { // the directory is another in each test
+	if faults := textfile.Of(err); faults != nil { // the directory is another in each test
 		for i := range faults {
 			faults[i].File = filepath.Base(faults[i].File)
 		}

@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/photos"
 	"gongdan-bridge/internal/testwing/fakeweiban"
@@ -45,7 +46,7 @@ func (b *bridge) endWith(number string, pictures ...string) string {
 // story is everything that is told of an order, in one text.
 func (b *bridge) story(number string) string {
 	b.t.Helper()
-	list, err := dispatch.HistoryOf(b.t.Context(), b.bus, "acme", number, false)
+	list, err := inspect.HistoryOf(b.t.Context(), b.bus, "acme", number, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func name(st events.Stage, event string) string { return string(st) + " " + even
 func (m *mending) feed(in ledger.Input) {
 	var acts []ledger.Action
 	m.o, acts = ledger.Step(m.o, ledger.Moment{At: m.now}, in, m.s)
-	for _, l := range []ledger.Lane{m.o.Record.Enrich, m.o.Record.Handle} {
+	for _, l := range []ledger.Progress{m.o.Record.Enrich, m.o.Record.Handle} {
 		if l.At != 0 && uint64(l.At) != l.Cursor {
 			m.t.Fatalf("the witness of message %d stands beside cursor %d", l.At, l.Cursor)
 		}
