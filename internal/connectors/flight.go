@@ -12,14 +12,14 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// errTimeout is the cause of a call that took longer than LineOptions.Timeout.
+// errTimeout is the cause of a call that took longer than AccountOptions.Timeout.
 var errTimeout = errors.New("no answer in time")
 
 // errGrounded is what a connection gives to a request that is already given up.
 var errGrounded = errors.New("given up before the first byte")
 
 type (
-	insideKey struct{} // value: the *Line whose Request is running
+	insideKey struct{} // value: the *Account whose Request is running
 	flightKey struct{} // value: the *flight that a connection is dialled for
 )
 
@@ -91,18 +91,18 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 }
 
 // exchange is the call itself: build, send, read, classify.
-func (l *Line) exchange(ctx context.Context, ln *lane, c Call, s *sight) (Answer, *events.Failure) {
-	req, err := c.Request(context.WithValue(ctx, insideKey{}, l))
+func (acct *Account) exchange(ctx context.Context, e *endpoint, c Call, s *sight) (Answer, *events.Failure) {
+	req, err := c.Request(context.WithValue(ctx, insideKey{}, acct))
 	if err != nil {
-		return Answer{}, l.unbuilt(err)
+		return Answer{}, acct.unbuilt(err)
 	}
-	if err := l.o.Before(ctx); err != nil {
+	if err := acct.o.Before(ctx); err != nil {
 		return Answer{}, refusedBy(err)
 	}
-	ln.inFlight.Add(1)
-	defer ln.inFlight.Add(-1)
+	e.inFlight.Add(1)
+	defer e.inFlight.Add(-1)
 	s.sending(req)
-	a, f := l.send(ctx, c, req)
+	a, f := acct.send(ctx, c, req)
 	s.landed(ctx)
 	if f != nil {
 		return a, f
@@ -111,23 +111,23 @@ func (l *Line) exchange(ctx context.Context, ln *lane, c Call, s *sight) (Answer
 }
 
 // send makes one round trip, redirects not followed, and reads the whole answer.
-func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *events.Failure) {
+func (acct *Account) send(ctx context.Context, c Call, req *http.Request) (Answer, *events.Failure) {
 	callCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	bound := l.o.ReadTimeout
+	bound := acct.o.ReadTimeout
 	switch {
 	case c.Timeout > 0:
 		bound = c.Timeout
 	case c.Write:
-		bound = l.o.Timeout
+		bound = acct.o.Timeout
 	}
 	timer := time.AfterFunc(bound, func() { cancel(errTimeout) })
 	defer timer.Stop()
 
-	fl := &flight{before: func() error { return l.o.Before(ctx) }}
-	rt := l.reads
+	fl := &flight{before: func() error { return acct.o.Before(ctx) }}
+	rt := acct.reads
 	if c.Write {
-		rt, fl.exact = l.writes, l.known
+		rt, fl.exact = acct.writes, acct.known
 		req.GetBody = nil // nothing below us may send it twice
 		callCtx = context.WithValue(callCtx, flightKey{}, fl)
 	}
@@ -146,7 +146,7 @@ func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *ev
 	defer func() { _ = resp.Body.Close() }()
 	limit := c.MaxBody
 	if limit <= 0 {
-		limit = l.o.MaxBody
+		limit = acct.o.MaxBody
 	}
 	a := Answer{Status: resp.StatusCode, Header: resp.Header}
 	a.Body, err = ReadAll(resp.Body, limit)
@@ -176,7 +176,7 @@ func broken(ctx, callCtx context.Context, err error, write, sent bool) *events.F
 	return f
 }
 
-// refusedBy is a call that LineOptions.Before did not let go.
+// refusedBy is a call that AccountOptions.Before did not let go.
 func refusedBy(err error) *events.Failure {
 	f := (*events.Failure)(nil)
 	if errors.As(err, &f) {
@@ -185,7 +185,7 @@ func refusedBy(err error) *events.Failure {
 	return &events.Failure{Kind: events.Interrupted, Reason: "held back before it was sent", Err: Scrub(err)}
 }
 
-func (l *Line) unbuilt(err error) *events.Failure {
+func (acct *Account) unbuilt(err error) *events.Failure {
 	f := (*events.Failure)(nil)
 	if errors.As(err, &f) {
 		return f

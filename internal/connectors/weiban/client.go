@@ -24,14 +24,14 @@ const BaseURL = "https://open.weibanzhushou.com"
 // tokenName is the vault's entry for the access token of a corp id.
 func tokenName(corpID string) string { return "weiban/" + corpID }
 
-// Options says whose Weiban it is. CorpID, Secret, Line and Vault must be given.
+// Options says whose Weiban it is. CorpID, Secret, Account and Vault must be given.
 type Options struct {
-	BaseURL string           // possibly with a path before /open-api; default [BaseURL]
-	CorpID  string           // 企业id: Weiban's, 19 digits
-	Secret  string           // 企业secret
-	Line    *connectors.Line // everything that calls this corp id goes over it
-	Vault   connectors.Vault // where all processes keep the one access token
-	Drift   *drift.Counter   // counts what the types do not know of a detail; may be nil
+	BaseURL string              // possibly with a path before /open-api; default [BaseURL]
+	CorpID  string              // 企业id: Weiban's, 19 digits
+	Secret  string              // 企业secret
+	Account *connectors.Account // everything that calls this corp id goes over it
+	Vault   connectors.Vault    // where all processes keep the one access token
+	Drift   *drift.Counter      // counts what the types do not know of a detail; may be nil
 
 	// Known is told of every access token before it is used, by the name of what it
 	// is, so that it can be kept out of logs; nil: nobody is.
@@ -233,7 +233,7 @@ func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answe
 		a.Body = sound(a.Body)
 		return classify(a)
 	}
-	answer, err := c.o.Line.Do(ctx, call)
+	answer, err := c.o.Account.Do(ctx, call)
 	answer.Body = sound(answer.Body)
 	return answer, err
 }
@@ -242,7 +242,7 @@ func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answe
 func (c *Client) judge(ctx context.Context, api string, a connectors.Answer, secrets ...string) *events.Failure {
 	f, known := judge(a, map[string]string{APIWorkOrder: "work_order", APIOpportunity: "opportunity"}[api], secrets...)
 	if !known {
-		c.o.Line.Unlisted(ctx, api)
+		c.o.Account.Unlisted(ctx, api)
 	}
 	return f
 }
