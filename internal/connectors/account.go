@@ -144,7 +144,7 @@ func (o AccountOptions) withDefaults() AccountOptions {
 //   - Interrupted: ctx was cancelled, or Before refused, and no write had begun;
 //   - what Call.Classify makes of the answer, which is then returned too.
 func (acct *Account) Do(ctx context.Context, c Call) (Answer, error) {
-	ctx, s := acct.sight(ctx, c)
+	ctx, s := acct.span(ctx, c)
 	a, f := acct.do(ctx, c, s)
 	if f != nil {
 		f = acct.named(f, c, a)
@@ -156,7 +156,7 @@ func (acct *Account) Do(ctx context.Context, c Call) (Answer, error) {
 	return a, nil
 }
 
-func (acct *Account) do(ctx context.Context, c Call, s *sight) (a Answer, f *events.Failure) {
+func (acct *Account) do(ctx context.Context, c Call, s *callSpan) (a Answer, f *events.Failure) {
 	if ctx.Value(insideKey{}) == acct {
 		return a, &events.Failure{Kind: events.Internal, Reason: "a call's Request must not call its own account"}
 	}

@@ -108,8 +108,8 @@ func (acct *Account) grant(ctx context.Context, e *endpoint, c Call) (func(), *e
 			<-c
 		}
 	}
-	// A share's places come first: its queue must hold neither turn nor slot.
-	queue := []chan struct{}{e.pool.turn, acct.slots}
+	// A share's place comes first: a call that waits for it must hold nothing else.
+	queue := []chan struct{}{e.pool.waiting, acct.slots}
 	if s, ok := acct.shares[c.Share]; ok {
 		queue = append([]chan struct{}{s}, queue...)
 	}
@@ -126,7 +126,7 @@ func (acct *Account) grant(ctx context.Context, e *endpoint, c Call) (func(), *e
 		release()
 		return nil, f
 	}
-	<-e.pool.turn
+	<-e.pool.waiting
 	held = append(held[:len(held)-2], acct.slots)
 	return release, nil
 }

@@ -62,8 +62,8 @@ func (acct *Account) labels(api string) []attribute.KeyValue {
 	return []attribute.KeyValue{attribute.String("vendor", acct.o.Vendor), attribute.String("api", api)}
 }
 
-// sight is what is seen of one call: its span, and its times.
-type sight struct {
+// callSpan is what is recorded of one call: its span, and its times.
+type callSpan struct {
 	account *Account
 	api     string
 	span    trace.Span
@@ -71,20 +71,20 @@ type sight struct {
 	sent    time.Time
 }
 
-// sight starts the CLIENT span of a call, before it waits for anything.
-func (acct *Account) sight(ctx context.Context, c Call) (context.Context, *sight) {
+// span starts the CLIENT span of a call, before it waits for anything.
+func (acct *Account) span(ctx context.Context, c Call) (context.Context, *callSpan) {
 	ctx, span := acct.tracer.Start(ctx, acct.o.Vendor+" "+c.API,
 		trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(acct.labels(c.API)...),
 		trace.WithAttributes(attribute.String("gongdan.tenant", acct.o.Tenant), attribute.Bool("gongdan.write", c.Write)))
-	return ctx, &sight{account: acct, api: c.API, span: span, begun: time.Now()}
+	return ctx, &callSpan{account: acct, api: c.API, span: span, begun: time.Now()}
 }
 
-func (s *sight) admitted() {
+func (s *callSpan) admitted() {
 	s.span.SetAttributes(attribute.Int64("bridge.waited_ms", time.Since(s.begun).Milliseconds()))
 }
 
-func (s *sight) sending(req *http.Request) {
+func (s *callSpan) sending(req *http.Request) {
 	s.sent = time.Now()
 	s.span.SetAttributes(
 		attribute.String("http.request.method", req.Method),
@@ -93,11 +93,11 @@ func (s *sight) sending(req *http.Request) {
 	)
 }
 
-func (s *sight) landed(ctx context.Context) {
+func (s *callSpan) received(ctx context.Context) {
 	s.account.meters.duration.Record(ctx, time.Since(s.sent).Seconds(), metric.WithAttributes(s.account.labels(s.api)...))
 }
 
-func (s *sight) end(ctx context.Context, a Answer, f *events.Failure) {
+func (s *callSpan) end(ctx context.Context, a Answer, f *events.Failure) {
 	kind := "ok"
 	if a.Status != 0 {
 		s.span.SetAttributes(attribute.Int("http.response.status_code", a.Status))

@@ -29,15 +29,15 @@ type Rate struct {
 // of the minute; at least one.
 func DefaultBurst(perMinute int) int { return min(5, max(1, perMinute/50)) }
 
-// pool is the pace that one or more endpoints share. One call at a time stands in its
-// turn, so that an API's queue never holds the slots that other APIs could use.
+// pool is the pace that one or more endpoints share. One call at a time waits for
+// it, so that an API's queue never holds the slots that other APIs could use.
 type pool struct {
-	turn    chan struct{}
+	waiting chan struct{} // semaphore of one
 	limiter *rate.Limiter
 }
 
 func newPool(r Rate) *pool {
-	p := &pool{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
+	p := &pool{waiting: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
 	if r.PerMinute <= 0 {
 		return p
 	}

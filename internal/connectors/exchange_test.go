@@ -235,19 +235,19 @@ func TestNothingRan(t *testing.T) {
 	}
 }
 
-// TestGivenUpBeforeTheFirstByte: a flight that has landed lets no byte out, however
+// TestGivenUpBeforeTheFirstByte: a guard that is closed lets no byte out, however
 // late the writing goroutine comes.
 func TestGivenUpBeforeTheFirstByte(t *testing.T) {
 	here, there := net.Pipe()
 	defer func() { _, _ = here.Close(), there.Close() }()
-	fl := &flight{exact: true, before: func() error { return nil }}
-	conn := &guardedConn{Conn: here, flight: fl}
-	fl.boarded()
-	if sent, refused := fl.land(errTimeout); sent || refused != nil {
+	guard := &writeGuard{exact: true, before: func() error { return nil }}
+	conn := &guardedConn{Conn: here, guard: guard}
+	guard.connect()
+	if sent, refused := guard.close(errTimeout); sent || refused != nil {
 		t.Fatalf("sent %v, refused %v", sent, refused)
 	}
-	if n, err := conn.Write([]byte("POST")); n != 0 || !errors.Is(err, errGrounded) {
-		t.Errorf("wrote %d bytes after it had landed: %v", n, err)
+	if n, err := conn.Write([]byte("POST")); n != 0 || !errors.Is(err, errGivenUp) {
+		t.Errorf("wrote %d bytes after it was closed: %v", n, err)
 	}
 }
 
