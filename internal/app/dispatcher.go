@@ -100,7 +100,7 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh,
 			Ledger: b.ledger(t, builder.CallBound(t)), Guard: guard,
 			Quick:  wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
-			Weiban: c.Weiban, WeibanLine: c.WeibanLine, Kingdee: c.Kingdee, KingdeeLine: c.KingdeeLine,
+			Weiban: c.Weiban, WeibanAccount: c.WeibanAccount, Kingdee: c.Kingdee, KingdeeAccount: c.KingdeeAccount,
 		}
 		if c.Photos != nil {
 			x.Photos = c.Photos

@@ -140,21 +140,21 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
 		Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
 	}
-	line := func(vendor string) *connectors.Line {
-		return connectors.NewLine(connectors.LineOptions{
+	account := func(vendor string) *connectors.Account {
+		return connectors.NewAccount(connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 300 * time.Millisecond, MaxWait: 20 * time.Millisecond, Before: t.Guard.Check,
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 100 * time.Millisecond},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.WeibanLine, t.KingdeeLine = line("weiban"), line("kingdee")
+	t.WeibanAccount, t.KingdeeAccount = account("weiban"), account("kingdee")
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Line: t.WeibanLine,
+		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Account: t.WeibanAccount,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(),
+		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Account: t.KingdeeAccount, Vault: connectors.MemoryVault(),
 		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID,
 	})
 	o := dispatch.Options{
