@@ -63,7 +63,7 @@ func balanceText(b inspect.Balance) string {
 	row("dead, letter open", b.DeadOpen)
 	some("dead, closed by ", b.DeadClosed)
 	some("waiting, ", b.Waiting)
-	some("in hand or not delivered yet, ", b.InHand)
+	some("in progress or not delivered yet, ", b.InHand)
 	row("unexplained", b.Unexplained)
 	if b.Published+b.Foreign+b.ReusedIDs > 0 {
 		t.AppendSeparator()

@@ -294,7 +294,7 @@ func TestOperatorsDay(t *testing.T) {
 	stop()
 	in.refuses("owners", "acme", "released")
 	in.closed("fwgs-3")
-	in.says("balance", "in hand or not delivered yet, enrich 1", "unexplained 0")
+	in.says("balance", "in progress or not delivered yet, enrich 1", "unexplained 0")
 }
 
 // Letters are replayed in bulk only in the number that was seen, and an order that

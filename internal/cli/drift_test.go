@@ -28,7 +28,7 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-var update = flag.Bool("update", false, "write golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 const driftOrder = "1471808049579560960"
 
