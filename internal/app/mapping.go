@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -37,15 +38,8 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*ma
 				log.InfoContext(ctx, "mapping changed", slog.String("mapping", m.Hash()))
 				return
 			}
-			faults := []string{err.Error()}
-			if list := mapping.FaultsOf(err); list != nil {
-				faults = faults[:0]
-				for _, f := range list {
-					faults = append(faults, f.String())
-				}
-			}
 			log.ErrorContext(ctx, "changed mapping refused, the old one stays in force",
-				slog.String("mapping", m.Hash()), slog.Any("faults", faults))
+				slog.String("mapping", m.Hash()), slog.Any("faults", strings.Split(err.Error(), "\n")))
 		})
 	})
 	return live, rows, nil
@@ -58,12 +52,9 @@ func refusedBy(m *mapping.Live) func() error {
 		if err == nil {
 			return nil
 		}
-		text := err.Error()
-		if list := mapping.FaultsOf(err); len(list) > 0 {
-			text = list[0].String()
-			if len(list) > 1 {
-				text += fmt.Sprintf(" (and %d more)", len(list)-1)
-			}
+		text, more, _ := strings.Cut(err.Error(), "\n")
+		if more != "" {
+			text += fmt.Sprintf(" (and %d more)", strings.Count(more, "\n")+1)
 		}
 		return fmt.Errorf("the changed mapping is refused, the old one %s stays in force: %s", m.Mapping().Hash(), text)
 	}
@@ -88,9 +79,8 @@ func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 func CheckMappings(cfg *config.Config) error {
 	var all error
 	for _, t := range cfg.Tenants {
-		if _, err := mapping.Load(t.Mapping, mapping.Options{}); err != nil {
-			all = errors.Join(all, err)
-		}
+		_, err := mapping.Load(t.Mapping, mapping.Options{})
+		all = errors.Join(all, err)
 	}
 	return all
 }

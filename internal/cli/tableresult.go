@@ -14,38 +14,22 @@ func (c tableArgs) tell(s *session, done operate.TableChange, err error) error {
 	if err != nil {
 		return err
 	}
-	line := changeLine{done.Tenant, done.Table, done.Changes, done.Own, []repairLine{}, done.Remaining}
-	for _, r := range done.Repairs {
-		line.Repairs = append(line.Repairs, repairLine{r, replayCommand(r, s.config)})
+	for i, r := range done.Repairs {
+		done.Repairs[i].Command = replayCommand(r, s.config)
 	}
-	return show(s.out, c.JSON, []changeLine{line}, func([]changeLine) string { return changeText(done) + repairsText(line) })
-}
-
-// changeLine is the line of --json.
-type changeLine struct {
-	Tenant    string              `json:"tenant"`
-	Table     string              `json:"table"`
-	Changes   []tables.Change     `json:"changes"`
-	Own       *tables.Cells       `json:"own,omitempty"`
-	Repairs   []repairLine        `json:"repairs"`
-	Remaining []operate.Remaining `json:"remaining,omitempty"`
-}
-
-type repairLine struct {
-	operate.Repair
-	Command string `json:"command"` // that runs the letter's event again
+	return show(s.out, c.JSON, []operate.TableChange{done}, each(changeText))
 }
 
 func changeText(done operate.TableChange) string {
-	at := done.Tenant + ": table " + done.Table
-	switch n := len(done.Changes); {
-	case n == 0:
-		return at + " says so already; nothing was changed\n"
-	case n > 1:
-		return fmt.Sprintf("%s: %d rows changed\n", at, n)
+	text := done.Tenant + ": table " + done.Table
+	switch n := len(done.Changes); n {
+	case 0:
+		text += " says so already; nothing was changed\n"
+	case 1:
+		text += fmt.Sprintf(", row %s: %s\n", done.Changes[0].Word, beforeAfter(done.Changes[0]))
+	default:
+		text += fmt.Sprintf(": %d rows changed\n", n)
 	}
-	c := done.Changes[0]
-	text := fmt.Sprintf("%s, row %s: %s\n", at, c.Word, beforeAfter(c))
 	switch {
 	case done.Seen != nil:
 		text += "with the mapping's own row look-ups find: " + done.Seen.String() + "\n"
@@ -54,7 +38,7 @@ func changeText(done operate.TableChange) string {
 	case done.Removed():
 		text += "nothing else answers to this word: an event that asks for it becomes a dead letter\n"
 	}
-	return text
+	return text + repairsText(done)
 }
 
 func beforeAfter(c tables.Change) string {
@@ -91,7 +75,7 @@ func quoted(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-func repairsText(c changeLine) (all string) {
+func repairsText(c operate.TableChange) (all string) {
 	const most = 10
 	for i, r := range c.Remaining {
 		if i == most {

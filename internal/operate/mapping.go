@@ -46,6 +46,16 @@ func (r *rules) load(ctx context.Context) (err error) {
 	return err
 }
 
+// loadTable loads rows and mapping, and finds the table.
+func (a *Acts) loadTable(ctx context.Context, q TableRequest) (*rules, *table.Table, error) {
+	r, err := a.load(ctx, q.Tenant)
+	if err != nil {
+		return r, nil, err
+	}
+	t, err := r.table(q.Table)
+	return r, t, err
+}
+
 // table is one that the mapping declares.
 func (r *rules) table(name string) (*table.Table, error) {
 	if t := r.mapping.Table(name); t != nil {

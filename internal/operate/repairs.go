@@ -15,12 +15,13 @@ import (
 
 // TableChange is what a change of a table did.
 type TableChange struct {
-	Tenant, Table string
-	Changes       []tables.Change // none where the table said so already
-	Own           *tables.Cells   // what the mapping's own table says of the row that was taken away
-	Seen          *tables.Cells   // what look-ups find, where that is more than the changed row
-	Repairs       []Repair        // never nil
-	Remaining     []Remaining
+	Tenant    string          `json:"tenant"`
+	Table     string          `json:"table"`
+	Changes   []tables.Change `json:"changes"`       // none where the table said so already
+	Own       *tables.Cells   `json:"own,omitempty"` // what the mapping's own table says of the row that was taken away
+	Seen      *tables.Cells   `json:"-"`             // what look-ups find, where that is more than the changed row
+	Repairs   []Repair        `json:"repairs"`       // never nil
+	Remaining []Remaining     `json:"remaining,omitempty"`
 }
 
 // Removed reports whether one row was taken away.
@@ -34,6 +35,8 @@ type Repair struct {
 	Word   string      `json:"word,omitempty"` // that was missing when it died
 	Rule   string      `json:"rule,omitempty"` // that takes it now; "" where none wants it any more
 	Waits  bool        `json:"-"`              // its order waits with it, so that it is settled and not replayed
+
+	Command string `json:"command,omitempty"` // that runs it again; the command line fills it in
 }
 
 // Remaining is an open dead letter about a word that was changed, and that the mapping

@@ -32,11 +32,7 @@ func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell inspect.Pro
 	if err != nil {
 		return TableChange{}, err
 	}
-	m, err := a.load(ctx, r.Tenant)
-	if err != nil {
-		return TableChange{}, err
-	}
-	own, err := m.table(r.Table)
+	m, own, err := a.loadTable(ctx, r.TableRequest)
 	if err != nil {
 		return TableChange{}, err
 	}
@@ -96,11 +92,7 @@ type TableRows struct {
 // operators have added. What can be read comes also with an error that is
 // [tables.ErrBroken].
 func (a *Acts) ExportRows(ctx context.Context, r TableRequest, addedOnly bool) (TableRows, error) {
-	m, err := a.load(ctx, r.Tenant)
-	if err != nil {
-		return TableRows{}, err
-	}
-	t, err := m.table(r.Table)
+	m, t, err := a.loadTable(ctx, r)
 	if err != nil {
 		return TableRows{}, err
 	}

@@ -71,11 +71,7 @@ func (a *Acts) declared(tenants []string, name string) error {
 
 // Columns are those of a table, its word apart.
 func (a *Acts) Columns(ctx context.Context, r TableRequest) ([]string, error) {
-	m, err := a.load(ctx, r.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	t, err := m.table(r.Table)
+	_, t, err := a.loadTable(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +88,7 @@ type RowRequest struct {
 
 // SetRow adds or changes a row.
 func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) (TableChange, error) {
-	m, err := a.load(ctx, r.Tenant)
-	if err != nil {
-		return TableChange{}, err
-	}
-	t, err := m.table(r.Table)
+	m, t, err := a.loadTable(ctx, r.TableRequest)
 	if err != nil {
 		return TableChange{}, err
 	}
