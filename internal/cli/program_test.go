@@ -44,7 +44,7 @@ func TestExitStatus(t *testing.T) {
 		{"do it", textfile.Faults{{File: "a.yaml", Line: 3, Message: "is empty"}, {File: "a.yaml", Line: 4, Message: "is empty"}}, 1, "tool: 2 faults"},
 	} {
 		var g grammar
-		g.Do.failing.err = c.err
+		g.Do.err = c.err
 		p := cli.Program{Args: strings.Fields(c.args), Stdout: io.Discard, Stderr: &bytes.Buffer{}}
 		err := p.Run(t.Context(), "tool", "A tool.", &g)
 		if got := cli.ExitStatus(err); got != c.status {
