@@ -15,6 +15,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
@@ -101,11 +102,14 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
-			Quick: wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Ledger: b.ledger(t), Guard: &dispatch.Guard{},
+			Vendors: work.Vendors{
+				Mapping: m.Mapping, Fresh: rows.Fresh,
+				Quick: wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+			},
 		}
-		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard, drifts)
-		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard, drifts)
+		x.Weiban, x.Lines.Weiban = b.weiban(t, vault, x.Guard, drifts)
+		x.Kingdee, x.Lines.Kingdee = b.kingdee(t, vault, x.Guard, drifts)
 		x.Photos = b.photos(t, x.Kingdee)
 		out = append(out, x)
 	}

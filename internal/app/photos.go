@@ -5,12 +5,12 @@ import (
 
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/connectors/kingdee"
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/photos"
 )
 
 // photos uploads a tenant's pictures; nil where they are passed on as they are.
-func (b *base) photos(t config.Tenant, k *kingdee.Client) dispatch.Photos {
+func (b *base) photos(t config.Tenant, k *kingdee.Client) work.Photos {
 	p := t.Kingdee.Photos
 	if p.Mode != config.PhotosUpload {
 		return nil

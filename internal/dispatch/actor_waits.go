@@ -9,18 +9,7 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// waitsFor reports whether the order asked to be woken when the gate opens.
-func (a *actor) waitsFor(g *wait.Availability) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, api := range a.wake.On {
-		if api != "" && a.o.apis.Of(api, a.key.Noun) == g {
-			return true
-		}
-	}
-	return false
-}
-
+// resume tells the ledger that an API is available again.
 func (a *actor) resume(g *wait.Availability) {
 	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
 		if a.o.apis.Of(api, a.key.Noun) == g {
@@ -29,22 +18,14 @@ func (a *actor) resume(g *wait.Availability) {
 	}
 }
 
-// waitsWhy is what the order's stages wait for, "" for nothing.
-func (a *actor) waitsWhy() [2]ledger.Why {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.heads
-}
-
-// arm asks for the order's next timer, at the desk that it is for.
+// arm sets the order's next timer in the queue that it is for, and notes which APIs it
+// waits for.
 func (a *actor) arm(w ledger.Wake) {
 	r, due := a.ledger.Record, events.Handle
 	if h := r.Enrich.Head; h != nil && (r.Handle.Head == nil || r.Handle.Head.Why == ledger.Held || h.Next.Before(r.Handle.Head.Next)) {
 		due = events.Enrich
 	}
-	a.mu.Lock()
-	a.wake = w
-	a.mu.Unlock()
+	a.o.waiters.Set(a.key, a.o.apis, w.On)
 	for _, k := range orders.Queues {
 		if k.Noun != a.key.Noun {
 			continue

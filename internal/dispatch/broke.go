@@ -1,54 +1,27 @@
 package dispatch
 
 import (
-	"context"
-	"errors"
-
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 )
 
-// takeSafely lets the order go at a panic: whose order that was is known, and no
-// other must suffer for it. The message that it was about has a try spent.
-func (a *actor) takeSafely(x any) {
+// takeSafely takes an item; a panic evicts this order, and no other must suffer for it. It
+// costs the message that was worked on a try.
+func (a *actor) takeSafely(x item) {
 	defer func() {
 		if p := recover(); p != nil {
 			f := events.Panicked(p)
 			a.blame(x, f)
-			a.forget("panicked", f)
+			a.evict("panicked", f)
 			a.refuse(x)
 		}
 	}()
 	a.take(x)
 }
 
-// safely is act; a panic lets the order go.
-func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in ledger.Input, also func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			f := events.Panicked(p)
-			in, also = nil, func() {
-				a.blame(nil, f)
-				a.forget("panicked", f)
-			}
-		}
-	}()
-	return act(a.o.ctx)
-}
-
-// blameFor is blame for an action that was not carried out, where that was a fault
-// of ours and not one of the bus.
-func (a *actor) blameFor(in ledger.Input, err error) {
-	var f *events.Failure
-	if errors.As(err, &f) && f.Kind == events.Internal {
-		a.blame(answer{in: in}, f)
-	}
-}
-
-// blame notes the message that was worked on when a fault of ours came up, for the
-// ledger to count once the order is loaded anew: one that always breaks must end
-// as a letter.
-func (a *actor) blame(x any, f *events.Failure) {
+// blame notes the message that was worked on when a fault of ours came up. The ledger
+// counts it once the order is loaded again: a message that always breaks must end as a letter.
+func (a *actor) blame(x item, f *events.Failure) {
 	if !a.loaded {
 		return // it is the record that broke, and no message
 	}
@@ -58,18 +31,14 @@ func (a *actor) blame(x any, f *events.Failure) {
 	}
 }
 
-// about is the message that something posted was about: the one that it names,
-// else the one in hand, else the one that waits.
-func (a *actor) about(x any) (events.Stage, uint64) {
-	in := ledger.Input(nil)
-	switch x := x.(type) {
-	case delivery:
-		return x.stage, x.m.Sequence
-	case answer:
-		in = x.in
+// about is the message that broke: the one that the item or the ledger's input names, else
+// the one that is worked on, else the one that waits.
+func (a *actor) about(x item) (events.Stage, uint64) {
+	if d, ok := x.(delivery); ok {
+		return d.stage, d.m.Sequence
 	}
 	stages := []events.Stage{events.Handle, events.Enrich}
-	switch in := in.(type) {
+	switch in := a.fed.(type) {
 	case ledger.Delivered:
 		return in.Stage, in.Seq
 	case ledger.Found:
@@ -80,7 +49,7 @@ func (a *actor) about(x any) (events.Stage, uint64) {
 		stages = stages[:1]
 	}
 	for _, s := range stages {
-		if m := a.hands[ledger.Index(s)].now; m != nil {
+		if m := a.current[ledger.Index(s)].now; m != nil {
 			return s, m.Seq
 		}
 	}

@@ -59,7 +59,7 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*writeWait)
 	defer cancel()
 	answers := make(chan ledger.Answer, 1)
-	o.post(orders.ID{Noun: r.Noun, Key: r.Key}, false, spoken{
+	o.post(orders.ID{Noun: r.Noun, Key: r.Key}, false, operator{
 		in:    ledger.Operator{Stage: r.Stage, Seq: r.Sequence, Word: r.Word, Who: r.Who, Why: r.Why},
 		reply: answers,
 	})

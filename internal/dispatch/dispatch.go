@@ -24,15 +24,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/connectors/kingdee"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/retention"
 )
@@ -42,20 +39,11 @@ type Tenant struct {
 	Name    string
 	Account string // Kingdee's account set id, the source of outcome events
 	Ledger  ledger.Settings
-	Quick   wait.Quick
-	Mapping func() *mapping.Mapping // the one in force; asked once an event
+	work.Vendors
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
 	Refused func() error
-	// Fresh brings the mapping's tables up to date before a replay is planned; nil
-	// if they do not change.
-	Fresh func(context.Context) error
-
-	Weiban      *weiban.Client
-	Kingdee     *kingdee.Client
-	Photos      Photos           // nil: pictures are passed on by their address
-	WeibanLine  *connectors.Line // the lines of the two clients: their state pauses stages
-	KingdeeLine *connectors.Line
-	Guard       *Guard // asked by both lines before anything is sent
+	Lines   wait.Lines // of the two clients: their state pauses stages
+	Guard   *Guard     // asked by both lines before anything is sent
 }
 
 // Guard keeps a tenant's lines closed unless this process owns the tenant.

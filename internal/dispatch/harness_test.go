@@ -23,6 +23,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
@@ -126,8 +127,11 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 		change(&s)
 	}
 	t := dispatch.Tenant{
-		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
-		Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Guard: &dispatch.Guard{},
+		Vendors: work.Vendors{
+			Mapping: b.mapping, Fresh: b.fresh,
+			Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		},
 	}
 	line := func(vendor string) *connectors.Line {
 		return connectors.NewLine(connectors.LineOptions{
@@ -136,14 +140,14 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.WeibanLine, t.KingdeeLine = line("weiban"), line("kingdee")
+	t.Lines.Weiban, t.Lines.Kingdee = line("weiban"), line("kingdee")
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Line: t.WeibanLine,
+		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Line: t.Lines.Weiban,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(),
+		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Line: t.Lines.Kingdee, Vault: connectors.MemoryVault(),
 		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID,
 	})
 	o := dispatch.Options{

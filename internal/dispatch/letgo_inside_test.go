@@ -18,7 +18,7 @@ import (
 func TestWhatWaitedIsNotTakenForPublished(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
-	r := o.rooms[1]
+	r := o.intakes[1]
 	r.start = 10 // all below is acknowledged
 	if err := r.mark(t.Context(), 10); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestALetterWaitsForItsEvent(t *testing.T) {
 func TestConsumersThatAreLeftAreDeleted(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
-	r := o.rooms[0]
+	r := o.intakes[0]
 	other := newRoom(o, orders.Queue{Stage: r.k.Stage, Noun: events.Opportunity})
 	for _, left := range []*room{r, other} {
 		for _, epoch := range []uint64{o.tenure.Epoch - 1, o.tenure.Epoch, o.tenure.Epoch + 1} {

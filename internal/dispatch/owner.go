@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/orders"
@@ -25,44 +25,50 @@ type owner struct {
 	apis      *wait.APIs
 	bills     *wait.BillLocks
 	evictions *wait.Evictions
+	waiters   *wait.Waiters
+	tally     *wait.Tally
+	proof     *wait.QueryProof
 	timers    map[orders.Queue]*wait.Timers
-	desks     map[orders.Queue]chan struct{} // places for orders in hand
+	slots     map[orders.Queue]chan struct{} // one place for each order that is worked on
+	work      *work.Tenant
 
 	ctx     context.Context // of all that is begun; ends with the tenure
 	soft    context.Context // ends when nothing new may be begun
 	stop    context.CancelFunc
 	threads sync.WaitGroup
-	rooms   []*room
+	busy    sync.WaitGroup // actors that run, and their acts
+	intakes []*room
 	serving []func()
 
-	mu     sync.Mutex
+	mu     sync.Mutex // taken before the lock of an actor's inbox and before those of package wait
 	actors map[orders.ID]*actor
-	waited map[waitKind]bool  // sorts of waiting that have been told
 	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
-	busy   sync.WaitGroup     // orders in hand
 
-	proof *wait.QueryProof
-
-	store   history.Record // as it was when the tenant was taken
-	walked  chan struct{}  // closed when all that was stored before has been looked at again
-	audit   closings
-	doubles wait.Doubles
+	store  history.Record // as it was when the tenant was taken
+	walked chan struct{}  // closed when all that was stored before has been looked at again
+	audit  closings
 }
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, apis: wait.NewAPIs(t.Name, t.WeibanLine, t.KingdeeLine), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(), timers: map[orders.Queue]*wait.Timers{},
-		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[waitKind]bool{}, ctx: tenure.Context(),
-		walked: make(chan struct{}),
+		d: d, t: t, tenure: tenure, ctx: tenure.Context(),
+		log:  d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
+		apis: wait.NewAPIs(t.Name, t.Lines), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(),
+		waiters: wait.NewWaiters(), tally: wait.NewTally(), proof: wait.NewQueryProof(),
+		timers: map[orders.Queue]*wait.Timers{}, slots: map[orders.Queue]chan struct{}{},
+		actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, walked: make(chan struct{}),
+		audit: closings{turn: make(chan struct{}, 1)},
 	}
-	o.proof, o.audit.turn = wait.NewQueryProof(), make(chan struct{}, 1)
+	o.work = &work.Tenant{
+		Vendors: t.Vendors, Name: t.Name, Owner: lent{o}, APIs: o.apis, Proof: o.proof, Doubles: &wait.Doubles{},
+		Events: d.o.Events, MaxPayload: d.o.Ports.Log.MaxPayload, ProbeDenied: d.o.ProbeDenied, Log: o.log, Crash: crash,
+	}
 	d.space.Guard(o.apis)
 	o.soft, o.stop = context.WithCancel(o.ctx)
 	for _, k := range orders.Queues {
-		o.desks[k] = make(chan struct{}, d.o.Concurrency)
+		o.slots[k] = make(chan struct{}, d.o.Concurrency)
 		o.timers[k] = wait.NewTimers()
-		o.rooms = append(o.rooms, newRoom(o, k))
+		o.intakes = append(o.intakes, newRoom(o, k))
 	}
 	return o
 }
@@ -85,7 +91,7 @@ func (o *owner) open() error {
 	if err := o.loadProof(ctx); err != nil {
 		return err
 	}
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if err := r.succeed(ctx); err != nil {
 			return err
 		}
@@ -94,7 +100,7 @@ func (o *owner) open() error {
 	if err != nil {
 		return err
 	}
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if err := r.open(ctx); err != nil {
 			return err
 		}
@@ -109,7 +115,7 @@ func (o *owner) open() error {
 		o.threads.Go(func() { o.watch(o.soft, g) })
 	}
 	o.threads.Go(func() { o.sweep(o.soft) })
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		o.threads.Go(func() { r.keep(o.soft) })
 	}
 	o.threads.Go(func() { o.walk(o.soft) })
@@ -120,16 +126,14 @@ func (o *owner) open() error {
 // claimLines lets calls be made under this tenure, without a burst at first: the
 // owner before may just have spent its own.
 func (o *owner) claimLines() {
-	for _, l := range []*connectors.Line{o.t.WeibanLine, o.t.KingdeeLine} {
-		l.Empty()
-	}
+	o.t.Lines.Empty()
 	o.t.Guard.tenure.Store(o.tenure)
 }
 
 // why says what of the tenant does not work now; nil if all does.
 func (o *owner) why() error {
 	all := o.apis.Why()
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if down := r.down.Load(); down != nil {
 			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
 		}
@@ -144,7 +148,7 @@ func (o *owner) close(ctx context.Context) error {
 	o.stop()
 	o.mu.Unlock()
 	var all error
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		// The tenure may have ended: then nothing in hand is waited for here.
 		if err := r.close(ctx); err != nil && ctx.Err() == nil {
 			all = errors.Join(all, err)
@@ -154,7 +158,7 @@ func (o *owner) close(ctx context.Context) error {
 		end()
 	}
 	o.threads.Wait()
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		// One may have been rebuilt in the meantime.
 		if err := r.close(ctx); err != nil && ctx.Err() == nil {
 			all = errors.Join(all, err)
@@ -208,14 +212,14 @@ func (o *owner) actor(k orders.ID, listed bool) *actor {
 }
 
 // post hands something to an order, which is loaded if it must be.
-func (o *owner) post(k orders.ID, listed bool, x any) {
+func (o *owner) post(k orders.ID, listed bool, x item) {
 	for !o.actor(k, listed).post(x) {
 	}
 }
 
 // bring hands an order something to work on, once there is a place for it at the
 // desk; false if the owner stops first.
-func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x any) bool {
+func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x item) bool {
 	for {
 		a := o.actor(k, listed)
 		if !o.seat(a, at) {
@@ -246,7 +250,7 @@ func (o *owner) seat(a *actor, k orders.Queue) bool {
 	if o.soft.Err() != nil || a.seated() {
 		return o.soft.Err() == nil
 	}
-	places := o.desks[k]
+	places := o.slots[k]
 	select {
 	case places <- struct{}{}:
 		a.sit(func() { <-places })
@@ -283,19 +287,17 @@ func (o *owner) watch(ctx context.Context, g *wait.Availability) {
 	}
 }
 
-// resume wakes every order that waits for the gate.
+// resume wakes every order that waits for an API.
 func (o *owner) resume(g *wait.Availability) {
-	var waiting []*actor
-	o.mu.Lock()
-	for _, a := range o.actors {
-		if a.waitsFor(g) {
-			waiting = append(waiting, a)
+	for _, k := range o.waiters.Of(g) {
+		o.mu.Lock()
+		a := o.actors[k]
+		o.mu.Unlock()
+		if a == nil {
+			continue // it waits for nothing any more
 		}
-	}
-	o.mu.Unlock()
-	for _, a := range waiting {
-		if g.Why() != "" || !o.seat(a, orders.Queue{Stage: g.Stage, Noun: a.key.Noun}) {
-			return // down again, or stopping
+		if g.Why() != "" || !o.seat(a, orders.Queue{Stage: g.Stage, Noun: k.Noun}) {
+			return // paused again, or stopping
 		}
 		a.post(resumed{g})
 	}

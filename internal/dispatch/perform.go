@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -34,28 +33,15 @@ func (a *actor) carryOut(act ledger.Action) error {
 	case ledger.Wake:
 		a.arm(act)
 	case ledger.Alert:
-		a.alert(act)
+		a.o.alert(a.key, act)
 	case ledger.Answer:
 		a.say(act)
 	case ledger.Leave:
 		a.o.free(a.o.bills.Unlock(act.Bill, a.key))
-	case ledger.Enter:
-		a.enter(act.Bill)
 	default:
 		return a.start(act)
 	}
 	return nil
-}
-
-// enter goes to a bill. Whoever finds it taken asks once more right before it is
-// told so: it cannot then miss that the bill is left.
-func (a *actor) enter(b ledger.Bill) {
-	free := a.o.bills.Lock(b, a.key)
-	a.begin(func(context.Context) (ledger.Input, func()) {
-		return nil, func() {
-			a.feed(ledger.Entered{Busy: !free && !a.o.bills.LockOrWait(b, a.key)})
-		}
-	})
 }
 
 // write stores the record under the owner's claim, its wait key first.
@@ -98,9 +84,9 @@ func (a *actor) waits(r ledger.Record) {
 		if s == events.Handle && calling(r) {
 			continue // the head goes on: this write is its call's intent
 		}
-		if h := &a.hands[i]; l.Head != nil && h.span != nil && l.Head.Why != ledger.Running && l.Head.Seq > l.Cursor {
+		if c := &a.current[i]; l.Head != nil && c.span != nil && l.Head.Why != ledger.Running && l.Head.Seq > l.Cursor {
 			a.record(s, attempt{outcome: "waiting", reason: string(l.Head.Why), tries: l.Head.Tries, next: l.Head.Next, fault: l.Head.Fault, event: l.Head.EventID, seq: l.Head.Seq, replay: l.Head.Replay})
-			h.end("waiting")
+			c.end("waiting")
 		}
 	}
 }
@@ -137,74 +123,4 @@ func (a *actor) ack(s events.Stage, seq uint64) error {
 		a.o.log.Debug("not acknowledged", slog.Uint64("sequence", seq), slog.String("cause", err.Error()))
 	}
 	return nil
-}
-
-func (a *actor) alert(x ledger.Alert) {
-	a.o.log.Error("alert", slog.String("why", string(x.Why)), slog.String("order", a.key.Key), slog.String("text", x.Text))
-	a.o.d.meters.alert(a.o.ctx, a.o.t.Name, x.Why)
-}
-
-// start begins what is answered by an input.
-func (a *actor) start(act ledger.Action) error {
-	switch act := act.(type) {
-	case ledger.Next:
-		if a.o.soft.Err() != nil {
-			return nil // stopping: no further message is begun
-		}
-		var head uint64 // that the stage waits with
-		if h := a.ledger.Record.Progress(act.Stage).Head; h != nil {
-			head = h.Seq
-		}
-		a.begin(func(ctx context.Context) (ledger.Input, func()) { return a.lowest(ctx, act, head) })
-	case ledger.Fetch:
-		return a.fetch(act)
-	case ledger.Plan:
-		return a.plan(act)
-	case ledger.ReadBill:
-		a.readBill(act)
-	case ledger.CheckStatus:
-		a.checkStatus(act)
-	case ledger.Call:
-		a.call(act)
-	case ledger.Look:
-		a.look(act)
-	default:
-		return fmt.Errorf("action %T is not known", act)
-	}
-	return nil
-}
-
-// lowest finds the order's next message in the stage's stream: of its events and
-// replays the one that comes first.
-func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) (ledger.Input, func()) {
-	var first *bus.Stored
-	for _, subject := range events.OrderFilters(a.o.t.Name, n.Stage, a.key.Noun, a.key.Key) {
-		s, err := a.next1(ctx, orders.StreamOf(n.Stage), subject, n.After+1)
-		if errors.Is(err, bus.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, func() { a.forget("stream not read", err) }
-		}
-		if first == nil || s.Sequence < first.Sequence {
-			first = &s
-		}
-	}
-	if head > 0 && (first == nil || first.Sequence > head) {
-		// What an order waits for does not leave by itself.
-		if err := a.o.held(ctx, n.Stage, head); err != nil {
-			return nil, func() { a.forget("the store does not fit", err) }
-		}
-	}
-	if first == nil {
-		return ledger.Empty{Stage: n.Stage}, nil
-	}
-	m := orders.Read(n.Stage, *first, a.o.d.o.MaxFuture)
-	return ledger.Found{Stage: n.Stage, Message: m.Message}, func() { a.hands[ledger.Index(n.Stage)].offer(m) }
-}
-
-func (a *actor) next1(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, writeWait)
-	defer cancel()
-	return a.o.d.o.Ports.Log.Next(ctx, stream, subject, from)
 }

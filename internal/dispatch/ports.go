@@ -61,7 +61,7 @@ type StorePorts struct {
 func portsOf(b *bus.Bus) Ports {
 	state := b.Bucket(bus.State)
 	return Ports{
-		Log: b, Inbox: inbox{b}, Records: state, Claims: state,
+		Log: b, Inbox: busInbox{b}, Records: state, Claims: state,
 		Store: StorePorts{Log: b, State: state, Tables: b.Bucket(bus.Tables)},
 	}
 }
@@ -71,10 +71,10 @@ func (p Ports) complete() bool {
 	return p.Log != nil && p.Inbox != nil && p.Records != nil && p.Claims != nil && s.Log != nil && s.State != nil && s.Tables != nil
 }
 
-// inbox gives a bus's consumers out as what the stages need of them.
-type inbox struct{ *bus.Bus }
+// busInbox gives a bus's consumers out as what the stages need of them.
+type busInbox struct{ *bus.Bus }
 
-func (i inbox) Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error) {
+func (i busInbox) Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error) {
 	k, err := i.Bus.Consume(ctx, c, handle)
 	if err != nil {
 		return nil, err // and no consumer, which a nil pointer would be

@@ -11,6 +11,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -33,7 +34,7 @@ func (a *actor) publish(p ledger.Publish) error {
 	switch p.What {
 	case ledger.PublishEnriched:
 		a.record(p.Stage, attempt{outcome: "enriched", event: p.EventID, seq: p.Seq, replay: p.Replay})
-		a.hands[0].end("enriched")
+		a.current[0].end("enriched")
 	case ledger.PublishLetter:
 		a.o.log.Warn("order waits for a person", slog.String("stage", string(p.Stage)), slog.String("order", a.key.Key),
 			slog.String("event", p.EventID), slog.String("letter", p.LetterID))
@@ -43,7 +44,7 @@ func (a *actor) publish(p ledger.Publish) error {
 			outcome: string(v.Outcome), reason: reason(v), tries: v.Tries + 1, fault: v.Fault,
 			event: p.EventID, seq: p.Seq, replay: p.Replay, rule: v.Rule,
 		})
-		a.hands[ledger.Index(p.Stage)].end(string(v.Outcome))
+		a.current[ledger.Index(p.Stage)].end(string(v.Outcome))
 	}
 	return nil
 }
@@ -118,11 +119,11 @@ func (a *actor) outcomeEvent(p ledger.Publish, m *orders.Message) ([]byte, error
 }
 
 func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
-	out := a.hands[0].out
+	out := a.current[0].out
 	if out == nil || out.ID != p.ID {
 		return errLost
 	}
-	a.hands[0].out = nil
+	a.current[0].out = nil
 	if p.Check {
 		there, err := a.published(ctx, "EVENTS", out.Subject, out.ID)
 		if there || err != nil {
@@ -219,7 +220,7 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *orders.Message)
 	if json.Valid(m.Stored.Data) {
 		// What is not lies in its stream alone.
 		l.Event = m.Stored.Data
-		if int64(len(l.Event)+len(l.Body))+headroom > a.o.d.o.Ports.Log.MaxPayload() {
+		if int64(len(l.Event)+len(l.Body))+work.Headroom > a.o.d.o.Ports.Log.MaxPayload() {
 			l.Event, l.Advice = nil, "the event is too large to lie in its letter: raise max_payload of the NATS server; it still lies in "+l.Stream
 		}
 	}
@@ -232,7 +233,7 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *orders.Message)
 // parent is the message that an outcome follows from; where the stream no
 // longer has it, as much of it as its id tells.
 func (a *actor) parent(ctx context.Context, p ledger.Publish) (*orders.Message, error) {
-	if m := a.hands[ledger.Index(p.Stage)].find(p.Seq); m != nil {
+	if m := a.current[ledger.Index(p.Stage)].find(p.Seq); m != nil {
 		return a.identified(m, p), nil
 	}
 	s, err := a.o.d.o.Ports.Log.Get(ctx, orders.StreamOf(p.Stage), p.Seq)
@@ -279,8 +280,4 @@ func (a *actor) published(ctx context.Context, stream, subject, id string) (bool
 		}
 		from = s.Sequence + 1
 	}
-}
-
-func forced(reason string) bus.Header {
-	return bus.Header{deadletter.HeaderForced: {reason}}
 }

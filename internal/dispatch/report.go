@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/events"
@@ -22,19 +23,12 @@ type attempt struct {
 	replay  int
 }
 
-// of keeps what the last call failed with.
-func (f *fact) of(x *events.Failure) {
-	if x != nil {
-		f.api, f.code = x.API, x.Code
-	}
-}
-
 func (a *actor) record(s events.Stage, t attempt) {
-	h := &a.hands[ledger.Index(s)]
+	c := &a.current[ledger.Index(s)]
 	ctx := a.context(s)
 	took := time.Duration(0)
-	if !h.from.IsZero() && h.span != nil {
-		took = time.Since(h.from)
+	if !c.from.IsZero() && c.span != nil {
+		took = time.Since(c.from)
 	}
 	attrs := []slog.Attr{
 		slog.String("tenant", a.o.t.Name), slog.String("stage", string(s)), slog.String("noun", string(a.key.Noun)),
@@ -107,4 +101,9 @@ func advice(f *events.Failure, waiting bool) string {
 	default:
 		return "report it with the letter's trace id"
 	}
+}
+
+// aboutPicture reports whether it was a picture that a call could not have.
+func aboutPicture(f *events.Failure) bool {
+	return f.API != "" && strings.HasPrefix(f.Field, "attmentInfors")
 }

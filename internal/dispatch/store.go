@@ -93,7 +93,7 @@ func (o *owner) fits(ctx context.Context) error {
 // recheck is up to where messages of a noun may have been settled in a history
 // before, of enrich and of handle.
 func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if r.k.Noun == n {
 			seqs[ledger.Index(r.k.Stage)] = r.recheck
 		}
@@ -128,7 +128,7 @@ func (o *owner) quietUntil() time.Time {
 
 // rechecking reports whether messages of before the history began are still looked at.
 func (o *owner) rechecking() bool {
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if r.rechecks.Load() {
 			return true
 		}
@@ -144,7 +144,7 @@ func (o *owner) walk(ctx context.Context) {
 	}
 	began, n := time.Now(), 0
 	done := map[orders.ID]bool{}
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
 			if !sleep.For(ctx, time.Second<<min(tries, 6)) {
 				return
@@ -152,7 +152,7 @@ func (o *owner) walk(ctx context.Context) {
 		}
 		n = len(done)
 	}
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		r.rechecks.Store(false) // its next look puts that on record
 	}
 	close(o.walked)
@@ -188,12 +188,12 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool,
 			}
 			loaded := make(chan bool, 1)
 			// What is new goes first: half of the places are left to it.
-			for places := o.desks[r.k]; len(places) > cap(places)/2; {
+			for places := o.slots[r.k]; len(places) > cap(places)/2; {
 				if !sleep.For(ctx, o.d.o.Beat/4) {
 					return false
 				}
 			}
-			if !o.bring(k, false, r.k, nudge{loaded: loaded}) {
+			if !o.bring(k, false, r.k, load{loaded: loaded}) {
 				return false
 			}
 			select {

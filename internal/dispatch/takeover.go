@@ -20,8 +20,8 @@ const (
 	takeoverAtOnce = 32              // records that are read at once
 )
 
-// found is an order that waits or has a call open, as an owner before left it.
-type found struct {
+// waitingOrder is an order that waits or has a call open, as an owner before left it.
+type waitingOrder struct {
 	key    orders.ID
 	record ledger.Record
 	err    error // the record cannot be understood
@@ -46,7 +46,7 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 	now := time.Now()
 	for _, w := range waiting {
 		if w.err == nil && !w.record.NeedsRecovery(o.store.History, o.recheck(w.key.Noun)) && onlyWaits(w.record, now) {
-			o.post(w.key, true, nudge{record: &w.record})
+			o.post(w.key, true, load{record: &w.record})
 			continue
 		}
 		o.mu.Lock()
@@ -58,15 +58,15 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 }
 
 // readWaiting reads the records of all listed orders, in the order of the list.
-func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
-	var out []found
+func (o *owner) readWaiting(ctx context.Context) ([]waitingOrder, error) {
+	var out []waitingOrder
 	err := o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
 		k, err := orders.ParseKey(e.Key)
 		if err != nil {
 			o.log.Error("waiting order not understood", slog.String("key", e.Key), slog.String("cause", err.Error()))
 			return nil
 		}
-		out = append(out, found{key: k})
+		out = append(out, waitingOrder{key: k})
 		return nil
 	})
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -42,7 +43,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 	}
 	set := ledger.Defaults("acme")
 	o := d.owner(
-		Tenant{Name: "acme", Ledger: set, WeibanLine: line, KingdeeLine: line, Guard: &Guard{}},
+		Tenant{Name: "acme", Ledger: set, Lines: wait.Lines{Weiban: line, Kingdee: line}, Guard: &Guard{}},
 		ownership.Grant(t.Context(), "acme", 7, bus.Fence{Key: "owner.acme", Revision: revision}),
 	)
 	t.Cleanup(func() {
@@ -177,7 +178,7 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Fatalf("no burst was collected: a call waits %v", took)
 		}
 		tenure := ownership.Grant(t.Context(), "acme", 7, bus.Fence{})
-		o := &owner{t: Tenant{WeibanLine: line, KingdeeLine: line, Guard: guard}, tenure: tenure}
+		o := &owner{t: Tenant{Lines: wait.Lines{Weiban: line, Kingdee: line}, Guard: guard}, tenure: tenure}
 		o.claimLines()
 		if guard.tenure.Load() != tenure {
 			t.Error("calls are not made under the new tenure")

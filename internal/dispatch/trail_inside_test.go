@@ -82,7 +82,7 @@ func consumer(t *testing.T, b *bus.Bus, r *room, epoch uint64) {
 func TestATakeoverAsksForFewConsumers(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
-	r := o.rooms[0]
+	r := o.intakes[0]
 	o.tenure.Epoch = 1 << 40 // as after a claim that could not be read
 	for _, epoch := range []uint64{1, 9_999, 1<<40 - 1} {
 		consumer(t, b, r, epoch)
@@ -122,7 +122,7 @@ func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Progress) *room {
 	if _, err := b.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", orders.ID{Noun: events.WorkOrder, Key: "1"}), data); err != nil {
 		t.Fatal(err)
 	}
-	before := o.rooms[0]
+	before := o.intakes[0]
 	before.start = 5
 	if err := before.mark(t.Context(), 6); err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestOnlyWhatOwnersLeftIsTidiedAway(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
 	o.tenure.Epoch = 9
-	r := o.rooms[0]
+	r := o.intakes[0]
 	for _, epoch := range []uint64{8, 9} {
 		consumer(t, b, r, epoch)
 	}

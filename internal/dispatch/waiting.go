@@ -7,9 +7,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-
-	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/orders"
 )
 
 // observe has what stands at the moment counted whenever somebody asks.
@@ -51,43 +48,12 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 		owners := slices.Collect(maps.Values(d.owners))
 		d.mu.Unlock()
 		for _, own := range owners {
-			for w, n := range own.waiting() {
+			for w, n := range own.tally.Counts() {
 				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.Stage)),
-					attribute.String("noun", string(w.Noun)), attribute.String("why", string(w.why))))
+					attribute.String("noun", string(w.Noun)), attribute.String("why", string(w.Why))))
 			}
 		}
 		return nil
 	}, waiting, letters, used, refused)
 	return err
-}
-
-// waitKind is a sort of waiting: at which desk, and for what.
-type waitKind struct {
-	orders.Queue
-	why ledger.Why
-}
-
-// waiting counts the orders that wait. What none waits for any more is told as 0,
-// and so is a person's word from the beginning.
-func (o *owner) waiting() map[waitKind]int64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := map[waitKind]int64{}
-	for _, k := range orders.Queues {
-		n[waitKind{k, ledger.Held}] = 0
-	}
-	for w := range o.waited {
-		n[w] = 0
-	}
-	for _, a := range o.actors {
-		for i, why := range a.waitsWhy() {
-			if why != "" && why != ledger.Running {
-				n[waitKind{orders.Queue{Stage: ledger.Stages[i], Noun: a.key.Noun}, why}]++
-			}
-		}
-	}
-	for w := range n {
-		o.waited[w] = true
-	}
-	return n
 }

@@ -95,3 +95,8 @@ func EventOrZero(m bus.Stored) events.Event {
 	}
 	return ev
 }
+
+// Forced is the header of what follows from an event that a person forces.
+func Forced(reason string) bus.Header {
+	return bus.Header{deadletter.HeaderForced: {reason}}
+}

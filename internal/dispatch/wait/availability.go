@@ -221,17 +221,26 @@ type APIs struct {
 	Writes  *Availability
 }
 
-// NewAPIs returns the availability of a tenant's APIs, as its two vendors' lines tell it.
-func NewAPIs(tenant string, forWeiban, forKingdee *connectors.Line) *APIs {
+// Lines are the lines of a tenant's two vendors.
+type Lines struct{ Weiban, Kingdee *connectors.Line }
+
+// Empty takes what the lines have saved up: the next calls make no burst.
+func (l Lines) Empty() {
+	l.Weiban.Empty()
+	l.Kingdee.Empty()
+}
+
+// NewAPIs returns the availability of a tenant's APIs, as the lines of its vendors tell it.
+func NewAPIs(tenant string, lines Lines) *APIs {
 	return &APIs{
 		tenant: tenant,
 		Details: map[events.Noun]*Availability{
-			events.WorkOrder:   {Name: "enrich work_order", Stage: events.Enrich, line: forWeiban, apis: []string{weiban.APIWorkOrder}},
-			events.Opportunity: {Name: "enrich opportunity", Stage: events.Enrich, line: forWeiban, apis: []string{weiban.APIOpportunity}},
+			events.WorkOrder:   {Name: "enrich work_order", Stage: events.Enrich, line: lines.Weiban, apis: []string{weiban.APIWorkOrder}},
+			events.Opportunity: {Name: "enrich opportunity", Stage: events.Enrich, line: lines.Weiban, apis: []string{weiban.APIOpportunity}},
 		},
-		Reads:   &Availability{Name: "handle (reads)", Stage: events.Handle, line: forKingdee, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
-		Uploads: &Availability{Name: "handle (pictures)", Stage: events.Handle, line: forKingdee, apis: []string{kingdee.APIUpload}},
-		Writes:  &Availability{Name: "handle (handle-order)", Stage: events.Handle, line: forKingdee, apis: []string{kingdee.APIHandleOrder}},
+		Reads:   &Availability{Name: "handle (reads)", Stage: events.Handle, line: lines.Kingdee, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
+		Uploads: &Availability{Name: "handle (pictures)", Stage: events.Handle, line: lines.Kingdee, apis: []string{kingdee.APIUpload}},
+		Writes:  &Availability{Name: "handle (handle-order)", Stage: events.Handle, line: lines.Kingdee, apis: []string{kingdee.APIHandleOrder}},
 	}
 }
 

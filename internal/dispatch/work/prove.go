@@ -1,4 +1,4 @@
-package dispatch
+package work
 
 import (
 	"context"
@@ -13,36 +13,53 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
+// Prove looks, after an applied call, whether the query finds
+// its record: only then may a later look be believed that finds none.
+func (w Order) Prove(ctx context.Context, act ledger.Call) {
+	found := false
+	defer func() {
+		if !found {
+			w.Proof.Release()
+		}
+	}()
+	records, f := w.records(ctx, act.Bill)
+	defer events.Guard(&f) // the order has no part in this
+	for _, r := range records {
+		found = found || strings.Contains(r.Remark, act.Marker)
+	}
+	if found {
+		w.Owner.Proved(ctx)
+	}
+}
+
 // proveQuery looks for a record that outcome events say is there: only if the query
 // finds one of ours may its silence be believed. Orders that need it wait for one of
 // them to have done it.
-func (a *actor) proveQuery(ctx context.Context) {
-	o := a.o
-	end, ok := o.proof.Search(ctx)
+func (w Order) proveQuery(ctx context.Context) {
+	end, ok := w.Proof.Search(ctx)
 	if !ok {
 		return
 	}
 	defer end()
-	if !o.proof.Claim() {
+	if !w.Proof.Claim() {
 		return
 	}
 	tried := 0
-	subject := "gongdan." + events.Token(o.t.Name) + ".event.kingdee.handle_order.applied.*"
-	err := o.each(ctx, bus.Events, subject, func(m bus.Stored) bool {
+	err := w.Owner.Applied(ctx, func(m bus.Stored) bool {
 		ev := orders.EventOrZero(m)
 		var out events.HandleOutcome
 		if ev.Context == nil || json.Unmarshal(ev.Data(), &out) != nil || out.Marker == "" || out.Bill == nil {
 			return true
 		}
 		tried++
-		records, f := a.records(ctx, ledger.Bill{ID: out.Bill.ID, OrderNo: out.Bill.OrderNo})
+		records, f := w.records(ctx, ledger.Bill{ID: out.Bill.ID, OrderNo: out.Bill.OrderNo})
 		if f == nil && slices.ContainsFunc(records, func(r kingdee.DealRecord) bool { return strings.Contains(r.Remark, out.Marker) }) {
-			o.proved(ctx)
+			w.Owner.Proved(ctx)
 		}
-		return tried < maxProofs && !o.proof.Proven()
+		return tried < maxProofs && !w.Proof.Proven()
 	})
-	if err != nil || !o.proof.Proven() {
-		o.proof.Release()
+	if err != nil || !w.Proof.Proven() {
+		w.Proof.Release()
 	}
 }
 
