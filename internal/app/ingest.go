@@ -11,9 +11,9 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/trace"
 
+	"gongdan-bridge/internal/app/vendors"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/ingest"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -181,11 +181,7 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
 	for _, t := range b.cfg.Tenants {
-		keys := make([]weiban.Key, len(t.Weiban.Callbacks))
-		for i, k := range t.Weiban.Callbacks {
-			keys[i] = weiban.Key{Token: k.Token.Reveal(), EncodingAESKey: k.EncodingAESKey.Reveal()}
-		}
-		kc, err := weiban.NewCodec(keys, t.Weiban.Receivers)
+		kc, err := vendors.CallbackCodec(t)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
@@ -199,35 +195,4 @@ func publicServer(c config.Ingest, h http.Handler) *http.Server {
 		Handler: h, ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
 		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
 	}
-}
-
-// ingestCLI is the command line of ingest.
-type ingestCLI struct {
-	globals
-	Run     ingestRunCmd `cmd:"" default:"1" help:"Take callbacks until stopped (the default)."`
-	Conf    configCmd    `cmd:"" name:"config" help:"Check or print the configuration."`
-	Version versionCmd   `cmd:"" help:"Print the version."`
-}
-
-type ingestRunCmd struct{}
-
-func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
-	cfg, err := load(p, g)
-	if err != nil {
-		return err
-	}
-	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr, NATS: p.NATS, Alone: true}.Ingest(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and stores each as a CloudEvent in NATS JetStream before it ` +
-	`answers. With no nats.url in the configuration it also runs an embedded NATS server.`
-
-// IngestMain is the program ingest.
-func IngestMain(ctx context.Context, p Program) error {
-	var cli ingestCLI
-	return p.run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
 }

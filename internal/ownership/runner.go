@@ -43,7 +43,6 @@ type Runner struct {
 	mu      sync.Mutex
 	leaving bool
 	lease   *lease
-	renewed time.Time
 	trouble error // why the lease was not renewed last
 	holds   map[string]*hold
 	delayed map[string]time.Time // tenants that did not start, until when
@@ -188,7 +187,7 @@ func (r *Runner) compare(tenant string, revision uint64) {
 func (r *Runner) leased(sent moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.renewed, r.trouble = time.Now(), nil
+	r.trouble = nil
 	if r.lease != nil && r.lease.extend(sent) {
 		return
 	}
@@ -279,15 +278,6 @@ func (r *Runner) drop(h *hold) {
 	delete(r.holds, h.tenure.Tenant)
 	signal(r.nudge)
 	r.idle.Done()
-}
-
-// Snapshot lists who owns what, as seen here, ordered by tenant; a tenant of ours
-// that nobody claimed has no instance.
-func (r *Runner) Snapshot() []Ownership {
-	r.mu.Lock()
-	renewed := r.renewed
-	r.mu.Unlock()
-	return r.roster.ownerships(r.tenants, renewed)
 }
 
 // signal wakes whoever listens, once.
