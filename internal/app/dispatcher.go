@@ -12,8 +12,6 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/dispatch/wait"
-	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
@@ -99,10 +97,10 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 		b.undo.add("connections of "+t.Name, func(context.Context) error { c.Close(); return nil })
 		x := dispatch.Tenant{
 			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Ledger: b.ledger(t, builder.CallBound(t)),
-			Guard: guard, Lines: wait.Lines{Weiban: c.WeibanLine, Kingdee: c.KingdeeLine},
-			Vendors: work.Vendors{
+			Guard: guard, Lines: dispatch.Lines{Weiban: c.WeibanLine, Kingdee: c.KingdeeLine},
+			Vendors: dispatch.Vendors{
 				Mapping: m.Mapping, Fresh: rows.Fresh, Weiban: c.Weiban, Kingdee: c.Kingdee,
-				Quick: wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+				Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 			},
 		}
 		if c.Photos != nil {

@@ -37,7 +37,7 @@ type memory struct {
 	held    map[held]*bus.Delivery
 	current [2]current // of enrich and of handle
 	set     ledger.Settings
-	reply   chan<- ledger.Answer
+	asker   chan<- ledger.Answer
 	heads   [2]ledger.Why // what its stages wait for, as the tally has it
 	fed     ledger.Input  // what the ledger takes at the moment; nil: nothing
 }
@@ -87,9 +87,9 @@ func (a *actor) take(x item) {
 			a.feed(in)
 		}
 	case operator:
-		a.reply = x.reply
+		a.asker = x.reply
 		a.feed(x.in)
-		a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+		a.reply(ledger.Answer{Refused: "the order was let go; try again in a moment"})
 	case expiring:
 		a.feed(x.in)
 	case freed:
@@ -171,9 +171,9 @@ func (a *actor) feed(in ledger.Input) {
 	a.heads = heads
 }
 
-func (a *actor) say(r ledger.Answer) {
-	if a.reply != nil {
-		a.reply <- r
-		a.reply = nil
+func (a *actor) reply(r ledger.Answer) {
+	if a.asker != nil {
+		a.asker <- r
+		a.asker = nil
 	}
 }

@@ -216,7 +216,7 @@ func (a *actor) plan(act ledger.Plan) error {
 
 // seek looks for the order's next message in a stage's stream. A stopping owner begins none.
 func (a *actor) seek(n ledger.Next) {
-	if a.o.soft.Err() != nil {
+	if a.o.working.Err() != nil {
 		return
 	}
 	var head uint64 // the message that the stage waits with

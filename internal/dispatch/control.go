@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -46,7 +49,7 @@ func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) an
 		return out
 	})
 	if err == nil {
-		o.serving = append(o.serving, end)
+		o.endServing = append(o.endServing, end)
 	}
 	return err
 }
@@ -68,7 +71,7 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 		return a.Refused
 	case <-ctx.Done():
 		return "the owner did not come to it in time"
-	case <-o.soft.Done():
+	case <-o.working.Done():
 		return "the owner is stopping; try again in a moment"
 	}
 }
@@ -111,4 +114,42 @@ func (o *owner) loadPauses(ctx context.Context) error {
 		o.apis.Hold(s, true)
 	}
 	return nil
+}
+
+func (o *owner) trouble() orders.TroubleReply {
+	var a orders.TroubleReply
+	for _, err := range []error{o.why(), o.d.storeReady(), o.refused()} {
+		if err != nil {
+			a.Trouble = append(a.Trouble, strings.Split(err.Error(), "\n")...)
+		}
+	}
+	return a
+}
+
+// refused is why a changed mapping is not in force, nil if it is.
+func (o *owner) refused() error {
+	if o.t.Refused == nil {
+		return nil
+	}
+	return o.t.Refused()
+}
+
+// staff reads the list with the calls that the tenant's quota leaves.
+func (o *owner) staff(ctx context.Context) orders.StaffReply {
+	ctx, cancel := context.WithTimeout(ctx, orders.StaffWait)
+	defer cancel()
+	defer context.AfterFunc(o.ctx, cancel)() // as any call of the owner
+	list, err := o.t.Weiban.Staff(ctx)
+	if err != nil {
+		return orders.StaffReply{Refused: err.Error()}
+	}
+	a := orders.StaffReply{}
+	for _, x := range list {
+		a.Staff = append(a.Staff, orders.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department})
+	}
+	raw, err := json.Marshal(a)
+	if limit := o.d.o.Ports.Log.MaxPayload() - work.Headroom; err == nil && int64(len(raw)) > limit {
+		return orders.StaffReply{Refused: fmt.Sprintf("the list of %d members has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(list), len(raw), limit)}
+	}
+	return a
 }

@@ -46,6 +46,13 @@ type Tenant struct {
 	Guard   *Guard     // asked by both lines before anything is sent
 }
 
+// A tenant is made of these; they are declared where they are used.
+type (
+	Vendors = work.Vendors
+	Lines   = wait.Lines
+	Quick   = wait.Quick
+)
+
 // Guard keeps a tenant's lines closed unless this process owns the tenant.
 type Guard struct {
 	tenure atomic.Pointer[ownership.Tenure]
@@ -216,7 +223,7 @@ func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	}
 	o := d.owner(d.o.Tenants[i], t)
 	if err := o.open(); err != nil {
-		o.cut()
+		o.abort()
 		return nil, err
 	}
 	d.mu.Lock()

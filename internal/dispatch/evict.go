@@ -17,7 +17,7 @@ func (a *actor) evict(what string, err error) {
 	if errors.Is(err, bus.ErrFenced) {
 		a.o.tenure.Lost()
 	}
-	if a.o.soft.Err() == nil {
+	if a.o.working.Err() == nil {
 		a.o.log.Warn("order evicted from memory", slog.String("order", a.key.Key), slog.String("what", what), slog.String("cause", err.Error()))
 	}
 	listed := a.listed
@@ -30,7 +30,7 @@ func (a *actor) evict(what string, err error) {
 	a.life++
 	a.loaded, a.acts, a.ledger, a.fed = false, 0, ledger.Order{}, nil
 	a.held, a.current, a.listed = map[held]*bus.Delivery{}, [2]current{}, listed
-	a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+	a.reply(ledger.Answer{Refused: "the order was let go; try again in a moment"})
 	if a.o.ctx.Err() != nil {
 		return
 	}

@@ -79,15 +79,15 @@ func (a *actor) post(x item) bool {
 	return true
 }
 
-// seated reports whether the order has a slot.
-func (a *actor) seated() bool {
+// hasSlot reports whether the order has a slot.
+func (a *actor) hasSlot() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.leave != nil
 }
 
-// sit takes a slot; a second one goes back at once.
-func (a *actor) sit(leave func()) {
+// takeSlot takes a slot; a second one goes back at once.
+func (a *actor) takeSlot(leave func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.leave != nil || a.gone {

@@ -32,21 +32,21 @@ type owner struct {
 	slots     map[orders.Queue]chan struct{} // one place for each order that is worked on
 	work      *work.Tenant
 
-	ctx     context.Context // of all that is begun; ends with the tenure
-	soft    context.Context // ends when nothing new may be begun
-	stop    context.CancelFunc
-	threads sync.WaitGroup
-	busy    sync.WaitGroup // actors that run, and their acts
-	intakes []*room
-	serving []func()
+	ctx        context.Context // of all that is begun; ends with the tenure
+	working    context.Context // ends when nothing new may be begun
+	stop       context.CancelFunc
+	threads    sync.WaitGroup
+	busy       sync.WaitGroup // actors that run, and their acts
+	intakes    []*intake
+	endServing []func()
 
 	mu     sync.Mutex // taken before the lock of an actor's inbox and before those of package wait
 	actors map[orders.ID]*actor
 	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
 
-	store  history.Record // as it was when the tenant was taken
-	walked chan struct{}  // closed when all that was stored before has been looked at again
-	audit  closings
+	store     history.Record // as it was when the tenant was taken
+	rechecked chan struct{}  // closed when all that was stored before has been looked at again
+	audit     closings
 }
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
@@ -56,7 +56,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		apis: wait.NewAPIs(t.Name, t.Lines), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(),
 		waiters: wait.NewWaiters(), tally: wait.NewTally(), proof: wait.NewQueryProof(),
 		timers: map[orders.Queue]*wait.Timers{}, slots: map[orders.Queue]chan struct{}{},
-		actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, walked: make(chan struct{}),
+		actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, rechecked: make(chan struct{}),
 		audit: closings{turn: make(chan struct{}, 1)},
 	}
 	o.work = &work.Tenant{
@@ -64,11 +64,11 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		Events: d.o.Events, MaxPayload: d.o.Ports.Log.MaxPayload, ProbeDenied: d.o.ProbeDenied, Log: o.log, Crash: crash,
 	}
 	d.space.Guard(o.apis)
-	o.soft, o.stop = context.WithCancel(o.ctx)
+	o.working, o.stop = context.WithCancel(o.ctx)
 	for _, k := range orders.Queues {
 		o.slots[k] = make(chan struct{}, d.o.Concurrency)
 		o.timers[k] = wait.NewTimers()
-		o.intakes = append(o.intakes, newRoom(o, k))
+		o.intakes = append(o.intakes, newIntake(o, k))
 	}
 	return o
 }
@@ -92,7 +92,7 @@ func (o *owner) open() error {
 		return err
 	}
 	for _, r := range o.intakes {
-		if err := r.succeed(ctx); err != nil {
+		if err := r.takeOver(ctx); err != nil {
 			return err
 		}
 	}
@@ -109,16 +109,16 @@ func (o *owner) open() error {
 		return err
 	}
 	for _, k := range orders.Queues {
-		o.threads.Go(func() { o.timers[k].Run(o.soft, func(x orders.ID) { o.wake(x, k) }) })
+		o.threads.Go(func() { o.timers[k].Run(o.working, func(x orders.ID) { o.wake(x, k) }) })
 	}
 	for _, g := range o.apis.All() {
-		o.threads.Go(func() { o.watch(o.soft, g) })
+		o.threads.Go(func() { o.watch(o.working, g) })
 	}
-	o.threads.Go(func() { o.sweep(o.soft) })
+	o.threads.Go(func() { o.sweepExpiring(o.working) })
 	for _, r := range o.intakes {
-		o.threads.Go(func() { r.keep(o.soft) })
+		o.threads.Go(func() { r.keep(o.working) })
 	}
-	o.threads.Go(func() { o.walk(o.soft) })
+	o.threads.Go(func() { o.recheckAll(o.working) })
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
 }
@@ -154,7 +154,7 @@ func (o *owner) close(ctx context.Context) error {
 			all = errors.Join(all, err)
 		}
 	}
-	for _, end := range o.serving {
+	for _, end := range o.endServing {
 		end()
 	}
 	o.threads.Wait()
@@ -184,80 +184,18 @@ func (o *owner) close(ctx context.Context) error {
 func (o *owner) enlist() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.soft.Err() != nil {
+	if o.working.Err() != nil {
 		return false
 	}
 	o.busy.Add(1)
 	return true
 }
 
-// cut undoes an open that failed.
-func (o *owner) cut() {
+// abort undoes an open that failed.
+func (o *owner) abort() {
 	ctx, cancel := context.WithCancel(o.ctx)
 	cancel()
 	_ = o.close(ctx) // why it failed is known already
-}
-
-// actor is that of an order, made if it is not there.
-func (o *owner) actor(k orders.ID, listed bool) *actor {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	a := o.actors[k]
-	if a == nil {
-		a = newActor(o, k, listed || o.listed[k])
-		o.actors[k] = a
-		delete(o.listed, k)
-	}
-	return a
-}
-
-// post hands something to an order, which is loaded if it must be.
-func (o *owner) post(k orders.ID, listed bool, x item) {
-	for !o.actor(k, listed).post(x) {
-	}
-}
-
-// bring hands an order something to work on, once there is a place for it at the
-// desk; false if the owner stops first.
-func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x item) bool {
-	for {
-		a := o.actor(k, listed)
-		if !o.seat(a, at) {
-			return false
-		}
-		if a.post(x) {
-			return true
-		}
-	}
-}
-
-// wake gives an order its timer, once there is a place for it.
-func (o *owner) wake(x orders.ID, k orders.Queue) {
-	o.mu.Lock()
-	a, listed := o.actors[x], o.listed[x]
-	o.mu.Unlock()
-	switch {
-	case listed:
-		o.bring(x, true, k, timer{})
-	case a != nil && o.seat(a, k):
-		a.post(timer{}) // an actor that is gone waits for nothing
-	}
-}
-
-// seat gives an order a place at a desk, unless it has one; false if the owner
-// stops first. It blocks while all places are taken.
-func (o *owner) seat(a *actor, k orders.Queue) bool {
-	if o.soft.Err() != nil || a.seated() {
-		return o.soft.Err() == nil
-	}
-	places := o.slots[k]
-	select {
-	case places <- struct{}{}:
-		a.sit(func() { <-places })
-		return true
-	case <-o.soft.Done():
-		return false
-	}
 }
 
 // watch looks at a gate, says when a pause begins and is proved to be over, and
@@ -296,7 +234,7 @@ func (o *owner) resume(g *wait.Availability) {
 		if a == nil {
 			continue // it waits for nothing any more
 		}
-		if g.Why() != "" || !o.seat(a, orders.Queue{Stage: g.Stage, Noun: k.Noun}) {
+		if g.Why() != "" || !o.giveSlot(a, orders.Queue{Stage: g.Stage, Noun: k.Noun}) {
 			return // paused again, or stopping
 		}
 		a.post(resumed{g})
@@ -315,7 +253,7 @@ func (o *owner) free(waiting []orders.ID) {
 		}
 		go func() {
 			defer o.busy.Done()
-			if o.seat(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
+			if o.giveSlot(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
 				a.post(freed{})
 			}
 		}()

@@ -94,8 +94,8 @@ func (o *owner) fits(ctx context.Context) error {
 // before, of enrich and of handle.
 func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 	for _, r := range o.intakes {
-		if r.k.Noun == n {
-			seqs[ledger.Index(r.k.Stage)] = r.recheck
+		if r.queue.Noun == n {
+			seqs[ledger.Index(r.queue.Stage)] = r.recheck
 		}
 	}
 	return seqs
@@ -129,23 +129,23 @@ func (o *owner) quietUntil() time.Time {
 // rechecking reports whether messages of before the history began are still looked at.
 func (o *owner) rechecking() bool {
 	for _, r := range o.intakes {
-		if r.rechecks.Load() {
+		if r.rechecking.Load() {
 			return true
 		}
 	}
 	return false
 }
 
-// walk brings every order of which something was stored before the history began to
+// recheckAll brings every order of which something was stored before the history began to
 // its actor, which takes it up with what the streams tell. It runs beside what is new.
-func (o *owner) walk(ctx context.Context) {
+func (o *owner) recheckAll(ctx context.Context) {
 	if !o.rechecking() {
 		return
 	}
 	began, n := time.Now(), 0
 	done := map[orders.ID]bool{}
 	for _, r := range o.intakes {
-		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
+		for tries := 1; !o.recheckQueue(ctx, r, done, tries == maxRechecks); tries++ {
 			if !sleep.For(ctx, time.Second<<min(tries, 6)) {
 				return
 			}
@@ -153,28 +153,28 @@ func (o *owner) walk(ctx context.Context) {
 		n = len(done)
 	}
 	for _, r := range o.intakes {
-		r.rechecks.Store(false) // its next look puts that on record
+		r.rechecking.Store(false) // its next look puts that on record
 	}
-	close(o.walked)
+	close(o.rechecked)
 	o.log.Info("all orders looked at again", slog.String("history", o.store.History), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
 }
 
-// maxWalks is how often an order that cannot be taken up is tried again by the walk. It
+// maxRechecks is how often an order that cannot be taken up is tried again by the walk. It
 // stays shut, and says so itself whenever it is loaded.
-const maxWalks = 8
+const maxRechecks = 8
 
-// walkQueue is false where it must be done once more. The last one leaves the orders out
+// recheckQueue is false where it must be done once more. The last one leaves the orders out
 // that cannot be taken up.
-func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool, last bool) bool {
+func (o *owner) recheckQueue(ctx context.Context, r *intake, done map[orders.ID]bool, last bool) bool {
 	failed := false
-	for _, subject := range events.StageFilters(o.t.Name, r.k.Stage, r.k.Noun) {
+	for _, subject := range events.StageFilters(o.t.Name, r.queue.Stage, r.queue.Noun) {
 		for from := uint64(1); ; {
-			m, err := o.d.o.Ports.Log.Next(ctx, orders.StreamOf(r.k.Stage), subject, from)
+			m, err := o.d.o.Ports.Log.Next(ctx, orders.StreamOf(r.queue.Stage), subject, from)
 			if errors.Is(err, bus.ErrNotFound) || err == nil && m.Sequence > r.recheck {
 				break
 			}
 			if err != nil {
-				o.warnWalk(ctx, err)
+				o.warnRecheck(ctx, err)
 				return false
 			}
 			from = m.Sequence + 1
@@ -188,12 +188,12 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool,
 			}
 			loaded := make(chan bool, 1)
 			// What is new goes first: half of the places are left to it.
-			for places := o.slots[r.k]; len(places) > cap(places)/2; {
+			for places := o.slots[r.queue]; len(places) > cap(places)/2; {
 				if !sleep.For(ctx, o.d.o.Beat/4) {
 					return false
 				}
 			}
-			if !o.bring(k, false, r.k, load{loaded: loaded}) {
+			if !o.bring(k, false, r.queue, load{loaded: loaded}) {
 				return false
 			}
 			select {
@@ -212,7 +212,7 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool,
 	return !failed
 }
 
-func (o *owner) warnWalk(ctx context.Context, err error) {
+func (o *owner) warnRecheck(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		o.log.Warn("orders not looked at again yet", slog.String("cause", err.Error()))
 	}

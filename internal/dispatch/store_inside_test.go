@@ -26,14 +26,14 @@ func TestStoreReady(t *testing.T) {
 	began := time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
 	for _, name := range []string{"acme", "brite"} {
 		d.owners[name] = &owner{
-			intakes: []*room{{}, {}},
+			intakes: []*intake{{}, {}},
 			store:   history.Record{Began: began, Notes: []history.Note{{Store: "EVENTS", What: "was removed and made again"}, {What: "was not worked on", Mild: true}}},
 		}
 	}
 	if err := d.StoreReady(t.Context()); err != nil {
 		t.Errorf("at work: %v", err)
 	}
-	d.owners["brite"].intakes[1].rechecks.Store(true)
+	d.owners["brite"].intakes[1].rechecking.Store(true)
 	want := "tenant brite: what is stored is looked at again since 2026-11-27T10:00:00Z: EVENTS was removed and made again; see dispatcher recover"
 	if err := d.StoreReady(t.Context()); err == nil || strings.Contains(err.Error(), "acme") || err.Error() != want {
 		t.Errorf("while one is looked at again: %v", err)

@@ -12,9 +12,9 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// sweep makes letters of waiting messages before they can expire from their
+// sweepExpiring makes letters of waiting messages before they can expire from their
 // stream. What followed one of them is next in a moment, and as old.
-func (o *owner) sweep(ctx context.Context) {
+func (o *owner) sweepExpiring(ctx context.Context) {
 	t := time.NewTimer(o.d.o.Expiry)
 	defer t.Stop()
 	for {
@@ -33,17 +33,17 @@ func (o *owner) sweep(ctx context.Context) {
 				next = o.d.o.Expiry / 32
 			}
 		}
-		if err := o.tidy(ctx); err != nil && ctx.Err() == nil {
+		if err := o.deleteLeftConsumers(ctx); err != nil && ctx.Err() == nil {
 			o.log.Warn("sweep for consumers that were left", slog.String("cause", err.Error()))
 		}
 		t.Reset(next)
 	}
 }
 
-// tidy deletes the consumers that owners before have left: one that died in its
+// deleteLeftConsumers deletes the consumers that owners before have left: one that died in its
 // takeover, or one that was stopped and made its consumer when it was none any
 // more. They would hold in their stream, for ever, what they have not read.
-func (o *owner) tidy(ctx context.Context) (all error) {
+func (o *owner) deleteLeftConsumers(ctx context.Context) (all error) {
 	for _, s := range ledger.Stages {
 		list, err := o.d.o.Ports.Inbox.Followers(ctx, orders.StreamOf(s))
 		if err != nil {

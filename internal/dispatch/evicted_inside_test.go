@@ -20,7 +20,7 @@ func TestWhatWaitedIsNotTakenForPublished(t *testing.T) {
 	o := ownerOf(t, b)
 	r := o.intakes[1]
 	r.start = 10 // all below is acknowledged
-	if err := r.mark(t.Context(), 10); err != nil {
+	if err := r.writeCheckpoint(t.Context(), 10); err != nil {
 		t.Fatal(err)
 	}
 	k := o.waits(t, "7", ledger.Record{})
@@ -64,8 +64,8 @@ func TestConsumersThatAreLeftAreDeleted(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
 	r := o.intakes[0]
-	other := newRoom(o, orders.Queue{Stage: r.k.Stage, Noun: events.Opportunity})
-	for _, left := range []*room{r, other} {
+	other := newIntake(o, orders.Queue{Stage: r.queue.Stage, Noun: events.Opportunity})
+	for _, left := range []*intake{r, other} {
 		for _, epoch := range []uint64{o.tenure.Epoch - 1, o.tenure.Epoch, o.tenure.Epoch + 1} {
 			consumer(t, b, left, epoch)
 		}
@@ -74,7 +74,7 @@ func TestConsumersThatAreLeftAreDeleted(t *testing.T) {
 	if _, err := b.Consume(t.Context(), bus.ConsumerConfig{Stream: bus.Callbacks, Name: strange}, func(*bus.Delivery) {}); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.tidy(t.Context()); err != nil {
+	if err := o.deleteLeftConsumers(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	list, err := b.Followers(t.Context(), bus.Callbacks)

@@ -35,7 +35,7 @@ func (a *actor) carryOut(act ledger.Action) error {
 	case ledger.Alert:
 		a.o.alert(a.key, act)
 	case ledger.Answer:
-		a.say(act)
+		a.reply(act)
 	case ledger.Leave:
 		a.o.free(a.o.bills.Unlock(act.Bill, a.key))
 	default:

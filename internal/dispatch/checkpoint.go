@@ -16,16 +16,16 @@ import (
 // that made none, the server is asked which there are.
 const fewEpochs = 16
 
-// succeed finds how far the consumers of earlier epochs have come, and deletes
+// takeOver finds how far the consumers of earlier epochs have come, and deletes
 // them. Which of them may have read on is on record, since a takeover may have
 // died half-way; what else that left, owner.tidy finds.
-func (r *room) succeed(ctx context.Context) error {
-	first, known, err := r.recall(ctx)
+func (r *intake) takeOver(ctx context.Context) error {
+	first, known, err := r.readCheckpoint(ctx)
 	if err != nil {
 		return err
 	}
 	if known && r.history != r.o.store.History || !known && r.o.store.History != "" {
-		return r.restart(ctx)
+		return r.beginHistory(ctx)
 	}
 	epochs, err := r.epochs(ctx, first)
 	if err != nil {
@@ -33,7 +33,7 @@ func (r *room) succeed(ctx context.Context) error {
 	}
 	left := epochs[:0]
 	for _, epoch := range epochs {
-		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, orders.StreamOf(r.k.Stage), r.name(epoch))
+		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, orders.StreamOf(r.queue.Stage), r.name(epoch))
 		if errors.Is(err, bus.ErrNotFound) {
 			continue
 		}
@@ -41,84 +41,84 @@ func (r *room) succeed(ctx context.Context) error {
 			return err
 		}
 		left = append(left, epoch)
-		r.start, r.old = max(r.start, info.AckFloor+1), max(r.old, info.Delivered)
+		r.start, r.begunUpTo = max(r.start, info.AckFloor+1), max(r.begunUpTo, info.Delivered)
 	}
-	if err := r.reaches(ctx); err != nil {
+	if err := r.streamReaches(ctx); err != nil {
 		return err
 	}
 	if known && len(left) == 0 {
 		// It is gone, and with it how far it had come since it was looked at last.
-		u, err := r.o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(r.k.Stage))
+		u, err := r.o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(r.queue.Stage))
 		if err != nil {
 			return err
 		}
-		r.old = max(r.old, u.Last)
+		r.begunUpTo = max(r.begunUpTo, u.Last)
 	}
 	// On record before they go: whoever comes after a death here starts there.
-	if err := r.mark(ctx, r.old); err != nil {
+	if err := r.writeCheckpoint(ctx, r.begunUpTo); err != nil {
 		return err
 	}
 	for _, epoch := range left {
-		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, orders.StreamOf(r.k.Stage), r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
+		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, orders.StreamOf(r.queue.Stage), r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return err
 		}
 	}
 	return nil
 }
 
-// recall takes up the trail of the owners before: the first epoch of which a consumer
+// readCheckpoint takes up the trail of the owners before: the first epoch of which a consumer
 // may be left. A tenant without one is new.
-func (r *room) recall(ctx context.Context) (first uint64, known bool, err error) {
-	t, err := orders.ReadCheckpoint(ctx, r.o.d.state, r.o.t.Name, r.k)
+func (r *intake) readCheckpoint(ctx context.Context) (first uint64, known bool, err error) {
+	t, err := orders.ReadCheckpoint(ctx, r.o.d.state, r.o.t.Name, r.queue)
 	if err != nil || t.Epoch == 0 {
 		return 1, false, err
 	}
-	r.start, r.old, r.history, r.recheck = t.Floor+1, t.Delivered, t.History, t.Recheck
-	r.rechecks.Store(t.Rechecks)
+	r.start, r.begunUpTo, r.history, r.recheck = t.Floor+1, t.Delivered, t.History, t.Recheck
+	r.rechecking.Store(t.Rechecks)
 	return t.Epoch, true, nil
 }
 
-// reaches makes sure that the stream holds what the owners before had come to.
-func (r *room) reaches(ctx context.Context) error {
-	stream := orders.StreamOf(r.k.Stage)
+// streamReaches makes sure that the stream holds what the owners before had come to.
+func (r *intake) streamReaches(ctx context.Context) error {
+	stream := orders.StreamOf(r.queue.Stage)
 	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
 	if err != nil {
 		return err
 	}
-	if top := max(r.start-min(r.start, 1), r.old); top > u.Last {
+	if top := max(r.start-min(r.start, 1), r.begunUpTo); top > u.Last {
 		return r.o.misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
 	}
-	if err := r.came(ctx); err != nil {
+	if err := r.newestLies(ctx); err != nil {
 		return err
 	}
 	if r.start <= r.recheck+1 {
 		return nil // nothing was settled in this history
 	}
-	return r.settled(ctx, r.start-1)
+	return r.settledKnown(ctx, r.start-1)
 }
 
-// came makes sure that the last message that came still lies where it lay.
-func (r *room) came(ctx context.Context) error {
+// newestLies makes sure that the last message that came still lies where it lay.
+func (r *intake) newestLies(ctx context.Context) error {
 	m := r.newest.Load()
 	if m == nil {
 		return nil
 	}
-	return r.o.witness(ctx, r.k.Stage, m.Sequence, m.Time.UnixNano())
+	return r.o.witness(ctx, r.queue.Stage, m.Sequence, m.Time.UnixNano())
 }
 
-// settled makes sure that an order knows the last message that was settled: if it does
+// settledKnown makes sure that an order knows the last message that was settled: if it does
 // not, the stream went back and has another one in its place.
-func (r *room) settled(ctx context.Context, seq uint64) error {
-	stream := orders.StreamOf(r.k.Stage)
+func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
+	stream := orders.StreamOf(r.queue.Stage)
 	m, err := r.o.d.o.Ports.Log.Get(ctx, stream, seq)
 	if errors.Is(err, bus.ErrNotFound) {
-		return r.o.held(ctx, r.k.Stage, seq)
+		return r.o.held(ctx, r.queue.Stage, seq)
 	}
 	if err != nil {
 		return err
 	}
 	route, err := events.ParseRoute(m.Subject)
-	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.k.Noun {
+	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.queue.Noun {
 		return nil // another's: this queue began behind it
 	}
 	rec, err := orders.ReadRecord(ctx, r.o.d.state, r.o.t.Name, orders.ID{Noun: route.Noun, Key: route.Key})
@@ -128,7 +128,7 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	l := rec.Progress(r.k.Stage)
+	l := rec.Progress(r.queue.Stage)
 	if rec.Unknown() {
 		worked, err := r.worked(ctx, route.Key)
 		if keep := r.o.d.o.KeepSettled; err != nil || worked && keep > 0 && time.Since(m.Time) >= keep {
@@ -141,13 +141,13 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 	if l.Cursor < seq && !l.Behind {
 		return r.o.misfit(ctx, stream, "holds message "+strconv.FormatUint(seq, 10)+" as settled, which its order's record does not know: the stream went back, or STATE did")
 	}
-	return r.o.witness(ctx, r.k.Stage, l.Cursor, l.At)
+	return r.o.witness(ctx, r.queue.Stage, l.Cursor, l.At)
 }
 
 // worked reports whether the streams know work on an order.
-func (r *room) worked(ctx context.Context, key string) (bool, error) {
-	subject := "gongdan." + events.Token(r.o.t.Name) + ".event.enriched." + string(r.k.Noun) + ".*." + events.Token(key)
-	if r.k.Stage == events.Handle {
+func (r *intake) worked(ctx context.Context, key string) (bool, error) {
+	subject := "gongdan." + events.Token(r.o.t.Name) + ".event.enriched." + string(r.queue.Noun) + ".*." + events.Token(key)
+	if r.queue.Stage == events.Handle {
 		subject = "gongdan." + events.Token(r.o.t.Name) + ".event.kingdee.handle_order.*." + events.Token(key)
 	}
 	_, err := r.o.d.o.Ports.Log.Next(ctx, bus.Events, subject, 1)
@@ -157,11 +157,11 @@ func (r *room) worked(ctx context.Context, key string) (bool, error) {
 	return err == nil, err
 }
 
-// restart begins the queue in a new history of the store: what is new is consumed,
+// beginHistory begins the queue in a new history of the store: what is new is consumed,
 // what was stored before is looked at again beside it. No consumer of another history
 // is trusted, whatever its epoch.
-func (r *room) restart(ctx context.Context) error {
-	stream := orders.StreamOf(r.k.Stage)
+func (r *intake) beginHistory(ctx context.Context) error {
+	stream := orders.StreamOf(r.queue.Stage)
 	// They go before it is on record that the history has begun: whoever comes after a
 	// death here begins it once more.
 	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, stream)
@@ -169,7 +169,7 @@ func (r *room) restart(ctx context.Context) error {
 		return err
 	}
 	for _, f := range followers {
-		if r.k.EpochOf(f.Name, r.o.t.Name) == 0 {
+		if r.queue.EpochOf(f.Name, r.o.t.Name) == 0 {
 			continue
 		}
 		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, f.Name); err != nil && !errors.Is(err, bus.ErrNotFound) {
@@ -181,13 +181,13 @@ func (r *room) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.start, r.old, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
-	r.rechecks.Store(true)
-	return r.mark(ctx, r.old)
+	r.start, r.begunUpTo, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
+	r.rechecking.Store(true)
+	return r.writeCheckpoint(ctx, r.begunUpTo)
 }
 
 // epochs are those before ours of which a consumer may be left.
-func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
+func (r *intake) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 	var out []uint64
 	if r.o.tenure.Epoch-min(first, r.o.tenure.Epoch) <= fewEpochs {
 		for epoch := first; epoch < r.o.tenure.Epoch; epoch++ {
@@ -195,50 +195,50 @@ func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 		}
 		return out, nil
 	}
-	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, orders.StreamOf(r.k.Stage))
+	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, orders.StreamOf(r.queue.Stage))
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range followers {
-		if epoch := r.k.EpochOf(f.Name, r.o.t.Name); epoch > 0 && epoch < r.o.tenure.Epoch {
+		if epoch := r.queue.EpochOf(f.Name, r.o.t.Name); epoch > 0 && epoch < r.o.tenure.Epoch {
 			out = append(out, epoch)
 		}
 	}
 	return out, nil
 }
 
-// mark puts on record what a consumer that comes after this one begins behind, and
+// writeCheckpoint puts on record what a consumer that comes after this one begins behind, and
 // up to where messages were delivered.
-func (r *room) mark(ctx context.Context, delivered uint64) error {
+func (r *intake) writeCheckpoint(ctx context.Context, delivered uint64) error {
 	m := orders.Checkpoint{
-		Epoch: r.o.tenure.Epoch, History: r.history, Recheck: r.recheck, Rechecks: r.rechecks.Load(), Floor: max(r.start, 1) - 1, Delivered: delivered,
+		Epoch: r.o.tenure.Epoch, History: r.history, Recheck: r.recheck, Rechecks: r.rechecking.Load(), Floor: max(r.start, 1) - 1, Delivered: delivered,
 	}
-	_, err := r.o.d.state.PutFenced(ctx, orders.CheckpointKey(r.o.t.Name, r.k), m.Encode(), r.o.tenure.Fence)
+	_, err := r.o.d.state.PutFenced(ctx, orders.CheckpointKey(r.o.t.Name, r.queue), m.Encode(), r.o.tenure.Fence)
 	if err == nil {
-		r.marked = m.Rechecks
+		r.rechecksOnRecord = m.Rechecks
 	}
 	return err
 }
 
-// look keeps on record how far the consumer has come. What it has settled need
+// refresh keeps on record how far the consumer has come. What it has settled need
 // never be read again, should it be gone; and once all is settled up to where a
 // delivery was lost, what comes in order is in order again.
-func (r *room) look(ctx context.Context) error {
-	if err := r.came(ctx); err != nil {
+func (r *intake) refresh(ctx context.Context) error {
+	if err := r.newestLies(ctx); err != nil {
 		return err
 	}
 	floor := (*r.cons.Load()).Floor()
-	if missed := r.missed.Load(); r.heal(missed, floor) {
+	if missed := r.missedUpTo.Load(); r.heal(missed, floor) {
 		r.o.log.Info("order vouched for again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))
 	}
-	if floor < r.start && r.rechecks.Load() == r.marked {
+	if floor < r.start && r.rechecking.Load() == r.rechecksOnRecord {
 		return nil
 	}
 	r.start = max(r.start, floor+1)
-	return r.mark(ctx, r.old)
+	return r.writeCheckpoint(ctx, r.begunUpTo)
 }
 
 // heal ends a doubt about what was lost on the way.
-func (r *room) heal(missed, floor uint64) bool {
-	return missed > 0 && floor >= missed && r.missed.CompareAndSwap(missed, 0)
+func (r *intake) heal(missed, floor uint64) bool {
+	return missed > 0 && floor >= missed && r.missedUpTo.CompareAndSwap(missed, 0)
 }
