@@ -11,8 +11,8 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// maxIdle is how many orders are kept in memory although nothing of them is to
-// be done: the next event of one of them costs no read.
+// maxIdle is how many orders at rest are kept in memory: the next event of such an order
+// costs no read.
 const maxIdle = 1024
 
 // actor is one order in memory. Any goroutine that has something for the order posts it; one
@@ -52,8 +52,8 @@ func newActor(o *owner, k orders.ID, listed bool) *actor {
 	return &actor{o: o, key: k, memory: memory{listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}}
 }
 
-// run takes what was posted until nothing is left. With calls under way the
-// goroutine ends, but the order stays in hand; the answer starts it again.
+// run takes the items of the inbox until none is left. While an act is under way the
+// goroutine ends and the order keeps its slot; the answer starts the goroutine again.
 func (a *actor) run() {
 	for {
 		x, ok := a.nextItem()
@@ -89,7 +89,7 @@ func (a *actor) take(x item) {
 	case operator:
 		a.asker = x.reply
 		a.feed(x.in)
-		a.reply(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+		a.reply(ledger.Answer{Refused: "the order was evicted from memory; try again in a moment"})
 	case expiring:
 		a.feed(x.in)
 	case freed:
@@ -142,7 +142,7 @@ func (a *actor) deliver(x delivery) {
 	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
-// feed is one step and what follows from it.
+// feed gives the ledger one input and carries out its actions.
 func (a *actor) feed(in ledger.Input) {
 	a.fed = in
 	m := a.o.apis.Moment(time.Now(), rand.Float64(), a.key.Noun)

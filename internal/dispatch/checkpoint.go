@@ -12,13 +12,13 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// fewEpochs is how many consumers are asked for one by one. After more takeovers
-// that made none, the server is asked which there are.
+// fewEpochs is how many consumers of earlier epochs are asked for one by one. Where there may
+// be more, the server is asked for a list.
 const fewEpochs = 16
 
-// takeOver finds how far the consumers of earlier epochs have come, and deletes
-// them. Which of them may have read on is on record, since a takeover may have
-// died half-way; what else that left, owner.tidy finds.
+// takeOver finds how far the consumers of earlier epochs have come, and deletes them. The
+// checkpoint says from which epoch on one may be left, since a takeover may have died
+// half-way. Consumers that it does not find are left to owner.deleteLeftConsumers.
 func (r *intake) takeOver(ctx context.Context) error {
 	first, known, err := r.readCheckpoint(ctx)
 	if err != nil {
@@ -47,14 +47,14 @@ func (r *intake) takeOver(ctx context.Context) error {
 		return err
 	}
 	if known && len(left) == 0 {
-		// It is gone, and with it how far it had come since it was looked at last.
+		// The consumer is gone, and how far it had come since its last checkpoint is unknown.
 		u, err := r.o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(r.queue.Stage))
 		if err != nil {
 			return err
 		}
 		r.begunUpTo = max(r.begunUpTo, u.Last)
 	}
-	// On record before they go: whoever comes after a death here starts there.
+	// On record before they are deleted: an owner that follows a death here starts there.
 	if err := r.writeCheckpoint(ctx, r.begunUpTo); err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func (r *intake) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// readCheckpoint takes up the trail of the owners before: the first epoch of which a consumer
-// may be left. A tenant without one is new.
+// readCheckpoint takes over the checkpoint of the last owner, and returns the first epoch of
+// which a consumer may be left. A queue without a checkpoint is new.
 func (r *intake) readCheckpoint(ctx context.Context) (first uint64, known bool, err error) {
 	t, err := orders.ReadCheckpoint(ctx, r.o.d.state, r.o.t.Name, r.queue)
 	if err != nil || t.Epoch == 0 {
@@ -78,7 +78,7 @@ func (r *intake) readCheckpoint(ctx context.Context) (first uint64, known bool, 
 	return t.Epoch, true, nil
 }
 
-// streamReaches makes sure that the stream holds what the owners before had come to.
+// streamReaches makes sure that the stream reaches as far as the earlier owners had read.
 func (r *intake) streamReaches(ctx context.Context) error {
 	stream := orders.StreamOf(r.queue.Stage)
 	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
@@ -97,7 +97,7 @@ func (r *intake) streamReaches(ctx context.Context) error {
 	return r.settledKnown(ctx, r.start-1)
 }
 
-// newestLies makes sure that the last message that came still lies where it lay.
+// newestLies makes sure that the stream still holds the newest delivered message.
 func (r *intake) newestLies(ctx context.Context) error {
 	m := r.newest.Load()
 	if m == nil {
@@ -106,8 +106,8 @@ func (r *intake) newestLies(ctx context.Context) error {
 	return r.o.witness(ctx, r.queue.Stage, m.Sequence, m.Time.UnixNano())
 }
 
-// settledKnown makes sure that an order knows the last message that was settled: if it does
-// not, the stream went back and has another one in its place.
+// settledKnown makes sure that the record of an order names the last settled message. If it
+// does not, the stream went back and has another message in its place.
 func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
 	stream := orders.StreamOf(r.queue.Stage)
 	m, err := r.o.d.o.Ports.Log.Get(ctx, stream, seq)
@@ -119,7 +119,7 @@ func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
 	}
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.queue.Noun {
-		return nil // another's: this queue began behind it
+		return nil // of another queue: this queue began behind it
 	}
 	rec, err := orders.ReadRecord(ctx, r.o.d.state, r.o.t.Name, orders.ID{Noun: route.Noun, Key: route.Key})
 	if errors.Is(err, orders.ErrRecord) {
@@ -132,7 +132,7 @@ func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
 	if rec.Unknown() {
 		worked, err := r.worked(ctx, route.Key)
 		if keep := r.o.d.o.KeepSettled; err != nil || worked && keep > 0 && time.Since(m.Time) >= keep {
-			return err // its record had its time
+			return err // its record has expired
 		}
 		if worked {
 			return r.o.misfit(ctx, bus.State, "has lost the record of an order")
@@ -144,7 +144,7 @@ func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
 	return r.o.witness(ctx, r.queue.Stage, l.Cursor, l.At)
 }
 
-// worked reports whether the streams know work on an order.
+// worked reports whether the streams hold an event that work on an order made.
 func (r *intake) worked(ctx context.Context, key string) (bool, error) {
 	subject := "gongdan." + events.Token(r.o.t.Name) + ".event.enriched." + string(r.queue.Noun) + ".*." + events.Token(key)
 	if r.queue.Stage == events.Handle {
@@ -157,12 +157,12 @@ func (r *intake) worked(ctx context.Context, key string) (bool, error) {
 	return err == nil, err
 }
 
-// beginHistory begins the queue in a new history of the store: what is new is consumed,
-// what was stored before is looked at again beside it. No consumer of another history
-// is trusted, whatever its epoch.
+// beginHistory begins the queue in a new history of the store. New messages are consumed;
+// beside that, what was stored before is treated again. No consumer of another history is
+// trusted, whatever its epoch.
 func (r *intake) beginHistory(ctx context.Context) error {
 	stream := orders.StreamOf(r.queue.Stage)
-	// They go before it is on record that the history has begun: whoever comes after a
+	// They are deleted before the checkpoint names the history: an owner that follows a
 	// death here begins it once more.
 	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, stream)
 	if err != nil {
@@ -176,7 +176,7 @@ func (r *intake) beginHistory(ctx context.Context) error {
 			return err
 		}
 	}
-	// Owners before have stopped: what they have published counts as well.
+	// The earlier owners have stopped: what they have published counts, too.
 	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (r *intake) beginHistory(ctx context.Context) error {
 	return r.writeCheckpoint(ctx, r.begunUpTo)
 }
 
-// epochs are those before ours of which a consumer may be left.
+// epochs are the earlier epochs of which a consumer may be left.
 func (r *intake) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 	var out []uint64
 	if r.o.tenure.Epoch-min(first, r.o.tenure.Epoch) <= fewEpochs {
@@ -207,8 +207,8 @@ func (r *intake) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 	return out, nil
 }
 
-// writeCheckpoint puts on record what a consumer that comes after this one begins behind, and
-// up to where messages were delivered.
+// writeCheckpoint puts on record where the next consumer begins, and up to where messages
+// were delivered.
 func (r *intake) writeCheckpoint(ctx context.Context, delivered uint64) error {
 	m := orders.Checkpoint{
 		Epoch: r.o.tenure.Epoch, History: r.history, Recheck: r.recheck, Rechecks: r.rechecking.Load(), Floor: max(r.start, 1) - 1, Delivered: delivered,
@@ -220,16 +220,16 @@ func (r *intake) writeCheckpoint(ctx context.Context, delivered uint64) error {
 	return err
 }
 
-// refresh keeps on record how far the consumer has come. What it has settled need
-// never be read again, should it be gone; and once all is settled up to where a
-// delivery was lost, what comes in order is in order again.
+// refresh puts on record how far the consumer has come, so that another one need not read
+// that again. Once all is settled up to where a delivery was lost, deliveries are vouched
+// for again.
 func (r *intake) refresh(ctx context.Context) error {
 	if err := r.newestLies(ctx); err != nil {
 		return err
 	}
 	floor := (*r.cons.Load()).Floor()
 	if missed := r.missedUpTo.Load(); r.heal(missed, floor) {
-		r.o.log.Info("order vouched for again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))
+		r.o.log.Info("deliveries in order again", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.Uint64("sequence", missed))
 	}
 	if floor < r.start && r.rechecking.Load() == r.rechecksOnRecord {
 		return nil
@@ -238,7 +238,7 @@ func (r *intake) refresh(ctx context.Context) error {
 	return r.writeCheckpoint(ctx, r.begunUpTo)
 }
 
-// heal ends a doubt about what was lost on the way.
+// heal ends the doubt about a lost delivery once everything up to it is settled.
 func (r *intake) heal(missed, floor uint64) bool {
 	return missed > 0 && floor >= missed && r.missedUpTo.CompareAndSwap(missed, 0)
 }

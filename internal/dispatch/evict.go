@@ -30,7 +30,7 @@ func (a *actor) evict(what string, err error) {
 	a.life++
 	a.loaded, a.acts, a.ledger, a.fed = false, 0, ledger.Order{}, nil
 	a.held, a.current, a.listed = map[held]*bus.Delivery{}, [2]current{}, listed
-	a.reply(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+	a.reply(ledger.Answer{Refused: "the order was evicted from memory; try again in a moment"})
 	if a.o.ctx.Err() != nil {
 		return
 	}

@@ -14,27 +14,39 @@ import (
 	"gongdan-bridge/internal/sleep"
 )
 
-// intake is the consumer of one desk: it brings messages to their orders.
+// intake is the consumer of one queue: it brings messages to their orders. Two goroutines
+// work for it: the consumer's calls receive; keep watches and rebuilds the consumer.
 type intake struct {
-	o         *owner
-	queue     orders.Queue
-	cons      atomic.Pointer[Consumer]
-	start     uint64                     // everything below is settled or on record: the first sequence for a consumer that is made
-	begunUpTo uint64                     // up to here owners before may have begun messages
-	delivery  uint64                     // of the last delivery
-	highest   atomic.Uint64              // highest sequence that came in this epoch
-	newest    atomic.Pointer[bus.Stored] // the message of that sequence: a witness, without its data
+	o     *owner
+	queue orders.Queue
+	cons  atomic.Pointer[Consumer]
+	down  atomic.Pointer[string] // why the consumer is being rebuilt; nil: it runs
 
-	history          string      // of the store, that the sequences belong to
-	recheck          uint64      // messages up to here may have been settled in a history before
-	rechecking       atomic.Bool // they are still looked at again
-	rechecksOnRecord bool        // rechecks as it is on record
+	arrivals // of the consumer's goroutine
+	standing // of the takeover, then of the goroutine of keep
+}
 
-	// missedUpTo is up to where a delivery may have been lost on the way, 0 for none: it
-	// comes again, and until it has no order is vouched for.
+// arrivals are what is known of the deliveries. Only the consumer's goroutine writes them,
+// except where the field says otherwise.
+type arrivals struct {
+	delivery  uint64                     // number of the last delivery; reset while no consumer runs
+	begunUpTo uint64                     // earlier consumers may have begun messages up to here; written while none runs
+	highest   atomic.Uint64              // highest sequence that was delivered in this epoch
+	newest    atomic.Pointer[bus.Stored] // the message of that sequence, without its data: a witness
+
+	// missedUpTo is the sequence up to which a delivery may have been lost on the way, 0 for
+	// none. It is redelivered; until then no delivery is vouched for. Either goroutine
+	// writes it.
 	missedUpTo atomic.Uint64
+}
 
-	down atomic.Pointer[string] // why the consumer is being made anew; nil: it runs
+// standing is how far the queue has come, as its checkpoint has it or will have it.
+type standing struct {
+	start            uint64      // everything below is settled or on record: a consumer begins here
+	history          string      // of the store, that the sequences belong to
+	recheck          uint64      // messages up to here may have been settled in an earlier history
+	rechecking       atomic.Bool // they are still being treated again
+	rechecksOnRecord bool        // rechecking, as the checkpoint has it
 }
 
 func newIntake(o *owner, k orders.Queue) *intake { return &intake{o: o, queue: k} }
@@ -43,7 +55,7 @@ func (r *intake) name(epoch uint64) string {
 	return r.queue.Consumer(r.o.t.Name, epoch)
 }
 
-// open makes this epoch's consumer.
+// open creates this epoch's consumer.
 func (r *intake) open(ctx context.Context) error {
 	r.delivery = 0
 	r.missedUpTo.Store(0)
@@ -60,8 +72,8 @@ func (r *intake) open(ctx context.Context) error {
 	return nil
 }
 
-// keep makes the consumer anew when it stalls or is gone, and says so; in between
-// it looks how far the consumer has come.
+// keep rebuilds the consumer when it stalls or is gone; in between it writes down how far
+// the consumer has come.
 func (r *intake) keep(ctx context.Context) {
 	beat := time.NewTicker(r.o.d.o.Stalls)
 	defer beat.Stop()
@@ -72,12 +84,12 @@ func (r *intake) keep(ctx context.Context) {
 			return
 		case <-walked:
 			walked = nil
-			beat.Reset(r.o.d.o.Beat) // that it is done belongs on record soon
+			beat.Reset(r.o.d.o.Beat) // the end of the recheck belongs on record soon
 			continue
 		case <-beat.C:
 			beat.Reset(r.o.d.o.Stalls)
 			if err := r.refresh(ctx); err != nil && ctx.Err() == nil {
-				r.o.log.Debug("consumer not looked at", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", err.Error()))
+				r.o.log.Debug("consumer not checked", slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", err.Error()))
 			}
 			continue
 		case err, failed := <-(*r.cons.Load()).Err():
@@ -89,8 +101,9 @@ func (r *intake) keep(ctx context.Context) {
 	}
 }
 
-// rebuild begins after a moment: a server that deletes a consumer tells of it
-// before it removes the directory, which the next one by that name will have.
+// rebuild replaces the consumer, trying until it succeeds. It waits first: a server reports
+// a deleted consumer before it removes the directory, which the next consumer of that name
+// uses.
 func (r *intake) rebuild(ctx context.Context, cause error) {
 	why := cause.Error()
 	r.down.Store(&why)
@@ -111,9 +124,9 @@ func (r *intake) rebuild(ctx context.Context, cause error) {
 	}
 }
 
-// reopen starts behind what was settled while the consumer was sound; what was
-// delivered before may have been begun by us. Whatever is there by its name is
-// not trusted: somebody may have made it, and it may have passed messages over.
+// reopen creates the consumer again, behind what was settled while the old one was sound.
+// What the old one delivered may have been begun. A consumer that exists by that name is not
+// trusted: another program may have created it, and it may have passed messages over.
 func (r *intake) reopen(ctx context.Context) error {
 	if err := r.o.tenure.Check(ctx); err != nil {
 		return err
@@ -121,7 +134,7 @@ func (r *intake) reopen(ctx context.Context) error {
 	if err := r.o.fits(ctx); err != nil {
 		return err
 	}
-	// It may have a message in hand still; two of them would overtake each other.
+	// The old consumer may still hold a message; two consumers would overtake each other.
 	if err := r.close(ctx); err != nil {
 		return err
 	}
@@ -137,7 +150,7 @@ func (r *intake) reopen(ctx context.Context) error {
 	if err := r.streamReaches(ctx); err != nil {
 		return err
 	}
-	// A new consumer has forgotten how far this one had come.
+	// A new consumer does not know how far the old one had come.
 	if err := r.writeCheckpoint(ctx, r.begunUpTo); err != nil {
 		return err
 	}
@@ -152,14 +165,14 @@ func (r *intake) close(ctx context.Context) error {
 	return (*c).Stop(ctx)
 }
 
-// receive brings one delivery to its order; it blocks while the desk is full, or the
-// bucket of the records.
+// receive brings one delivery to its order. It blocks while the queue has no free slot, and
+// while the bucket of the records has no space.
 func (r *intake) receive(m *bus.Delivery) {
 	r.o.d.space.Await(r.o.working, r.queue.Stage, r.o.d.o.Beat)
 	inOrder, again := r.judge(m)
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil {
-		// The consumer's filters let nothing else through.
+		// The consumer's filters let no such message through.
 		r.o.log.Error("message on an unknown subject", slog.String("subject", m.Subject))
 		return
 	}
@@ -168,8 +181,9 @@ func (r *intake) receive(m *bus.Delivery) {
 	}
 }
 
-// judge tells whether a delivery is vouched for, being the first of its message and
-// the next of the consumer's, and whether its message may have been begun before.
+// judge says whether a delivery is in order and whether its message may have been begun
+// before. It is in order if it is the first delivery of its message and no delivery of the
+// consumer was lost before it.
 func (r *intake) judge(m *bus.Delivery) (inOrder, again bool) {
 	r.delivery++
 	if m.Turn != r.delivery {
@@ -177,8 +191,8 @@ func (r *intake) judge(m *bus.Delivery) (inOrder, again bool) {
 		r.noteMissed(beyond)
 	}
 	if m.Delivered == 1 && r.missedUpTo.Load() == beyond {
-		// What was lost had come before, or lies below this one. Of one that comes
-		// again that is not so: there may be new ones between.
+		// The lost message was delivered before, or lies below this one. A redelivery
+		// proves nothing: new messages may lie between.
 		r.missedUpTo.Store(max(r.highest.Load(), m.Sequence-1))
 	}
 	if m.Sequence > r.highest.Load() { // written here alone
@@ -188,11 +202,11 @@ func (r *intake) judge(m *bus.Delivery) (inOrder, again bool) {
 	return r.missedUpTo.Load() == 0 && m.Delivered == 1, m.Delivered > 1 || m.Sequence <= r.begunUpTo
 }
 
-// beyond is up to where a delivery may have been lost while nobody knows it: above
-// all that has come.
+// beyond stands for a lost delivery of which only the next new message tells how far up it
+// may lie.
 const beyond = math.MaxUint64
 
-// noteMissed notes that a delivery up to there may have come to nobody.
+// noteMissed notes that a message up to there may have reached no order.
 func (r *intake) noteMissed(upTo uint64) {
 	for {
 		old := r.missedUpTo.Load()

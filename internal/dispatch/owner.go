@@ -16,7 +16,8 @@ import (
 	"gongdan-bridge/internal/ownership"
 )
 
-// owner is one tenant in this process's hands, under one tenure.
+// owner runs one tenant under one tenure. Its locks, in the order in which they are taken:
+// owner.mu, inbox.mu of an actor, then a lock of package wait; no two actors' locks at once.
 type owner struct {
 	d         *Dispatcher
 	t         Tenant
@@ -73,9 +74,8 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	return o
 }
 
-// open takes the tenant over: the consumers of owners before are replaced, so
-// that their pulls and acks fail; then what waits is loaded; only then does
-// anything run.
+// open takes the tenant over. The consumers of earlier owners are replaced, so that their
+// pulls and acks fail; then the waiting orders are loaded; only then does anything run.
 func (o *owner) open() error {
 	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
@@ -123,33 +123,33 @@ func (o *owner) open() error {
 	return nil
 }
 
-// claimLines lets calls be made under this tenure, without a burst at first: the
-// owner before may just have spent its own.
+// claimLines lets calls be made under this tenure, without a burst at first: the last owner
+// may just have spent its own.
 func (o *owner) claimLines() {
 	o.t.Lines.Empty()
 	o.t.Guard.tenure.Store(o.tenure)
 }
 
-// why says what of the tenant does not work now; nil if all does.
+// why says which stages and consumers of the tenant do not work now; nil if all do.
 func (o *owner) why() error {
 	all := o.apis.Why()
 	for _, r := range o.intakes {
 		if down := r.down.Load(); down != nil {
-			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
+			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being rebuilt: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
 		}
 	}
 	return all
 }
 
-// close stops softly: nothing new is begun and what is in hand is finished; at
-// the tenure's end that is cut off.
+// close stops softly: no message is begun, and those that were begun are finished; the end
+// of the tenure cuts them off.
 func (o *owner) close(ctx context.Context) error {
 	o.mu.Lock()
 	o.stop()
 	o.mu.Unlock()
 	var all error
 	for _, r := range o.intakes {
-		// The tenure may have ended: then nothing in hand is waited for here.
+		// The tenure may have ended: then no message is waited for here.
 		if err := r.close(ctx); err != nil && ctx.Err() == nil {
 			all = errors.Join(all, err)
 		}
@@ -159,7 +159,7 @@ func (o *owner) close(ctx context.Context) error {
 	}
 	o.threads.Wait()
 	for _, r := range o.intakes {
-		// One may have been rebuilt in the meantime.
+		// A consumer may have been rebuilt in the meantime.
 		if err := r.close(ctx); err != nil && ctx.Err() == nil {
 			all = errors.Join(all, err)
 		}
@@ -179,8 +179,7 @@ func (o *owner) close(ctx context.Context) error {
 	return all
 }
 
-// enlist counts something that begins by itself among what is in hand; false if
-// the owner stops.
+// enlist counts a goroutine among those that close waits for; false if the owner stops.
 func (o *owner) enlist() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -198,8 +197,8 @@ func (o *owner) abort() {
 	_ = o.close(ctx) // why it failed is known already
 }
 
-// watch looks at a gate, says when a pause begins and is proved to be over, and
-// wakes what waits for it to open.
+// watch refreshes an API's availability, logs when a pause begins and when it is proved to
+// be over, and wakes the orders that wait for the API.
 func (o *owner) watch(ctx context.Context, g *wait.Availability) {
 	t := time.NewTicker(o.d.o.Beat)
 	defer t.Stop()
@@ -249,7 +248,7 @@ func (o *owner) free(waiting []orders.ID) {
 		a := o.actors[k]
 		o.mu.Unlock()
 		if a == nil || !o.enlist() {
-			continue // one that is gone waits for nothing
+			continue // an order that is not in memory waits for nothing
 		}
 		go func() {
 			defer o.busy.Done()

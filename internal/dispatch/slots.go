@@ -2,7 +2,7 @@ package dispatch
 
 import "gongdan-bridge/internal/orders"
 
-// actor is that of an order, made if it is not there.
+// actor is the actor of an order; it is made if there is none.
 func (o *owner) actor(k orders.ID, listed bool) *actor {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -15,14 +15,14 @@ func (o *owner) actor(k orders.ID, listed bool) *actor {
 	return a
 }
 
-// post hands something to an order, which is loaded if it must be.
+// post puts an item into the inbox of an order.
 func (o *owner) post(k orders.ID, listed bool, x item) {
 	for !o.actor(k, listed).post(x) {
 	}
 }
 
-// bring hands an order something to work on, once there is a place for it at the
-// desk; false if the owner stops first.
+// bring posts an item to an order once the order has a slot of the queue; false if the owner
+// stops first.
 func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x item) bool {
 	for {
 		a := o.actor(k, listed)
@@ -35,7 +35,7 @@ func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x item) bool {
 	}
 }
 
-// wake gives an order its timer, once there is a place for it.
+// wake posts an order its timer once the order has a slot.
 func (o *owner) wake(x orders.ID, k orders.Queue) {
 	o.mu.Lock()
 	a, listed := o.actors[x], o.listed[x]
@@ -44,12 +44,12 @@ func (o *owner) wake(x orders.ID, k orders.Queue) {
 	case listed:
 		o.bring(x, true, k, timer{})
 	case a != nil && o.giveSlot(a, k):
-		a.post(timer{}) // an actor that is gone waits for nothing
+		a.post(timer{}) // an actor that has left memory waits for nothing
 	}
 }
 
-// giveSlot gives an order a place at a desk, unless it has one; false if the owner
-// stops first. It blocks while all places are taken.
+// giveSlot gives an order a slot of a queue, unless it has one; false if the owner stops
+// first. It blocks while all slots are taken.
 func (o *owner) giveSlot(a *actor, k orders.Queue) bool {
 	if o.working.Err() != nil || a.hasSlot() {
 		return o.working.Err() == nil
