@@ -111,9 +111,9 @@ func (a *actor) takeUp(x item) bool {
 		}
 	}
 	in := ledger.Takeover{
-		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.Noun), Doubtful: a.o.doubtful(),
+		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History(), Start: a.o.recheck(a.key.Noun), Doubtful: a.o.store.Doubtful(),
 	}
-	if in.Recovery, err = a.recovery(a.o.ctx, r); err != nil {
+	if in.Recovery, err = a.o.store.Recovery(a.o.ctx, a.key, r, a.o.recheck(a.key.Noun), a.o.rechecking()); err != nil {
 		a.evict("streams not read", err)
 		return false
 	}

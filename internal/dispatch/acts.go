@@ -244,7 +244,7 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) result {
 	}
 	if head > 0 && (first == nil || first.Sequence > head) {
 		// What an order waits for does not leave by itself.
-		if err := a.o.held(ctx, n.Stage, head); err != nil {
+		if err := a.o.store.Held(ctx, n.Stage, head); err != nil {
 			return broken{"the store does not fit", err}
 		}
 	}

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"log/slog"
-	"strings"
 	"time"
 
 	"gongdan-bridge/internal/events"
@@ -67,43 +66,4 @@ func loggable(f *ledger.Fault) string {
 	default:
 		return f.Reason
 	}
-}
-
-// advice is what a person can do about a failure.
-func advice(f *events.Failure, waiting bool) string {
-	switch {
-	case waiting && f.Kind == events.Uncertain:
-		return "look at the bill in Kingdee, then say what is true: dispatcher dead settle NUMBER applied, or send-again"
-	case waiting:
-		return "the order waits for you: repair the cause, then dispatcher dead settle NUMBER try-again, or discard"
-	case aboutPicture(f):
-		return "let kingdee.photos in bridge.yaml allow what the reason names, or set its on_failure to without, restart, then replay; " +
-			"a picture that was replaced in Weiban is seen by a replay of stage enrich or by the next event"
-	}
-	switch f.Kind {
-	case events.Unmapped:
-		return "add the missing word to its table, or correct the form in Weiban, then replay"
-	case events.Uncertain:
-		return "look at the bill in Kingdee; discard the letter if the record is there, else replay with --force and the reason"
-	case events.Rejected:
-		return "read the reason, correct the order or the mapping, then replay"
-	case events.Missing:
-		return "check that the order still exists in Weiban, then replay or discard"
-	case events.Denied:
-		return "correct the credentials, then replay"
-	case events.Invalid:
-		if f.API != "" {
-			return "open the order at the vendor: what its API answers for it cannot be read; replay once it can be, else report it with the letter's trace id"
-		}
-		return "report it with the letter's trace id"
-	case events.Unavailable, events.Throttled:
-		return "replay when the vendor answers again"
-	default:
-		return "report it with the letter's trace id"
-	}
-}
-
-// aboutPicture reports whether it was a picture that a call could not have.
-func aboutPicture(f *events.Failure) bool {
-	return f.API != "" && strings.HasPrefix(f.Field, "attmentInfors")
 }

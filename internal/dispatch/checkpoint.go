@@ -24,7 +24,7 @@ func (r *intake) takeOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if known && r.history != r.o.store.History || !known && r.o.store.History != "" {
+	if known && r.history != r.o.store.History() || !known && r.o.store.History() != "" {
 		return r.beginHistory(ctx)
 	}
 	epochs, err := r.epochs(ctx, first)
@@ -86,7 +86,7 @@ func (r *intake) streamReaches(ctx context.Context) error {
 		return err
 	}
 	if top := max(r.start-min(r.start, 1), r.begunUpTo); top > u.Last {
-		return r.o.misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
+		return r.o.store.Misfit(ctx, stream, "ends at message "+strconv.FormatUint(u.Last, 10)+", and "+strconv.FormatUint(top, 10)+" had been read")
 	}
 	if err := r.newestLies(ctx); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (r *intake) newestLies(ctx context.Context) error {
 	if m == nil {
 		return nil
 	}
-	return r.o.witness(ctx, r.queue.Stage, m.Sequence, m.Time.UnixNano())
+	return r.o.store.Message(ctx, r.queue.Stage, m.Sequence, m.Time.UnixNano())
 }
 
 // settledKnown makes sure that the record of an order names the last settled message. If it
@@ -112,7 +112,7 @@ func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
 	stream := orders.StreamOf(r.queue.Stage)
 	m, err := r.o.d.o.Ports.Log.Get(ctx, stream, seq)
 	if errors.Is(err, bus.ErrNotFound) {
-		return r.o.held(ctx, r.queue.Stage, seq)
+		return r.o.store.Held(ctx, r.queue.Stage, seq)
 	}
 	if err != nil {
 		return err
@@ -135,13 +135,13 @@ func (r *intake) settledKnown(ctx context.Context, seq uint64) error {
 			return err // its record has expired
 		}
 		if worked {
-			return r.o.misfit(ctx, bus.State, "has lost the record of an order")
+			return r.o.store.Misfit(ctx, bus.State, "has lost the record of an order")
 		}
 	}
 	if l.Cursor < seq && !l.Behind {
-		return r.o.misfit(ctx, stream, "holds message "+strconv.FormatUint(seq, 10)+" as settled, which its order's record does not know: the stream went back, or STATE did")
+		return r.o.store.Misfit(ctx, stream, "holds message "+strconv.FormatUint(seq, 10)+" as settled, which its order's record does not know: the stream went back, or STATE did")
 	}
-	return r.o.witness(ctx, r.queue.Stage, l.Cursor, l.At)
+	return r.o.store.Message(ctx, r.queue.Stage, l.Cursor, l.At)
 }
 
 // worked reports whether the streams hold an event that work on an order made.
@@ -181,7 +181,7 @@ func (r *intake) beginHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.start, r.begunUpTo, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History, u.Last
+	r.start, r.begunUpTo, r.history, r.recheck = u.Last+1, u.Last, r.o.store.History(), u.Last
 	r.rechecking.Store(true)
 	return r.writeCheckpoint(ctx, r.begunUpTo)
 }

@@ -152,16 +152,17 @@ func TestAConsumerOfAnotherHistoryEndsTheTenure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := bustest.New(t)
 			o := ownerOf(t, b)
-			o.d.keeper = o.d.newKeeper()
-			var err error
-			if o.store, err = o.d.keeper.Begin(t.Context()); err != nil {
+			if _, err := o.d.watch.Keeper.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.store.Open(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if err := successor(t, b, o, lane).takeOver(t.Context()); !errors.Is(err, ownership.ErrLost) {
 				t.Fatalf("taken over: %v", err)
 			}
-			r, err := o.d.keeper.Examine(t.Context())
-			if err != nil || r.History == o.store.History || len(r.Notes) != 1 || r.Notes[0].Store != bus.Callbacks {
+			r, err := o.d.watch.Keeper.Examine(t.Context())
+			if err != nil || r.History == o.store.History() || len(r.Notes) != 1 || r.Notes[0].Store != bus.Callbacks {
 				t.Fatalf("no new history: %+v, %v", r, err)
 			}
 		})

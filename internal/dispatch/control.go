@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -148,7 +147,7 @@ func (o *owner) staff(ctx context.Context) orders.StaffReply {
 		a.Staff = append(a.Staff, orders.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department})
 	}
 	raw, err := json.Marshal(a)
-	if limit := o.d.o.Ports.Log.MaxPayload() - work.Headroom; err == nil && int64(len(raw)) > limit {
+	if limit := o.d.o.Ports.Log.MaxPayload() - orders.Headroom; err == nil && int64(len(raw)) > limit {
 		return orders.StaffReply{Refused: fmt.Sprintf("the list of %d members has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(list), len(raw), limit)}
 	}
 	return a

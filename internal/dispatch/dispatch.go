@@ -25,13 +25,14 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/retention"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Tenant is one customer: its two vendors' clients, its mapping, its settings.
@@ -138,10 +139,9 @@ type Dispatcher struct {
 	runner *ownership.Runner
 	state  Records
 	space  wait.Space
-	keeper *history.Keeper
+	watch  *store.Watch
 
-	unseen  atomic.Pointer[error] // why the last look at the store failed; nil if it did not
-	letters atomic.Int64          // open ones of all tenants, as last seen
+	letters atomic.Int64 // open ones of all tenants, as last seen
 
 	mu     sync.Mutex
 	owners map[string]*owner
@@ -163,8 +163,9 @@ func New(o Options) (*Dispatcher, error) {
 	if err := d.observe(o.Meter); err != nil {
 		return nil, err
 	}
-	d.keeper = d.newKeeper()
-	d.unseen.Store(&errUnseen)
+	d.watch = store.NewWatch(o.Ports.Store, o.Ownership.Expire, func() {
+		m.alert(context.Background(), "", ledger.AlarmStore)
+	}, o.Logger)
 	d.runner, err = ownership.NewRunner(ownership.Options{
 		Instance: o.Instance, Tenants: d.tenantNames(), Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
 	})
@@ -175,12 +176,15 @@ func New(o Options) (*Dispatcher, error) {
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)))
-	if err := d.beginStore(ctx); err != nil {
+	for !d.watch.Begin(ctx) {
+		sleep.For(ctx, time.Second)
+	}
+	if ctx.Err() != nil {
 		return nil // stopped before it began
 	}
 	watched, end := context.WithCancel(context.WithoutCancel(ctx))
 	var watch sync.WaitGroup
-	watch.Go(func() { d.watchStore(watched) })
+	watch.Go(func() { d.watch.Run(watched, d.o.StoreBeat, d.endOtherHistories) })
 	defer watch.Wait()
 	defer end()
 	if d.o.Bus != nil {
@@ -193,15 +197,25 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	err := d.runner.Run(ctx, d.start)
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), d.o.Ownership.Reply)
 	defer done()
-	if _, err := d.keeper.Examine(last); err != nil {
-		d.o.Logger.Debug("store not looked at in the end", slog.String("cause", err.Error()))
-	}
+	d.watch.End(last)
 	return err
+}
+
+// endOtherHistories ends the tenures that began in another history of the store; each tenant
+// is then taken again, in this one.
+func (d *Dispatcher) endOtherHistories(history string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range d.owners {
+		if o.store.History() != history {
+			o.tenure.Lost()
+		}
+	}
 }
 
 func (d *Dispatcher) trimmer() *retention.Trimmer {
 	return retention.New(retention.Options{
-		Bus: d.o.Bus, Keeper: d.keeper, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Logger: d.o.Logger,
+		Bus: d.o.Bus, Keeper: d.watch.Keeper, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Logger: d.o.Logger,
 		Alerted: func() { d.meters.alert(context.Background(), "", retention.AlarmSpace) },
 		Letters: func(open uint64) { d.letters.Store(int64(open)) },
 	})

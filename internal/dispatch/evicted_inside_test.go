@@ -1,62 +1,13 @@
 package dispatch
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"testing"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/bustest"
 )
-
-// An order that was let go may be loaded by a delivery, which does not know that
-// it is listed: that it waited, and was acknowledged for that, stands in the bucket.
-func TestWhatWaitedIsNotTakenForPublished(t *testing.T) {
-	b := bustest.New(t)
-	o := ownerOf(t, b)
-	r := o.intakes[1]
-	r.start = 10 // all below is acknowledged
-	if err := r.writeCheckpoint(t.Context(), 10); err != nil {
-		t.Fatal(err)
-	}
-	k := o.waits(t, "7", ledger.Record{})
-	a := newActor(o, k, false)
-	for _, listed := range []bool{true, false} {
-		out, err := a.acknowledged(t.Context(), ledger.Publish{Stage: events.Handle, Seq: 9})
-		if err != nil || out == listed {
-			t.Errorf("listed %v: taken for published %v, %v", listed, out, err)
-		}
-		if err := o.d.state.DeleteFenced(t.Context(), orders.WaitKey("acme", k), o.tenure.Fence); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// deaf is a log whose answers to a read are lost.
-type deaf struct{ Log }
-
-func (deaf) Get(context.Context, string, uint64) (bus.Stored, error) {
-	return bus.Stored{}, fmt.Errorf("read: %w", bus.ErrUnreachable)
-}
-
-// A letter without its event cannot be replayed: only where the stream has it no
-// more is one made.
-func TestALetterWaitsForItsEvent(t *testing.T) {
-	o := ownerOf(t, bustest.New(t))
-	a := newActor(o, orders.ID{Noun: events.WorkOrder, Key: "7"}, false)
-	p := ledger.Publish{Stage: events.Handle, Seq: 9, EventID: "m1~enrich~0"}
-	if m, err := a.parent(t.Context(), p); err != nil || m.Event.ID() != p.EventID {
-		t.Errorf("of what has left the stream: %v", err)
-	}
-	o.d.o.Ports.Log = deaf{o.d.o.Ports.Log}
-	if _, err := a.parent(t.Context(), p); !errors.Is(err, bus.ErrUnreachable) {
-		t.Errorf("of what could not be read: %v", err)
-	}
-}
 
 // A takeover that died half-way, or an owner that was stopped and woke, leaves a
 // consumer that no trail names.

@@ -131,7 +131,7 @@ func (r *intake) reopen(ctx context.Context) error {
 	if err := r.o.tenure.Check(ctx); err != nil {
 		return err
 	}
-	if err := r.o.fits(ctx); err != nil {
+	if err := r.o.store.Fits(ctx); err != nil {
 		return err
 	}
 	// The old consumer may still hold a message; two consumers would overtake each other.

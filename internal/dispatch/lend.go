@@ -25,14 +25,14 @@ func (o lent) Begin(ctx context.Context) (context.Context, context.CancelFunc, e
 }
 
 // RecordsLost reports whether orders' records are known to be lost.
-func (o lent) RecordsLost() bool { return o.lost() }
+func (o lent) RecordsLost() bool { return o.store.Lost() }
 
 // Proved puts on record that the query for handling records has found one of ours.
 func (o lent) Proved(ctx context.Context) { o.proved(ctx) }
 
 // Applied visits the outcome events of applied calls until visit has seen enough.
 func (o lent) Applied(ctx context.Context, visit func(bus.Stored) (more bool)) error {
-	return o.each(ctx, bus.Events, "gongdan."+events.Token(o.t.Name)+".event.kingdee.handle_order.applied.*", visit)
+	return o.store.Each(ctx, bus.Events, "gongdan."+events.Token(o.t.Name)+".event.kingdee.handle_order.applied.*", visit)
 }
 
 // Alert tells people of something about an order.

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
@@ -45,9 +45,8 @@ type owner struct {
 	actors map[orders.ID]*actor
 	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
 
-	store     history.Record // as it was when the tenant was taken
-	rechecked chan struct{}  // closed when all that was stored before has been looked at again
-	audit     closings
+	store     *store.Store
+	rechecked chan struct{} // closed when all that was stored before has been looked at again
 }
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
@@ -58,7 +57,10 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 		waiters: wait.NewWaiters(), tally: wait.NewTally(), proof: wait.NewQueryProof(),
 		timers: map[orders.Queue]*wait.Timers{}, slots: map[orders.Queue]chan struct{}{},
 		actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, rechecked: make(chan struct{}),
-		audit: closings{turn: make(chan struct{}, 1)},
+		store: store.New(store.Options{
+			Tenant: t.Name, Account: t.Account, Log: d.o.Ports.Log, State: d.state, Consumers: d.o.Ports.Inbox, Letters: d.o.Letters,
+			Events: d.o.Events, Keeper: d.watch.Keeper, Tenure: tenure, MaxFuture: d.o.MaxFuture, Logger: d.o.Logger,
+		}),
 	}
 	o.work = &work.Tenant{
 		Vendors: t.Vendors, Name: t.Name, Owner: lent{o}, APIs: o.apis, Proof: o.proof, Doubles: &wait.Doubles{},
@@ -81,8 +83,7 @@ func (o *owner) open() error {
 	defer cancel()
 	o.claimLines()
 	began := time.Now()
-	var err error
-	if o.store, err = o.d.keeper.Examine(ctx); err != nil {
+	if err := o.store.Open(ctx); err != nil {
 		return err
 	}
 	if err := o.loadPauses(ctx); err != nil {

@@ -4,18 +4,12 @@ import (
 	"context"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/ownership"
 )
 
 // Log is what the stages need of the streams.
-type Log interface {
-	Publish(ctx context.Context, m bus.Message) (bus.Ack, error)
-	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
-	Next(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error)
-	Usage(ctx context.Context, stream string) (bus.Usage, error)
-	MaxPayload() int64
-}
+type Log = store.Log
 
 // Inbox is what brings work to an owner: its consumers, and operators' requests.
 type Inbox interface {
@@ -51,11 +45,7 @@ type Ports struct {
 }
 
 // StorePorts are what tells whether the store belongs together.
-type StorePorts struct {
-	Log    history.Log
-	State  history.State
-	Tables history.Tables
-}
+type StorePorts = store.Ports
 
 // portsOf are those of a bus.
 func portsOf(b *bus.Bus) Ports {

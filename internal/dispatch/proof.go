@@ -21,7 +21,7 @@ func (o *owner) loadProof(ctx context.Context) error {
 	}
 	var p proofRecord
 	// Where records were lost, the proof must be made once more.
-	if json.Unmarshal(e.Value, &p) == nil && p.Proven && (!o.lost() || p.History == o.store.History) {
+	if json.Unmarshal(e.Value, &p) == nil && p.Proven && (!o.store.Lost() || p.History == o.store.History()) {
 		o.proof.Prove()
 	}
 	return nil
@@ -38,7 +38,7 @@ func (o *owner) proved(ctx context.Context) {
 	if !o.proof.Prove() {
 		return
 	}
-	value, err := json.Marshal(proofRecord{true, o.store.History})
+	value, err := json.Marshal(proofRecord{true, o.store.History()})
 	if err == nil {
 		_, err = o.d.state.PutFenced(ctx, orders.ProofKey(o.t.Name), value, o.tenure.Fence)
 	}

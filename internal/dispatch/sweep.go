@@ -84,7 +84,7 @@ func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err erro
 			return nil
 		}
 		l := r.Progress(s)
-		if l.Head == nil || l.History != o.store.History {
+		if l.Head == nil || l.History != o.store.History() {
 			return nil
 		}
 		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Ports.Log.Get(ctx, orders.StreamOf(s), l.Head.Seq) })

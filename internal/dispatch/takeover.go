@@ -45,7 +45,7 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 	}
 	now := time.Now()
 	for _, w := range waiting {
-		if w.err == nil && !w.record.NeedsRecovery(o.store.History, o.recheck(w.key.Noun)) && onlyWaits(w.record, now) {
+		if w.err == nil && !w.record.NeedsRecovery(o.store.History(), o.recheck(w.key.Noun)) && onlyWaits(w.record, now) {
 			o.post(w.key, true, load{record: &w.record})
 			continue
 		}

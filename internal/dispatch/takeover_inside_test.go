@@ -17,6 +17,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
@@ -36,6 +37,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		o:      Options{Bus: b, Ports: portsOf(b), Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
+	d.watch = store.NewWatch(d.o.Ports.Store, 0, func() {}, d.o.Logger)
 	line := connectors.NewLine(connectors.LineOptions{Vendor: "any"})
 	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
 	if err != nil {

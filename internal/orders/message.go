@@ -100,3 +100,6 @@ func EventOrZero(m bus.Stored) events.Event {
 func Forced(reason string) bus.Header {
 	return bus.Header{deadletter.HeaderForced: {reason}}
 }
+
+// Headroom is the bytes that a message needs beside its data.
+const Headroom = 16 << 10

@@ -57,9 +57,6 @@ func (w Order) readDetail(ctx context.Context, m *orders.Message) (*Detail, *eve
 	return &d, nil
 }
 
-// Headroom is the bytes that a message needs beside its data.
-const Headroom = 16 << 10
-
 // enriched is the enriched event, ready to be published.
 func (w Order) enriched(m *orders.Message, d Detail) (_ *bus.Message, f *events.Failure) {
 	defer events.Guard(&f)
@@ -90,7 +87,7 @@ func (w Order) enriched(m *orders.Message, d Detail) (_ *bus.Message, f *events.
 	if misfit != nil {
 		w.Log.Warn("an enriched event is not as its schema says, and goes on", slog.String("event", ev.ID()), slog.Any("error", misfit))
 	}
-	if limit := w.MaxPayload() - Headroom; int64(len(raw)) > limit {
+	if limit := w.MaxPayload() - orders.Headroom; int64(len(raw)) > limit {
 		return nil, &events.Failure{Kind: events.Invalid, Reason: fmt.Sprintf("the enriched event has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(raw), limit)}
 	}
 	out := &bus.Message{

@@ -1,100 +1,39 @@
-package dispatch
+package store
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
-	"strconv"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/ownership"
 )
 
-// recovery is what the streams tell of an order whose record may not fit them; nil
-// where it fits. A record that was never written is that of a new order once all
-// that was stored before has been looked at again.
-func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery, error) {
-	o := a.o
-	if r.NeedsRecovery(o.store.History, o.recheck(a.key.Noun)) {
-		if r.Unknown() && !o.rechecking() {
-			return nil, nil
-		}
-		return a.recall(ctx, r, ledger.Recovery{Lost: o.lost(), Recheck: o.recheck(a.key.Noun)})
+// Recovery is what the streams tell of an order whose record may not fit them; nil where it
+// fits. recheck is up to where messages may have been settled in an earlier history, of
+// enrich and of handle; going reports whether such messages are still treated again. After
+// that, a record that was never written is that of a new order.
+func (s *Store) Recovery(ctx context.Context, k orders.ID, r ledger.Record, recheck [2]uint64, going bool) (*ledger.Recovery, error) {
+	if !r.NeedsRecovery(s.record.History, recheck) {
+		return nil, s.Witness(ctx, r)
 	}
-	return nil, a.witness(ctx, r)
+	if r.Unknown() && !going {
+		return nil, nil
+	}
+	return s.recall(ctx, k, r, ledger.Recovery{Lost: s.Lost(), Recheck: recheck})
 }
 
-// witness makes sure that the last message that each stage settled, and the one that it
-// waits with, lie where the record says. Another message in their place means that the
-// stream went back: the error ends the tenure.
-func (a *actor) witness(ctx context.Context, r ledger.Record) error {
-	for _, s := range ledger.Stages {
-		l := r.Progress(s)
-		if err := a.o.witness(ctx, s, l.Cursor, l.At); err != nil {
-			return err
-		}
-		if h := l.Head; h != nil {
-			if err := a.o.witness(ctx, s, h.Seq, h.At); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int64) error {
-	stream := orders.StreamOf(s)
-	if at == 0 {
-		return nil
-	}
-	m, err := o.d.o.Ports.Log.Get(ctx, stream, seq)
-	switch {
-	case err == nil && m.Time.UnixNano() == at:
-		return nil
-	case err == nil:
-		return o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
-	case !errors.Is(err, bus.ErrNotFound):
-		return err
-	}
-	return o.held(ctx, s, seq)
-}
-
-// held makes sure that a message which its stream does not give was trimmed or is over
-// age.
-func (o *owner) held(ctx context.Context, s events.Stage, seq uint64) error {
-	u, err := o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(s))
-	if err != nil {
-		return err
-	}
-	if seq < u.First {
-		return o.fits(ctx) // by whom it was removed, the store's record knows
-	}
-	return o.misfit(ctx, orders.StreamOf(s), "has lost message "+strconv.FormatUint(seq, 10))
-}
-
-// misfit begins a new history of the store, and ends the tenure.
-func (o *owner) misfit(ctx context.Context, stream, what string) error {
-	if err := o.d.keeper.Misfit(ctx, o.store.History, stream, what); err != nil {
-		return err
-	}
-	o.tenure.Lost()
-	return ownership.ErrLost
-}
-
-// recall asks the streams for all that they tell of an order.
-func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery) (*ledger.Recovery, error) {
-	o, k := a.o, a.key
-	c := &recaller{o: o, k: k, rec: &rec, open: map[string]bool{}}
-	closed, err := o.audit.of(ctx, o, k)
+// recall reads all that the streams tell of an order.
+func (s *Store) recall(ctx context.Context, k orders.ID, r ledger.Record, rec ledger.Recovery) (*ledger.Recovery, error) {
+	c := &recaller{s: s, k: k, rec: &rec, open: map[string]bool{}}
+	closed, err := s.closings.of(ctx, s, k)
 	if err != nil {
 		return nil, err
 	}
-	every := "gongdan." + events.Token(o.t.Name) + "."
+	every := "gongdan." + events.Token(s.Tenant) + "."
 	key := events.Token(k.Key)
 	type source struct {
 		stream, subject string
@@ -104,10 +43,10 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 		{deadletter.Stream, every + "dead.*.*." + string(k.Noun) + "." + key, c.letter},
 		{bus.Events, every + "event.enriched." + string(k.Noun) + ".*." + key, c.enriched},
 	}
-	for i, s := range ledger.Stages {
-		for _, subject := range events.OrderFilters(o.t.Name, s, k.Noun, k.Key) {
-			list = append(list, source{orders.StreamOf(s), subject, func(m bus.Stored) {
-				rec.Stored[i] = append(rec.Stored[i], orders.Read(s, m, a.o.d.o.MaxFuture).EventID)
+	for i, st := range ledger.Stages {
+		for _, subject := range events.OrderFilters(s.Tenant, st, k.Noun, k.Key) {
+			list = append(list, source{orders.StreamOf(st), subject, func(m bus.Stored) {
+				rec.Stored[i] = append(rec.Stored[i], orders.Read(st, m, s.MaxFuture).EventID)
 			}})
 		}
 	}
@@ -115,10 +54,10 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 	for _, x := range closed {
 		c.end(x.stage, x.Ended)
 		c.closed(x)
-		c.open[x.letter] = true // as good as open: somebody has answered it
+		c.open[x.letter] = true // counts as open: a person has answered it
 	}
-	for _, s := range list {
-		if err := o.each(ctx, s.stream, s.subject, func(m bus.Stored) bool { s.take(m); return true }); err != nil {
+	for _, x := range list {
+		if err := s.Each(ctx, x.stream, x.subject, func(m bus.Stored) bool { x.take(m); return true }); err != nil {
 			return nil, err
 		}
 	}
@@ -126,26 +65,9 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 	return c.rec, nil
 }
 
-// each visits the messages of a subject until visit has seen enough.
-func (o *owner) each(ctx context.Context, stream, subject string, visit func(bus.Stored) (more bool)) error {
-	for from := uint64(1); ; {
-		m, err := o.d.o.Ports.Log.Next(ctx, stream, subject, from)
-		if errors.Is(err, bus.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if !visit(m) {
-			return nil
-		}
-		from = m.Sequence + 1
-	}
-}
-
 // recaller gathers what is told of one order.
 type recaller struct {
-	o    *owner
+	s    *Store
 	k    orders.ID
 	rec  *ledger.Recovery
 	open map[string]bool // letters by id: open, or closed by a person
@@ -195,7 +117,7 @@ func (c *recaller) outcome(m bus.Stored) {
 	if !ok {
 		return
 	}
-	if o.Outcome == events.Dead && c.o.store.Letters && (o.Letter == nil || !c.open[o.Letter.ID]) {
+	if o.Outcome == events.Dead && c.s.record.Letters && (o.Letter == nil || !c.open[o.Letter.ID]) {
 		c.rec.Unanswered = append(c.rec.Unanswered, ledger.Ended{EventID: id, Replay: n})
 	} else {
 		c.end(o.Stage, ledger.Ended{EventID: id, Replay: n})
@@ -230,13 +152,13 @@ func effectOf(k orders.ID, eventID string, replay int, ev events.Event, o events
 
 // unanswered adds the dead of the record itself, where letters are known to be gone.
 func (c *recaller) unanswered(r ledger.Record) {
-	if !c.o.store.Letters {
+	if !c.s.record.Letters {
 		return
 	}
 	for _, e := range r.Effects {
 		m := ledger.Message{EventID: e.EventID, Replay: e.Replay}
 		x := ledger.Ended{EventID: e.EventID, Replay: e.Replay}
-		if e.State == ledger.Dead && !c.open[ledger.LetterID(c.o.t.Name, events.Handle, m, 1)] && !slices.Contains(c.rec.Unanswered, x) {
+		if e.State == ledger.Dead && !c.open[ledger.LetterID(c.s.Tenant, events.Handle, m, 1)] && !slices.Contains(c.rec.Unanswered, x) {
 			c.rec.Unanswered = append(c.rec.Unanswered, x)
 		}
 	}

@@ -11,84 +11,10 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/sleep"
 )
-
-func (d *Dispatcher) newKeeper() *history.Keeper {
-	p := d.o.Ports.Store
-	return history.NewKeeper(history.Options{
-		Log: p.Log, State: p.State, Tables: p.Tables, Silence: d.o.Ownership.Expire,
-		Alert: func(n history.Note) {
-			if n.Mild {
-				d.o.Logger.Info("store", slog.String("text", n.String()), slog.Time("from", n.From))
-				return
-			}
-			d.meters.alert(context.Background(), "", ledger.AlarmStore)
-			d.o.Logger.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("store", n.Store), slog.String("text", n.String()))
-		},
-	})
-}
-
-// beginStore looks at the store before anything is written to it, as often as it takes.
-func (d *Dispatcher) beginStore(ctx context.Context) error {
-	for {
-		_, err := d.keeper.Begin(ctx)
-		if err == nil || ctx.Err() != nil {
-			d.unseen.Store(nil)
-			return context.Cause(ctx)
-		}
-		d.unseen.Store(&err)
-		d.o.Logger.Warn("store not looked at yet", slog.String("cause", err.Error()))
-		sleep.For(ctx, time.Second)
-	}
-}
-
-// watchStore ends the tenures of a history that is over; each tenant is then taken
-// again, in the new one.
-func (d *Dispatcher) watchStore(ctx context.Context) {
-	beat := time.NewTicker(d.o.StoreBeat)
-	defer beat.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-beat.C:
-		}
-		r, err := d.keeper.Glance(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				d.unseen.Store(&err)
-				d.o.Logger.Warn("store not looked at", slog.String("cause", err.Error()))
-			}
-			continue
-		}
-		d.unseen.Store(nil)
-		d.mu.Lock()
-		for _, o := range d.owners {
-			if o.store.History != r.History {
-				o.tenure.Lost()
-			}
-		}
-		d.mu.Unlock()
-	}
-}
-
-// fits makes sure that the store is still that of the owner's history.
-func (o *owner) fits(ctx context.Context) error {
-	r, err := o.d.keeper.Examine(ctx)
-	if err != nil {
-		return err
-	}
-	if r.History != o.store.History {
-		o.tenure.Lost()
-		return ownership.ErrLost
-	}
-	return nil
-}
 
 // recheck is up to where messages of a noun may have been settled in a history
 // before, of enrich and of handle.
@@ -101,15 +27,6 @@ func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 	return seqs
 }
 
-func (o *owner) doubtful() ledger.Doubtful {
-	at := func(m history.Moment) ledger.Moments {
-		return ledger.Moments{Callbacks: m.Callbacks, Events: m.Events, Time: m.Time}
-	}
-	return ledger.Doubtful{Stale: at(o.store.Stale), Lost: at(o.store.Lost)}
-}
-
-func (o *owner) lost() bool { return !o.store.Lost.Time.IsZero() }
-
 // quietUntil is before when no call may be made, since one of an owner before may
 // still be running; the zero time if none can be. With the claims of the owners
 // before, a lost STATE takes also the word that they were done.
@@ -118,8 +35,8 @@ func (o *owner) quietUntil() time.Time {
 	if !o.tenure.CleanHandover {
 		until = o.tenure.QuietUntil
 	}
-	if o.lost() {
-		if t := o.store.Began.Add(o.d.o.Ownership.CallTimeout); t.After(until) {
+	if o.store.Lost() {
+		if t := o.store.Began().Add(o.d.o.Ownership.CallTimeout); t.After(until) {
 			until = t
 		}
 	}
@@ -156,7 +73,7 @@ func (o *owner) recheckAll(ctx context.Context) {
 		r.rechecking.Store(false) // its next look puts that on record
 	}
 	close(o.rechecked)
-	o.log.Info("all orders looked at again", slog.String("history", o.store.History), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
+	o.log.Info("all orders looked at again", slog.String("history", o.store.History()), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
 }
 
 // maxRechecks is how often an order that cannot be taken up is tried again by the walk. It
@@ -218,32 +135,17 @@ func (o *owner) warnRecheck(ctx context.Context, err error) {
 	}
 }
 
-// errUnseen is why a dispatcher that has just begun is not ready.
-var errUnseen = errors.New("the store has not been looked at yet")
-
 // storeWhy says why it is not known that the store belongs together, or which tenants
 // of this replica are still looked at again since it did not; nil otherwise.
 func (d *Dispatcher) storeWhy() error {
-	var all error
-	if unseen := d.unseen.Load(); unseen != nil {
-		all = *unseen
-	}
+	all := d.watch.Err()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(d.owners)) {
 		if o := d.owners[name]; o.rechecking() {
 			all = errors.Join(all, fmt.Errorf("tenant %s: what is stored is looked at again since %s%s; see dispatcher recover",
-				name, o.store.Began.Format(time.RFC3339), lastNote(o.store)))
+				name, o.store.Began().Format(time.RFC3339), o.store.LastNote()))
 		}
 	}
 	return all
-}
-
-// lastNote is what did not fit last, as the end of a sentence.
-func lastNote(r history.Record) string {
-	if open := r.Open(); len(open) > 0 {
-		n := open[len(open)-1]
-		return ": " + n.Store + " " + n.What
-	}
-	return ""
 }
