@@ -175,7 +175,7 @@ func (s *Store) published(ctx context.Context, stream, subject, id string) (bool
 	}
 }
 
-// ac// acknowledged reports whether a message was acknowledged for good, and so what
+// acknowledged reports whether a message was acknowledged for good, and so what
 // its verdict implies was published before, whether or not the stream still has
 // it: outcomes leave their stream by age and by trimming, and the record of an
 // order at rest says of its last verdict only that it may not be published. An
