@@ -111,8 +111,8 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 	return out, nil
 }
 
-// concurrency is the setting, but never so much that orders wait for the pace
-// until their calls' deadlines have passed.
+// concurrency is the setting, lowered so that no order waits for the pace until its
+// call's deadline has passed.
 func (b *base) concurrency() int {
 	c := b.cfg.Dispatcher
 	n := c.Concurrency
@@ -126,7 +126,7 @@ func (b *base) concurrency() int {
 	return n
 }
 
-// ledger is what the state machine is told of a tenant; call bounds one handle-order.
+// ledger are the settings of a tenant's state machine; call bounds one handle-order.
 func (b *base) ledger(t config.Tenant, call time.Duration) ledger.Settings {
 	c, r := b.cfg.Dispatcher, t.Retries
 	s := ledger.Defaults(t.Name)

@@ -19,8 +19,7 @@ type listener struct {
 	err  chan error
 }
 
-// listen opens addr at once, so that a port that is taken is an error of the
-// start and not of a goroutine.
+// listen opens addr before it returns, so that a port that is taken fails the start.
 func listen(ctx context.Context, name, addr string, srv *http.Server, log *slog.Logger) (*listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
@@ -38,7 +37,7 @@ func listen(ctx context.Context, name, addr string, srv *http.Server, log *slog.
 	return l, nil
 }
 
-// stop finishes the requests in hand within ctx, then closes what is left.
+// stop lets requests that have begun end within ctx, then closes their connections.
 func (l *listener) stop(ctx context.Context) error {
 	err := l.srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

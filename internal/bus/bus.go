@@ -68,7 +68,7 @@ type Bus struct {
 	keep     bool // the limits of what is there
 	routes   routes
 	faults   *faults
-	life     *life
+	session  *session
 	closed   chan struct{}
 }
 
@@ -93,7 +93,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		keep:     o.KeepLimits,
 		routes:   newRoutes(Streams()),
 		faults:   newFaults(faultMemory),
-		life:     newLife(),
+		session:  newSession(),
 		closed:   make(chan struct{}),
 	}
 	nc, err := dial(ctx, o, b.events())
@@ -132,7 +132,7 @@ func (b *Bus) Close(ctx context.Context) error {
 // permission shows nowhere else: the call that it refuses only times out).
 func (b *Bus) Ready(ctx context.Context) error {
 	if s := b.nc.Status(); s != nats.CONNECTED {
-		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.life.why())
+		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.session.loss())
 	}
 	if err := b.fits(); err != nil { // it may be another one than at the start
 		return err
@@ -157,7 +157,7 @@ func (b *Bus) events() []nats.Option {
 			}
 		}),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
-			b.life.end(err)
+			b.session.end(err)
 			if nc.IsClosed() || nc.IsDraining() {
 				return
 			}
@@ -182,7 +182,7 @@ func (b *Bus) exchange(ctx context.Context, wait time.Duration, do func(context.
 	defer cancel()
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	defer context.AfterFunc(b.life.now(), func() { lose(nats.ErrDisconnected) })()
+	defer context.AfterFunc(b.session.context(), func() { lose(nats.ErrDisconnected) })()
 	err := do(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), nats.ErrDisconnected) {
 		return fmt.Errorf("%w: %w", ErrUnreachable, nats.ErrDisconnected)

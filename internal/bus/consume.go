@@ -24,7 +24,7 @@ type ConsumerConfig struct {
 	MaxAckPending int           // delivered and not settled; 0: 256
 	Batch         int           // asked for in advance, at most 256; 0: 16
 	Heartbeat     time.Duration // of an idle server; two missed are a sign of trouble. 0: 5 s
-	Look          time.Duration // between looks whether it makes progress; two without any end it. 0: 30 s
+	CheckEvery    time.Duration // between looks whether it makes progress; two without any end it. 0: 30 s
 }
 
 const (
@@ -33,7 +33,7 @@ const (
 	defaultBatch         = 16
 	maxBatch             = 256
 	defaultHeartbeat     = 5 * time.Second
-	defaultLook          = 30 * time.Second
+	defaultCheckEvery    = 30 * time.Second
 )
 
 func (c ConsumerConfig) withDefaults() ConsumerConfig {
@@ -50,8 +50,8 @@ func (c ConsumerConfig) withDefaults() ConsumerConfig {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = defaultHeartbeat
 	}
-	if c.Look <= 0 {
-		c.Look = defaultLook
+	if c.CheckEvery <= 0 {
+		c.CheckEvery = defaultCheckEvery
 	}
 	return c
 }
@@ -67,17 +67,17 @@ type Consumer struct {
 	info         func(context.Context) (*jetstream.ConsumerInfo, error)
 	cc           jetstream.ConsumeContext
 
-	turn    chan struct{} // held while handle runs
-	stopped chan struct{} // closed: nothing more is handled
-	once    sync.Once
-	errs    chan error
+	handling chan struct{} // held while handle runs
+	stopped  chan struct{} // closed: nothing more is handled
+	once     sync.Once
+	errs     chan error
 
 	taken atomic.Uint64 // messages given to handle
 	floor atomic.Uint64 // as of the last look
 
 	mu       sync.Mutex
 	lastMiss time.Time
-	still    stillness
+	idle     idleness
 }
 
 // Consume makes the durable consumer, or takes up the one that is there, and calls
@@ -98,9 +98,9 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 		info: func(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 			return b.consumerInfo(ctx, c.Stream, c.Name)
 		},
-		turn:    make(chan struct{}, 1),
-		stopped: make(chan struct{}),
-		errs:    make(chan error, 1),
+		handling: make(chan struct{}, 1),
+		stopped:  make(chan struct{}),
+		errs:     make(chan error, 1),
 	}
 	// Consume and not Messages: the iterator's buffer has room for the messages
 	// alone, so that the heartbeats of a server whose client is busy push
@@ -119,7 +119,7 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 	}
 	k.cc = cc
 	close(started)
-	go k.watch(c.Look)
+	go k.monitor(c.CheckEvery)
 	return k, nil
 }
 
@@ -162,8 +162,8 @@ func (k *Consumer) Err() <-chan error { return k.errs }
 func (k *Consumer) Stop(ctx context.Context) error {
 	k.end(nil)
 	select {
-	case k.turn <- struct{}{}:
-		<-k.turn
+	case k.handling <- struct{}{}:
+		<-k.handling
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("stop consumer %s of %s: its message is still being handled: %w", k.name, k.stream, context.Cause(ctx))
@@ -183,8 +183,8 @@ func (k *Consumer) end(err error) {
 }
 
 func (k *Consumer) deliver(m jetstream.Msg) {
-	k.turn <- struct{}{}
-	defer func() { <-k.turn }()
+	k.handling <- struct{}{}
+	defer func() { <-k.handling }()
 	select {
 	case <-k.stopped:
 		return
@@ -196,7 +196,7 @@ func (k *Consumer) deliver(m jetstream.Msg) {
 		k.log.Error("delivery not understood", "stream", k.stream, "consumer", k.name, "error", err)
 		return
 	}
-	if k.taken.Load() == 0 && !k.ours() {
+	if k.taken.Load() == 0 && !k.verified() {
 		return
 	}
 	k.taken.Add(1)

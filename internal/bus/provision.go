@@ -75,7 +75,7 @@ func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInf
 func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	drift, err := compare(have.Config, want)
 	if err == nil && b.keep {
-		drift, err = b.left(have.Config, want, drift)
+		drift, err = b.keepLimits(have.Config, want, drift)
 	}
 	if err != nil || len(drift) == 0 {
 		return err
@@ -92,17 +92,17 @@ func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstr
 	if _, err := b.js.UpdateStream(ctx, merged); err != nil {
 		return explain(classify(err))
 	}
-	b.log.Info("stream changed", "stream", want.Name, "fields", told(drift, have.Config, want, " → "))
+	b.log.Info("stream changed", "stream", want.Name, "fields", describe(drift, have.Config, want, " → "))
 	return nil
 }
 
 // left takes out of the fields to change those that belong to another program. Of
 // how many copies there are one cannot think differently: what must be read from
 // a leader would be read from a copy.
-func (b *Bus) left(have, want config, drift []field) (rest []field, err error) {
+func (b *Bus) keepLimits(have, want config, drift []field) (rest []field, err error) {
 	var kept, copies []field
 	for _, f := range drift {
-		switch f.owner {
+		switch f.scope {
 		case limit:
 			kept = append(kept, f)
 		case replication:
@@ -112,15 +112,15 @@ func (b *Bus) left(have, want config, drift []field) (rest []field, err error) {
 		}
 	}
 	if len(copies) > 0 {
-		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", told(copies, have, want, ", here "))
+		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", describe(copies, have, want, ", here "))
 	}
 	if len(kept) > 0 {
-		b.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", told(kept, have, want, ", here "))
+		b.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", describe(kept, have, want, ", here "))
 	}
 	return rest, nil
 }
 
-func told(fields []field, have, want config, between string) string {
+func describe(fields []field, have, want config, between string) string {
 	names := make([]string, 0, len(fields))
 	for _, f := range fields {
 		names = append(names, fmt.Sprintf("%s %v%s%v", f.name, f.get(have), between, f.get(want)))
@@ -132,16 +132,16 @@ func told(fields []field, have, want config, between string) string {
 type field struct {
 	name  string
 	fixed bool // cannot be changed, or not without losing messages
-	owner owner
+	scope scope
 	get   func(jetstream.StreamConfig) any
 	set   func(to *jetstream.StreamConfig, from jetstream.StreamConfig)
 }
 
 // owner is who changes a field of a stream that is there.
-type owner int
+type scope int
 
 const (
-	everybody   owner = iota // all programs of one version want the same
+	everywhere  scope = iota // all programs of one version want the same
 	limit                    // the program that keeps the limits; others may differ
 	replication              // likewise, but others must agree
 )
@@ -150,19 +150,19 @@ type config = jetstream.StreamConfig
 
 func fields() []field {
 	return []field{
-		{"storage", true, everybody, func(c config) any { return c.Storage }, nil},
-		{"retention", true, everybody, func(c config) any { return c.Retention }, nil},
-		{"max messages per subject", true, everybody, func(c config) any { return c.MaxMsgsPerSubject }, nil},
-		{"deny delete", true, everybody, func(c config) any { return c.DenyDelete }, nil},
-		{"subjects", false, everybody, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
-		{"discard", false, everybody, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
+		{"storage", true, everywhere, func(c config) any { return c.Storage }, nil},
+		{"retention", true, everywhere, func(c config) any { return c.Retention }, nil},
+		{"max messages per subject", true, everywhere, func(c config) any { return c.MaxMsgsPerSubject }, nil},
+		{"deny delete", true, everywhere, func(c config) any { return c.DenyDelete }, nil},
+		{"subjects", false, everywhere, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
+		{"discard", false, everywhere, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
 		{"max age", false, limit, func(c config) any { return c.MaxAge }, func(to *config, c config) { to.MaxAge = c.MaxAge }},
 		{"max bytes", false, limit, func(c config) any { return c.MaxBytes }, func(to *config, c config) { to.MaxBytes = c.MaxBytes }},
 		{"duplicate window", false, limit, func(c config) any { return c.Duplicates }, func(to *config, c config) { to.Duplicates = c.Duplicates }},
 		{"replicas", false, replication, func(c config) any { return c.Replicas }, func(to *config, c config) { to.Replicas = c.Replicas }},
 		{"allow direct", false, replication, func(c config) any { return c.AllowDirect }, func(to *config, c config) { to.AllowDirect = c.AllowDirect }},
-		{"allow rollup", false, everybody, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
-		{"allow message TTL", false, everybody, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
+		{"allow rollup", false, everywhere, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
+		{"allow message TTL", false, everywhere, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	r, err := b.routes.of(m.Subject)
 	if err == nil {
-		err = ours(m.Header)
+		err = checkHeaders(m.Header)
 	}
 	if err != nil {
 		return Ack{}, fmt.Errorf("publish %s: %w", m.Subject, err)
@@ -25,7 +25,7 @@ func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	ctx, span := b.startPublish(ctx, r.shape, m)
 	ack, err := b.store(ctx, r.stream, m)
 	if err == nil && ack.Duplicate && r.stream != Dead {
-		ack, err = b.stored(ctx, m, ack)
+		ack, err = b.confirmDuplicate(ctx, m, ack)
 	}
 	if err != nil {
 		err = fmt.Errorf("publish %s: %w", m.Subject, classify(err))
@@ -51,10 +51,10 @@ func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) 
 	return Ack{Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
 }
 
-// stored makes sure that a duplicate is there: the server remembers the ids of messages
+// confirmDuplicate makes sure that a duplicate is there: the server remembers the ids of messages
 // that were purged or deleted since, and would take a new one for stored. Not so of
 // DEAD, where a letter that was closed is deleted and must not come back.
-func (b *Bus) stored(ctx context.Context, m Message, ack Ack) (Ack, error) {
+func (b *Bus) confirmDuplicate(ctx context.Context, m Message, ack Ack) (Ack, error) {
 	_, err := b.one(ctx, ack.Stream, get{Sequence: ack.Sequence})
 	if !errors.Is(err, ErrNotFound) {
 		return ack, err
@@ -63,8 +63,8 @@ func (b *Bus) stored(ctx context.Context, m Message, ack Ack) (Ack, error) {
 	return b.store(ctx, ack.Stream, m)
 }
 
-// ours refuses the headers by which a client commands the server.
-func ours(h Header) error {
+// checkHeaders refuses the headers by which a client commands the server.
+func checkHeaders(h Header) error {
 	for name := range h {
 		if len(name) >= 5 && strings.EqualFold(name[:5], "Nats-") {
 			return fmt.Errorf("header %s is the server's", name)
@@ -108,15 +108,15 @@ func (rs routes) of(subject string) (route, error) {
 		}
 	}
 	for _, r := range rs {
-		if fits(r.filter, tokens) {
+		if matches(r.filter, tokens) {
 			return r, nil
 		}
 	}
 	return route{}, fmt.Errorf("no stream takes this subject")
 }
 
-// fits matches tokens against a filter whose wildcards are *, > and {names}.
-func fits(filter, tokens []string) bool {
+// matches compares tokens against a filter whose wildcards are *, > and {names}.
+func matches(filter, tokens []string) bool {
 	for i, f := range filter {
 		if f == ">" {
 			return len(tokens) > i

@@ -52,9 +52,9 @@ func (k *Consumer) missed(now time.Time, cause error) {
 
 func vanished(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnprovisioned) }
 
-// watch looks at the server's side of the consumer. A server that pauses it, or
+// watch checks at the server's side of the consumer. A server that pauses it, or
 // delivers something else than was asked for, still sends heartbeats.
-func (k *Consumer) watch(every time.Duration) {
+func (k *Consumer) monitor(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -62,23 +62,23 @@ func (k *Consumer) watch(every time.Duration) {
 		case <-k.stopped:
 			return
 		case <-tick.C:
-			k.look()
+			k.check()
 		}
 	}
 }
 
-// stillness is what the last look saw.
-type stillness struct {
-	taken uint64
-	looks int // in a row at which messages waited and none came
+// idleness is what the last look saw.
+type idleness struct {
+	taken  uint64
+	checks int // in a row at which messages waited and none came
 }
 
 // look ends the consumer if the server's is gone, is not as it was made, or has
 // messages that it does not deliver.
-func (k *Consumer) look() {
+func (k *Consumer) check() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()
-	busy, taken := len(k.turn) > 0, k.taken.Load()
+	busy, taken := len(k.handling) > 0, k.taken.Load()
 	i, err := k.info(ctx)
 	switch {
 	case vanished(err):
@@ -87,20 +87,20 @@ func (k *Consumer) look() {
 	case err != nil:
 		return // of a server that does not answer the heartbeats tell
 	}
-	if why := k.strange(i); why != "" {
+	if why := k.difference(i); why != "" {
 		k.end(fmt.Errorf("%w: %s", ErrStalled, why))
 		return
 	}
 	k.floor.Store(i.AckFloor.Stream)
 	k.mu.Lock()
-	if busy || taken != k.still.taken || i.NumPending == 0 || i.NumAckPending >= i.Config.MaxAckPending {
-		k.still = stillness{taken: taken}
+	if busy || taken != k.idle.taken || i.NumPending == 0 || i.NumAckPending >= i.Config.MaxAckPending {
+		k.idle = idleness{taken: taken}
 	} else {
-		k.still.looks++
+		k.idle.checks++
 	}
-	looks := k.still.looks
+	checks := k.idle.checks
 	k.mu.Unlock()
-	if looks >= 2 {
+	if checks >= 2 {
 		k.end(fmt.Errorf("%w: %d messages wait and none is delivered", ErrStalled, i.NumPending))
 	}
 }
@@ -108,7 +108,7 @@ func (k *Consumer) look() {
 // ours is asked before the first message. One that a stranger's consumer delivers,
 // made by the same name after ours and before it delivered anything, counts as its
 // first too, and what it passed over would not be missed.
-func (k *Consumer) ours() bool {
+func (k *Consumer) verified() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()
 	i, err := k.info(ctx)
@@ -118,7 +118,7 @@ func (k *Consumer) ours() bool {
 	case err != nil:
 		err = fmt.Errorf("%w: %w", ErrStalled, err)
 	default:
-		why := k.strange(i)
+		why := k.difference(i)
 		if why == "" {
 			return true
 		}
@@ -129,7 +129,7 @@ func (k *Consumer) ours() bool {
 }
 
 // strange says in what the server's consumer is not the one that was made.
-func (k *Consumer) strange(i *jetstream.ConsumerInfo) string {
+func (k *Consumer) difference(i *jetstream.ConsumerInfo) string {
 	have := i.Config.FilterSubjects
 	if one := i.Config.FilterSubject; one != "" {
 		have = append(have, one)

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -158,7 +159,7 @@ func (s Stream) config(l Limits, replicas int) jetstream.StreamConfig {
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
 		MaxAge:            age,
-		MaxBytes:          or(limit.MaxBytes, s.MaxBytes),
+		MaxBytes:          cmp.Or(limit.MaxBytes, s.MaxBytes),
 		MaxMsgsPerSubject: -1,
 		Duplicates:        window,
 		Replicas:          replicas,
@@ -175,7 +176,7 @@ func (p BucketPlan) config(l Limits, replicas int) jetstream.StreamConfig {
 		Storage:           jetstream.FileStorage,
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
-		MaxBytes:          or(l.Of[p.Name].MaxBytes, p.MaxBytes),
+		MaxBytes:          cmp.Or(l.Of[p.Name].MaxBytes, p.MaxBytes),
 		MaxMsgsPerSubject: 1,
 		Duplicates:        2 * time.Minute,
 		Replicas:          replicas,
@@ -184,11 +185,4 @@ func (p BucketPlan) config(l Limits, replicas int) jetstream.StreamConfig {
 		DenyDelete:        true,
 		AllowMsgTTL:       true,
 	}
-}
-
-func or(a, b int64) int64 {
-	if a != 0 {
-		return a
-	}
-	return b
 }

@@ -67,7 +67,7 @@ func (w *watch) follow(ctx context.Context) error {
 		default:
 		}
 	}
-	defer context.AfterFunc(b.life.now(), lose)() // the consumer may not outlive a server
+	defer context.AfterFunc(b.session.context(), lose)() // the consumer may not outlive a server
 	consumer, err := w.consumer(ctx)
 	if err != nil {
 		return classify(err)

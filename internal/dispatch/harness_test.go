@@ -27,6 +27,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/internal/testwing/fakekingdee"
@@ -42,6 +43,7 @@ type bridge struct {
 	bus     *bus.Bus
 	codec   *events.Codec
 	box     *deadletter.Box
+	acts    *operate.Acts
 	mapping func() *mapping.Mapping
 	fresh   func(context.Context) error // of the mapping's tables
 	file    string                      // of the mapping
@@ -52,6 +54,14 @@ type bridge struct {
 	change  func(*dispatch.Options)
 	log     io.Writer
 	bill    int
+}
+
+// wang decides in these tests.
+func wang(reason string) operate.Decision { return operate.Decision{Who: "wang", Reason: reason} }
+
+// stageBy is what wang asks of a stage.
+func stageBy(s events.Stage, reason string) operate.StageRequest {
+	return operate.StageRequest{Decision: wang(reason), Tenant: "acme", Stage: s}
 }
 
 const rules = `version: 1
@@ -99,6 +109,7 @@ func newBridge(t *testing.T) *bridge {
 		faultsW: script.New(1), faultsK: script.New(2),
 	}
 	b.box = deadletter.NewBox(b.bus, time.Now)
+	b.acts = operate.New(operate.Options{Bus: b.bus, Tenants: []operate.Tenant{{Name: "acme"}}})
 	if b.weiban, err = fakeweiban.New(fakeweiban.Options{Script: b.faultsW}); err != nil {
 		t.Fatal(err)
 	}

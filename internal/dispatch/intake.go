@@ -63,7 +63,7 @@ func (r *intake) open(ctx context.Context) error {
 		Stream: orders.StreamOf(r.queue.Stage), Name: r.name(r.o.tenure.Epoch),
 		Filters:       events.StageFilters(r.o.t.Name, r.queue.Stage, r.queue.Noun),
 		StartSequence: r.start, AckWait: r.o.d.o.AckWait, MaxAckPending: r.o.d.o.MaxHeld, Batch: 2 * r.o.d.o.Concurrency,
-		Look: r.o.d.o.Stalls,
+		CheckEvery: r.o.d.o.Stalls,
 	}, r.receive)
 	if err != nil {
 		return err

@@ -52,7 +52,9 @@ func (s *Store) recall(ctx context.Context, k orders.ID, r ledger.Record, rec le
 	}
 	list = append(list, source{bus.Events, every + "event.kingdee.handle_order.*." + key, c.outcome})
 	for _, x := range closed {
-		c.end(x.stage, x.Ended)
+		if x.ends {
+			c.end(x.stage, x.Ended)
+		}
 		c.closed(x)
 		c.open[x.letter] = true // counts as open: a person has answered it
 	}
