@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/sleep"
 )
 
 // errLost says that the ledger asked for a message that is not in hand: only a
@@ -164,7 +163,7 @@ func (a *actor) start(act ledger.Action) error {
 	case ledger.Call:
 		ctx := a.context(events.Handle)
 		a.begin(func(context.Context) result {
-			sleep.For(ctx, time.Until(act.After))
+			wait.Until(ctx, act.After)
 			return called{a.work().Call(ctx, act), act}
 		})
 	case ledger.Look:

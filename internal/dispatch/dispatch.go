@@ -24,15 +24,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
-	"gongdan-bridge/internal/retention"
-	"gongdan-bridge/internal/sleep"
 )
 
 // Tenant is one customer: its two vendors' clients, its mapping, its settings.
@@ -74,7 +71,7 @@ type Options struct {
 	Bus       *bus.Bus // its streams are trimmed; nil, with Ports: none is
 	Ports     Ports    // what is used of the bus beside that; default: Bus
 	Events    *events.Codec
-	Letters   *deadletter.Box
+	Letters   *store.Letters
 	Tenants   []Tenant
 	Ownership ownership.Settings
 
@@ -176,10 +173,7 @@ func New(o Options) (*Dispatcher, error) {
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)))
-	for !d.watch.Begin(ctx) {
-		sleep.For(ctx, time.Second)
-	}
-	if ctx.Err() != nil {
+	if !wait.Retry(ctx, time.Second, time.Second, func() bool { return d.watch.Begin(ctx) }) || ctx.Err() != nil {
 		return nil // stopped before it began
 	}
 	watched, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -188,11 +182,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer watch.Wait()
 	defer end()
 	if d.o.Bus != nil {
-		t := d.trimmer()
-		t.Look(ctx, time.Now()) // before any owner makes a call
-		var trims sync.WaitGroup
-		trims.Go(func() { t.Run(ctx) })
-		defer trims.Wait()
+		defer d.trim(ctx)()
 	}
 	err := d.runner.Run(ctx, d.start)
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), d.o.Ownership.Reply)
@@ -213,12 +203,18 @@ func (d *Dispatcher) endOtherHistories(history string) {
 	}
 }
 
-func (d *Dispatcher) trimmer() *retention.Trimmer {
-	return retention.New(retention.Options{
-		Bus: d.o.Bus, Keeper: d.watch.Keeper, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Logger: d.o.Logger,
-		Alerted: func() { d.meters.alert(context.Background(), "", retention.AlarmSpace) },
+// trim keeps the streams within their limits until ctx ends; it looks once before it returns,
+// and so before any owner makes a call.
+func (d *Dispatcher) trim(ctx context.Context) (wait func()) {
+	t := d.watch.Trimmer(store.Trimming{
+		Bus: d.o.Bus, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled,
+		Alerted: func() { d.meters.alert(context.Background(), "", ledger.AlarmSpace) },
 		Letters: func(open uint64) { d.letters.Store(int64(open)) },
 	})
+	t.Look(ctx, time.Now())
+	var trims sync.WaitGroup
+	trims.Go(func() { t.Run(ctx) })
+	return trims.Wait
 }
 
 func (d *Dispatcher) tenantNames() []string {

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/sleep"
 )
 
 // intake is the consumer of one queue: it brings messages to their orders. Two goroutines
@@ -109,19 +109,21 @@ func (r *intake) rebuild(ctx context.Context, cause error) {
 	r.down.Store(&why)
 	defer r.down.Store(nil)
 	log := r.o.log.With(slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", cause.Error()))
-	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		sleep.For(ctx, pause)
+	if !wait.Until(ctx, time.Now().Add(200*time.Millisecond)) {
+		return
+	}
+	wait.Retry(ctx, 400*time.Millisecond, 5*time.Second, func() bool {
 		err := r.reopen(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+		case err == nil:
 			log.Warn("consumer rebuilt")
 			r.o.d.meters.rebuilt(ctx, r.o.t.Name, r.queue)
-			return
+		default:
+			log.Warn("consumer not rebuilt yet", slog.String("why", err.Error()))
 		}
-		log.Warn("consumer not rebuilt yet", slog.String("why", err.Error()))
-	}
+		return err == nil
+	})
 }
 
 // reopen creates the consumer again, behind what was settled while the old one was sound.

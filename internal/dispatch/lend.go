@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/sleep"
 )
 
 // lent is the owner as package work sees it.
@@ -18,7 +18,7 @@ type lent struct{ *owner }
 // Begin waits until no call of an owner before can be running.
 func (o lent) Begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	ctx, cancel := o.tenure.CallContext(ctx)
-	if rest := time.Until(o.quietUntil()); rest > 0 && !sleep.For(ctx, rest) {
+	if at := o.quietUntil(); at.After(time.Now()) && !wait.Until(ctx, at) {
 		return ctx, cancel, context.Cause(ctx)
 	}
 	return ctx, cancel, nil

@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
-	"gongdan-bridge/internal/sleep"
 )
 
 // recheck is up to where messages of a noun may have been settled in a history
@@ -62,10 +62,12 @@ func (o *owner) recheckAll(ctx context.Context) {
 	began, n := time.Now(), 0
 	done := map[orders.ID]bool{}
 	for _, r := range o.intakes {
-		for tries := 1; !o.recheckQueue(ctx, r, done, tries == maxRechecks); tries++ {
-			if !sleep.For(ctx, time.Second<<min(tries, 6)) {
-				return
-			}
+		tries := 0
+		if !wait.Retry(ctx, 2*time.Second, 64*time.Second, func() bool {
+			tries++
+			return o.recheckQueue(ctx, r, done, tries == maxRechecks)
+		}) {
+			return
 		}
 		n = len(done)
 	}
@@ -104,11 +106,10 @@ func (o *owner) recheckQueue(ctx context.Context, r *intake, done map[orders.ID]
 				continue
 			}
 			loaded := make(chan bool, 1)
-			// What is new goes first: half of the places are left to it.
-			for places := o.slots[r.queue]; len(places) > cap(places)/2; {
-				if !sleep.For(ctx, o.d.o.Beat/4) {
-					return false
-				}
+			// New messages go first: half of the slots are left to them.
+			slots := o.slots[r.queue]
+			if !wait.Retry(ctx, o.d.o.Beat/4, o.d.o.Beat/4, func() bool { return len(slots) <= cap(slots)/2 }) {
+				return false
 			}
 			if !o.bring(k, false, r.queue, load{loaded: loaded}) {
 				return false

@@ -140,6 +140,7 @@ const (
 	AlarmDoubled  Alarm = "doubled"  // two handling records carry one marker
 	AlarmVanished Alarm = "vanished" // a message left its stream before its verdict
 	AlarmStore    Alarm = "store"    // the store is older than what was done, or does not belong together
+	AlarmSpace    Alarm = "room"     // a stream or bucket fills up; raised by package retention, and no tenant's
 	AlarmDisorder Alarm = "disorder" // a message came behind a later one that was vouched for
 )
 

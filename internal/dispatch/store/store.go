@@ -31,6 +31,9 @@ type Log interface {
 	MaxPayload() int64
 }
 
+// Letters is the box that dead letters go into.
+type Letters = deadletter.Box
+
 // Options are what a [Store] needs.
 type Options struct {
 	Tenant    string
@@ -38,7 +41,7 @@ type Options struct {
 	Log       Log
 	State     orders.Reader
 	Consumers orders.Consumers
-	Letters   *deadletter.Box
+	Letters   *Letters
 	Events    *events.Codec
 	Keeper    *history.Keeper
 	Tenure    *ownership.Tenure

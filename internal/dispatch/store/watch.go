@@ -9,6 +9,7 @@ import (
 
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/retention"
 )
 
 // Ports are what tells whether the store belongs together.
@@ -17,6 +18,9 @@ type Ports struct {
 	State  history.State
 	Tables history.Tables
 }
+
+// Trimming is what a [Watch] needs to trim the streams.
+type Trimming = retention.Options
 
 // errUnseen is why a dispatcher that has just begun is not ready.
 var errUnseen = errors.New("the store has not been looked at yet")
@@ -46,6 +50,12 @@ func NewWatch(p Ports, silence time.Duration, alerted func(), logger *slog.Logge
 		},
 	})
 	return w
+}
+
+// Trimmer returns what keeps the streams within their limits, in step with the watch.
+func (w *Watch) Trimmer(o Trimming) *retention.Trimmer {
+	o.Keeper, o.Logger = w.Keeper, w.logger
+	return retention.New(o)
 }
 
 // Begin looks before anything is written to the store; false if that failed.
