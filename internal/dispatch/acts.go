@@ -13,9 +13,9 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// errLost says that the ledger asked for a message that is not in hand: only a
-// fault of ours can do that.
-var errLost = &events.Failure{Kind: events.Internal, Reason: "the message is not in hand"}
+// errLost says that the ledger asked for a message that is not in memory: only a fault of
+// ours can do that.
+var errLost = &events.Failure{Kind: events.Internal, Reason: "the message is not in memory"}
 
 // result is what an act hands back to its actor.
 type result interface {
@@ -83,7 +83,7 @@ func (r statusRead) take(*actor) ledger.Input { return r.StatusRead }
 
 func (r called) take(a *actor) ledger.Input {
 	if r.Failure == nil && r.call.Marker != "" && a.o.proof.Claim() {
-		// Beside the verdict, which must not wait for it.
+		// Beside the verdict, which must not wait for the proof.
 		ctx := a.context(events.Handle)
 		a.begin(func(context.Context) result {
 			a.work().Prove(ctx, r.call)
@@ -242,7 +242,7 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) result {
 		}
 	}
 	if head > 0 && (first == nil || first.Sequence > head) {
-		// What an order waits for does not leave by itself.
+		// The message of a waiting head does not leave its stream by itself.
 		if err := a.o.store.Held(ctx, n.Stage, head); err != nil {
 			return broken{"the store does not fit", err}
 		}

@@ -52,8 +52,8 @@ func (a *actor) record(s events.Stage, t attempt) {
 	a.o.d.o.Logger.LogAttrs(ctx, level, "attempt", attrs...)
 }
 
-// loggable is a fault without the words of an order: those stand in the letter,
-// which is for the operators' eyes, and not in a log.
+// loggable is a fault without the words of an order. Those stand in the letter, which only
+// operators read, and never in a log.
 func loggable(f *ledger.Fault) string {
 	switch f.Kind {
 	case events.Unmapped:

@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 )
 
-// writeWait bounds one write to the record or the bus.
+// writeWait bounds one write to a record or to the bus.
 const writeWait = 10 * time.Second
 
-// carryOut does one action. An error means that the rest of the list must not
-// be done: the order is forgotten and loaded anew.
+// carryOut does one action. After an error the rest of the list must not be done: the order
+// is evicted and loaded again.
 func (a *actor) carryOut(act ledger.Action) error {
 	switch act := act.(type) {
 	case ledger.Write:
@@ -69,20 +70,20 @@ func (a *actor) write(w ledger.Write) error {
 	_, err = a.o.d.state.PutFenced(ctx, orders.RecordKey(a.o.t.Name, a.key), raw, a.o.tenure.Fence, opts...)
 	crash("wrote")
 	if err == nil {
-		a.waits(w.Record)
+		a.logWaits(w.Record)
 	}
 	return err
 }
 
-// waits logs a head that begins to wait, or waits after another try.
-func (a *actor) waits(r ledger.Record) {
+// logWaits logs a head that begins to wait, or waits after another try.
+func (a *actor) logWaits(r ledger.Record) {
 	for i, s := range ledger.Stages {
 		l := r.Handle
 		if s == events.Enrich {
 			l = r.Enrich
 		}
 		if s == events.Handle && calling(r) {
-			continue // the head goes on: this write is its call's intent
+			continue // the head does not wait: this write is its call's intent
 		}
 		if c := &a.current[i]; l.Head != nil && c.span != nil && l.Head.Why != ledger.Running && l.Head.Seq > l.Cursor {
 			a.record(s, attempt{outcome: "waiting", reason: string(l.Head.Why), tries: l.Head.Tries, next: l.Head.Next, fault: l.Head.Fault, event: l.Head.EventID, seq: l.Head.Seq, replay: l.Head.Replay})
@@ -109,8 +110,8 @@ func (a *actor) unlist() error {
 	return nil // a stale wait key is harmless
 }
 
-// ack settles a delivery. One that is forgotten by the server comes again and
-// is dropped by its cursor.
+// ack acknowledges a delivery. One of which the server does not hear is redelivered, and
+// dropped by its cursor.
 func (a *actor) ack(s events.Stage, seq uint64) error {
 	k := held{s, seq}
 	m := a.held[k]
@@ -120,7 +121,36 @@ func (a *actor) ack(s events.Stage, seq uint64) error {
 	delete(a.held, k)
 	crash("ack")
 	if err := m.Ack(); err != nil {
-		a.o.log.Debug("not acknowledged", slog.Uint64("sequence", seq), slog.String("cause", err.Error()))
+		a.o.log.Debug("message not acknowledged", slog.Uint64("sequence", seq), slog.String("cause", err.Error()))
 	}
 	return nil
+}
+
+// resume tells the ledger that an API is available again.
+func (a *actor) resume(g *wait.Availability) {
+	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
+		if a.o.apis.Of(api, a.key.Noun) == g {
+			a.feed(ledger.Resumed{On: api})
+		}
+	}
+}
+
+// arm sets the order's next timer in the queue that it is for, and notes which APIs it
+// waits for.
+func (a *actor) arm(w ledger.Wake) {
+	r, due := a.ledger.Record, events.Handle
+	if h := r.Enrich.Head; h != nil && (r.Handle.Head == nil || r.Handle.Head.Why == ledger.Held || h.Next.Before(r.Handle.Head.Next)) {
+		due = events.Enrich
+	}
+	a.o.waiters.Set(a.key, a.o.apis, w.On)
+	for _, k := range orders.Queues {
+		if k.Noun != a.key.Noun {
+			continue
+		}
+		at := w.At
+		if k.Stage != due {
+			at = time.Time{}
+		}
+		a.o.timers[k].Set(a.key, at)
+	}
 }

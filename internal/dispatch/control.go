@@ -53,7 +53,7 @@ func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) an
 	return err
 }
 
-// settle brings a person's word to the order's record.
+// settle feeds an operator's decision to the order that waits, and returns why it was refused.
 func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	if r.Key == "" || !slices.Contains(orders.Queues[:], orders.Queue{Stage: r.Stage, Noun: r.Noun}) {
 		return "no such order or stage"
@@ -69,13 +69,13 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	case a := <-answers:
 		return a.Refused
 	case <-ctx.Done():
-		return "the owner did not come to it in time"
+		return "the owner did not decide in time"
 	case <-o.working.Done():
 		return "the owner is stopping; try again in a moment"
 	}
 }
 
-// pause holds a stage or lets it go on; it stays so over restarts.
+// pause pauses a stage or resumes it; that outlives restarts.
 func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
 	s := r.Stage
 	if s != events.Enrich && s != events.Handle {
@@ -100,7 +100,7 @@ func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
 	return ""
 }
 
-// loadPauses takes over what operators have paused.
+// loadPauses takes over the stages that operators have paused.
 func (o *owner) loadPauses(ctx context.Context) error {
 	for _, s := range ledger.Stages {
 		_, err := o.d.state.Get(ctx, orders.PauseKey(o.t.Name, s))
@@ -133,7 +133,7 @@ func (o *owner) refused() error {
 	return o.t.Refused()
 }
 
-// staff reads the list with the calls that the tenant's quota leaves.
+// staff reads the staff list with the calls that the tenant's quota leaves.
 func (o *owner) staff(ctx context.Context) orders.StaffReply {
 	ctx, cancel := context.WithTimeout(ctx, orders.StaffWait)
 	defer cancel()

@@ -1,13 +1,3 @@
-// Package dispatch runs the tenants that this process owns: of each, the stage
-// enrich, which reads an event's detail from Weiban, and the stage handle, which
-// turns the enriched event into Kingdee's handle-order.
-//
-// It decides nothing about an order: package ledger does, and dispatch carries
-// out what it answers. Nor does it decide who owns a tenant: package ownership
-// does. Everything of one order passes through one actor, a step at a time, and
-// every record is written under the owner's claim. Package app runs it; the
-// subcommands read what it keeps through the functions of this package, and act
-// through the owner, by request and reply.
 package dispatch
 
 import (
@@ -68,24 +58,24 @@ func (g *Guard) Check(ctx context.Context) error {
 // Options are the dispatcher's settings; those with a default may be zero.
 type Options struct {
 	Instance  string
-	Bus       *bus.Bus // its streams are trimmed; nil, with Ports: none is
-	Ports     Ports    // what is used of the bus beside that; default: Bus
+	Bus       *bus.Bus // its streams are trimmed; nil, with Ports: no stream is
+	Ports     Ports    // what else is used of the bus; default: Bus
 	Events    *events.Codec
 	Letters   *store.Letters
 	Tenants   []Tenant
 	Ownership ownership.Settings
 
-	Concurrency int           // orders in hand per stage, noun and tenant; default 8
+	Concurrency int           // slots of a queue: orders that are worked on at once; default 8
 	MaxHeld     int           // messages held in memory per consumer; default 256
-	AckWait     time.Duration // until an unacknowledged message comes again; default 60 s
+	AckWait     time.Duration // until an unacknowledged message is redelivered; default 60 s
 	KeepSettled time.Duration // how long a settled record lives; default 400 days
-	Beat        time.Duration // between two looks at the vendors' breakers and pauses; default 500 ms
+	Beat        time.Duration // between two checks of the vendors' breakers and pauses; default 500 ms
 	ProbeDenied time.Duration // after refused credentials; default 5 min
-	MaxFuture   time.Duration // ingest's setting, for events from before it was there; default events.MaxFuture
+	MaxFuture   time.Duration // ingest's setting, for events that were stored before it existed; default events.MaxFuture
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
-	Trim        time.Duration // between two looks at the streams' room; default 1 min
-	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s
-	StoreBeat   time.Duration // between two looks whether the store belongs together; default 2 s
+	Trim        time.Duration // between two trims of a stream that stays too full; default 1 min
+	Stalls      time.Duration // between two checks whether a consumer makes progress; default 30 s
+	StoreBeat   time.Duration // between two checks whether the store belongs together; default 2 s
 
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
@@ -144,7 +134,7 @@ type Dispatcher struct {
 	owners map[string]*owner
 }
 
-// New checks the options.
+// New checks the options and returns a dispatcher that owns nothing yet.
 func New(o Options) (*Dispatcher, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -225,7 +215,7 @@ func (d *Dispatcher) tenantNames() []string {
 	return names
 }
 
-// start takes a tenant up under a tenure.
+// start takes a tenant over under a tenure.
 func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	i := slices.IndexFunc(d.o.Tenants, func(x Tenant) bool { return x.Name == t.Tenant })
 	if i < 0 {
@@ -248,9 +238,9 @@ func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	}, nil
 }
 
-// Ready says why the tenants of this replica are not all worked for now: it has no
-// lease, a tenant that it claims does not start, or a stage of an owned one does
-// not work. It is nil if all do.
+// Ready says why this replica does not work for all of its tenants now: it has no lease, a
+// claimed tenant does not start, or a stage of an owned tenant does not work. It is nil if
+// all work.
 func (d *Dispatcher) Ready(context.Context) error {
 	all := d.runner.Ready()
 	d.mu.Lock()
@@ -261,20 +251,20 @@ func (d *Dispatcher) Ready(context.Context) error {
 	return all
 }
 
-// lookLate is after how long without a look at the store nothing is known of it:
-// more than a look at each stream and bucket may take.
+// lookLate is how old the last check of the store may be: longer than the check of every
+// stream and bucket may take.
 const lookLate = time.Minute
 
-// StoreReady says which streams and buckets are not there, do not answer or have no
-// room, as last looked at, and what of the store does not fit and is still being
-// recovered; nil if there is nothing.
+// StoreReady says which streams and buckets are missing, do not answer or have no space, as
+// of the last check, and which part of the store does not fit and is still being recovered;
+// nil for nothing.
 func (d *Dispatcher) StoreReady(context.Context) error {
 	return errors.Join(d.storeReady(), d.storeWhy())
 }
 
 func (d *Dispatcher) storeReady() error {
 	if d.o.Bus == nil {
-		return nil // nobody looks
+		return nil // nothing is checked
 	}
 	return d.space.Why(time.Now(), lookLate)
 }

@@ -11,7 +11,7 @@ import (
 // Log is what the stages need of the streams.
 type Log = store.Log
 
-// Inbox is what brings work to an owner: its consumers, and operators' requests.
+// Inbox brings work to an owner: its consumers' messages and operators' requests.
 type Inbox interface {
 	Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error)
 	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
@@ -35,7 +35,7 @@ type Records interface {
 	DeleteFenced(ctx context.Context, key string, f bus.Fence) error
 }
 
-// Ports are a dispatcher's way out to what is stored.
+// Ports are what a dispatcher uses of the store.
 type Ports struct {
 	Log     Log
 	Inbox   Inbox
@@ -47,7 +47,7 @@ type Ports struct {
 // StorePorts are what tells whether the store belongs together.
 type StorePorts = store.Ports
 
-// portsOf are those of a bus.
+// portsOf are the ports of a bus.
 func portsOf(b *bus.Bus) Ports {
 	state := b.Bucket(bus.State)
 	return Ports{
@@ -61,13 +61,13 @@ func (p Ports) complete() bool {
 	return p.Log != nil && p.Inbox != nil && p.Records != nil && p.Claims != nil && s.Log != nil && s.State != nil && s.Tables != nil
 }
 
-// busInbox gives a bus's consumers out as what the stages need of them.
+// busInbox is the [Inbox] of a bus.
 type busInbox struct{ *bus.Bus }
 
 func (i busInbox) Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error) {
 	k, err := i.Bus.Consume(ctx, c, handle)
 	if err != nil {
-		return nil, err // and no consumer, which a nil pointer would be
+		return nil, err // a nil *bus.Consumer would not be a nil Consumer
 	}
 	return k, nil
 }

@@ -8,8 +8,8 @@ import (
 	"gongdan-bridge/internal/ledger"
 )
 
-// publish sends out what a verdict implies: a letter before its outcome event,
-// each under its own message id, and neither twice.
+// publish sends what a verdict or a waiting letter implies, and logs the attempt that ended
+// with it.
 func (a *actor) publish(p ledger.Publish) error {
 	ctx, cancel := context.WithTimeout(a.context(p.Stage), writeWait)
 	defer cancel()

@@ -16,8 +16,8 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// recheck is up to where messages of a noun may have been settled in a history
-// before, of enrich and of handle.
+// recheck is the sequence up to which messages of a noun may have been settled in an earlier
+// history, for enrich and for handle.
 func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 	for _, r := range o.intakes {
 		if r.queue.Noun == n {
@@ -27,9 +27,9 @@ func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 	return seqs
 }
 
-// quietUntil is before when no call may be made, since one of an owner before may
-// still be running; the zero time if none can be. With the claims of the owners
-// before, a lost STATE takes also the word that they were done.
+// quietUntil is the time before which no call may be made, since a call of an earlier owner
+// may still be running; the zero time if none can be. A lost STATE has lost the earlier
+// owners' claims, too, and with them that they were done.
 func (o *owner) quietUntil() time.Time {
 	var until time.Time
 	if !o.tenure.CleanHandover {
@@ -43,7 +43,7 @@ func (o *owner) quietUntil() time.Time {
 	return until
 }
 
-// rechecking reports whether messages of before the history began are still looked at.
+// rechecking reports whether messages from before the history began are still treated again.
 func (o *owner) rechecking() bool {
 	for _, r := range o.intakes {
 		if r.rechecking.Load() {
@@ -53,8 +53,8 @@ func (o *owner) rechecking() bool {
 	return false
 }
 
-// recheckAll brings every order of which something was stored before the history began to
-// its actor, which takes it up with what the streams tell. It runs beside what is new.
+// recheckAll loads every order of which a message was stored before the history began; its
+// actor takes it up with what the streams tell. It runs beside the new messages.
 func (o *owner) recheckAll(ctx context.Context) {
 	if !o.rechecking() {
 		return
@@ -72,18 +72,18 @@ func (o *owner) recheckAll(ctx context.Context) {
 		n = len(done)
 	}
 	for _, r := range o.intakes {
-		r.rechecking.Store(false) // its next look puts that on record
+		r.rechecking.Store(false) // its next refresh puts that on record
 	}
 	close(o.rechecked)
-	o.log.Info("all orders looked at again", slog.String("history", o.store.History()), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
+	o.log.Info("all orders treated again", slog.String("history", o.store.History()), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
 }
 
-// maxRechecks is how often an order that cannot be taken up is tried again by the walk. It
-// stays shut, and says so itself whenever it is loaded.
+// maxRechecks is how often recheckAll tries an order that cannot be loaded. Such an order
+// stays shut, and logs that whenever it is loaded.
 const maxRechecks = 8
 
-// recheckQueue is false where it must be done once more. The last one leaves the orders out
-// that cannot be taken up.
+// recheckQueue rechecks the orders of one queue; it is false if it must be repeated. The last
+// repetition leaves out the orders that cannot be loaded.
 func (o *owner) recheckQueue(ctx context.Context, r *intake, done map[orders.ID]bool, last bool) bool {
 	failed := false
 	for _, subject := range events.StageFilters(o.t.Name, r.queue.Stage, r.queue.Noun) {
@@ -99,7 +99,7 @@ func (o *owner) recheckQueue(ctx context.Context, r *intake, done map[orders.ID]
 			from = m.Sequence + 1
 			route, err := events.ParseRoute(m.Subject)
 			if err != nil {
-				continue // no stage reads it either
+				continue // no stage reads it
 			}
 			k := orders.ID{Noun: route.Noun, Key: route.Key}
 			if done[k] {
@@ -117,7 +117,7 @@ func (o *owner) recheckQueue(ctx context.Context, r *intake, done map[orders.ID]
 			select {
 			case ok := <-loaded:
 				if !ok && last {
-					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.Key), slog.String("text", "its record cannot be taken up"))
+					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.Key), slog.String("text", "its record cannot be loaded"))
 					o.d.meters.alert(ctx, o.t.Name, ledger.AlarmStore)
 					ok = true
 				}
@@ -132,12 +132,12 @@ func (o *owner) recheckQueue(ctx context.Context, r *intake, done map[orders.ID]
 
 func (o *owner) warnRecheck(ctx context.Context, err error) {
 	if ctx.Err() == nil {
-		o.log.Warn("orders not looked at again yet", slog.String("cause", err.Error()))
+		o.log.Warn("orders not treated again yet", slog.String("cause", err.Error()))
 	}
 }
 
-// storeWhy says why it is not known that the store belongs together, or which tenants
-// of this replica are still looked at again since it did not; nil otherwise.
+// storeWhy says why it is not known whether the store belongs together, and which tenants of
+// this replica are still treated again because it did not; nil for neither.
 func (d *Dispatcher) storeWhy() error {
 	all := d.watch.Err()
 	d.mu.Lock()

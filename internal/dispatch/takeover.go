@@ -20,17 +20,16 @@ const (
 	takeoverAtOnce = 32              // records that are read at once
 )
 
-// waitingOrder is an order that waits or has a call open, as an owner before left it.
+// waitingOrder is an order that waits or has a call open, as an earlier owner left it.
 type waitingOrder struct {
 	key    orders.ID
 	record ledger.Record
 	err    error // the record cannot be understood
 }
 
-// takeOver reads every order that waits or has a call open, before any order runs:
-// the bills of open calls are taken first, whoever has a turn first. An order that
-// only waits is loaded at once, from what was read; one that has something to do
-// is woken, and has its turn once there is a place for it.
+// takeOver reads every order that waits or has a call open, before any order runs. The bills
+// of open calls are locked first. An order that only waits is loaded at once, from the record
+// that was read; an order that has something to do is woken, and runs once it has a slot.
 func (o *owner) takeOver(ctx context.Context) (int, error) {
 	waiting, err := o.readWaiting(ctx)
 	if err != nil {
@@ -79,7 +78,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]waitingOrder, error) {
 			w := &out[i]
 			var err error
 			if w.record, err = orders.ReadRecord(ctx, o.d.state, o.t.Name, w.key); errors.Is(err, orders.ErrRecord) {
-				w.err, err = err, nil // its order says so when it is loaded
+				w.err, err = err, nil // its order logs that when it is loaded
 			}
 			return err
 		})
@@ -87,7 +86,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]waitingOrder, error) {
 	return out, readers.Wait()
 }
 
-// onlyWaits reports whether taking the order up does nothing but set its timer.
+// onlyWaits reports whether loading the order does nothing but set its timer.
 func onlyWaits(r ledger.Record, now time.Time) bool {
 	for _, l := range []ledger.Progress{r.Enrich, r.Handle} {
 		h := l.Head
@@ -111,7 +110,7 @@ func onlyWaits(r ledger.Record, now time.Time) bool {
 	return r.Open()
 }
 
-// busyStage is the stage at whose desk the order has its turn.
+// busyStage is the stage in whose queue the order runs.
 func busyStage(r ledger.Record) events.Stage {
 	if r.Handle.Head == nil && !r.Handle.Behind && (r.Enrich.Head != nil || r.Enrich.Behind) {
 		return events.Enrich

@@ -14,7 +14,7 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// sendLetter reports whether the letter was not there, and nobody had closed it.
+// sendLetter puts the letter into the box; false if it is there, or a person has closed it.
 func (o publication) sendLetter(ctx context.Context, p ledger.Publish, m *orders.Message) (bool, error) {
 	l := o.letterOrLess(ctx, p, m)
 	if p.Check {
@@ -32,7 +32,7 @@ func (o publication) sendLetter(ctx context.Context, p ledger.Publish, m *orders
 	return true, o.Letters.Put(ctx, l)
 }
 
-// letterOrLess is the letter; without what a fault of ours keeps from being told.
+// letterOrLess is the letter; where a fault of ours breaks it, without event and body.
 func (o publication) letterOrLess(ctx context.Context, p ledger.Publish, m *orders.Message) (l deadletter.Letter) {
 	defer func() {
 		if x := recover(); x != nil {
@@ -69,7 +69,7 @@ func (o publication) letter(ctx context.Context, p ledger.Publish, m *orders.Mes
 	}
 	l.Stream, l.Sequence, l.Callback, l.EventID = orders.StreamOf(p.Stage), p.Seq, m.Callback, p.EventID
 	if json.Valid(m.Stored.Data) {
-		// What is not lies in its stream alone.
+		// Other data lies in its stream alone.
 		l.Event = m.Stored.Data
 		if int64(len(l.Event)+len(l.Body))+orders.Headroom > o.Log.MaxPayload() {
 			l.Event, l.Advice = nil, "the event is too large to lie in its letter: raise max_payload of the NATS server; it still lies in "+l.Stream

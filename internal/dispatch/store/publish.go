@@ -67,9 +67,8 @@ func (s *Store) PublishEnriched(ctx context.Context, out bus.Message, check bool
 	return err
 }
 
-// outcomeEvent is the outcome event as it is published. What a fault of ours keeps
-// from being said in full is said in short: a verdict that could never be published
-// would keep its order shut for ever.
+// outcomeEvent is the outcome event as it is published. Where a fault of ours breaks it, it is
+// published in short: a verdict that could never be published would keep its order shut.
 func (o publication) outcomeEvent(p ledger.Publish, m *orders.Message) ([]byte, error) {
 	encode := func(p ledger.Publish, m *orders.Message) (data []byte, err error) {
 		var f *events.Failure
@@ -116,15 +115,15 @@ func (o publication) outcome(p ledger.Publish) events.HandleOutcome {
 			out.Letter.Kind = v.Fault.Kind
 		}
 		if p.LetterID == "" {
-			// It went out while its order waited.
+			// The letter was published while its order waited.
 			out.Letter.ID = ledger.LetterID(o.Tenant, p.Stage, ledger.Message{EventID: p.EventID, Replay: p.Replay}, v.Letter)
 		}
 	}
 	return out
 }
 
-// parent is the message that an outcome follows from; where the stream no
-// longer has it, as much of it as its id tells.
+// parent is the message that an outcome follows from. Where the stream no longer holds it,
+// only its id is known.
 func (o publication) parent(ctx context.Context, p ledger.Publish) (*orders.Message, error) {
 	if m := o.message; m != nil {
 		return o.identified(m, p), nil
@@ -138,14 +137,14 @@ func (o publication) parent(ctx context.Context, p ledger.Publish) (*orders.Mess
 	}
 	m := orders.Read(p.Stage, s, o.MaxFuture)
 	if m.EventID != p.EventID {
-		// Of another history of the stream, which has another message in its place.
+		// The stream has another history, with another message in this place.
 		m = &orders.Message{Callback: p.Seq}
 	}
 	return o.identified(m, p), nil
 }
 
-// identified gives a message that cannot be read an event of its own, so that
-// its end can be announced.
+// identified gives a message that cannot be read an event of its own, from which its outcome
+// event can derive.
 func (o publication) identified(m *orders.Message, p ledger.Publish) *orders.Message {
 	if m.Event.ID() != "" {
 		return m
@@ -175,17 +174,15 @@ func (s *Store) published(ctx context.Context, stream, subject, id string) (bool
 	}
 }
 
-// acknowledged reports whether a message was acknowledged for good, and so what
-// its verdict implies was published before, whether or not the stream still has
-// it: outcomes leave their stream by age and by trimming, and the record of an
-// order at rest says of its last verdict only that it may not be published. An
-// order that is listed may have been acknowledged because it waited: of that one
-// nothing follows.
+// acknowledged reports whether a message was acknowledged because it was settled. Then its
+// outcome was published, whether or not the stream still holds it: outcomes leave their
+// stream by age and by trimming, and the record of an order at rest does not tell. A message
+// of a listed order may have been acknowledged because it waited: that proves nothing.
 func (o publication) acknowledged(ctx context.Context, p ledger.Publish) (bool, error) {
 	if o.listed {
 		return false, nil
 	}
-	// An actor that a delivery made, since its order was let go, does not know.
+	// An actor that a delivery made after an eviction does not know whether its order is listed.
 	if _, err := o.State.Get(ctx, orders.WaitKey(o.Tenant, o.order)); !errors.Is(err, bus.ErrNotFound) {
 		return false, err
 	}

@@ -67,7 +67,7 @@ func (s *Store) recall(ctx context.Context, k orders.ID, r ledger.Record, rec le
 	return c.rec, nil
 }
 
-// recaller gathers what is told of one order.
+// recaller gathers what the streams tell of one order.
 type recaller struct {
 	s    *Store
 	k    orders.ID
@@ -99,7 +99,7 @@ func (c *recaller) letter(m bus.Stored) {
 	}
 }
 
-// enriched: the callback was read; a replay's number stands behind the step.
+// enriched takes an enriched event: stage enrich has settled the callback.
 func (c *recaller) enriched(m bus.Stored) {
 	if ev := orders.EventOrZero(m); ev.Context != nil {
 		if id, n, ok := orders.DerivedFrom(ev.ID(), "enrich"); ok {
@@ -108,7 +108,7 @@ func (c *recaller) enriched(m bus.Stored) {
 	}
 }
 
-// outcome takes what an outcome event tells: the message has ended, and its effect.
+// outcome takes an outcome event: how its message ended, and its effect.
 func (c *recaller) outcome(m bus.Stored) {
 	ev := orders.EventOrZero(m)
 	var o events.HandleOutcome
@@ -129,8 +129,8 @@ func (c *recaller) outcome(m bus.Stored) {
 	}
 }
 
-// effectOf is the effect that an outcome event tells of. One of a version that told
-// no identities is known by its event alone.
+// effectOf is the effect that an outcome event tells of. Events of old versions tell no
+// identities: such an effect is known by its event alone.
 func effectOf(k orders.ID, eventID string, replay int, ev events.Event, o events.HandleOutcome) ledger.Effect {
 	e := ledger.Effect{
 		IDs: o.Identities, Generation: o.Generation, Application: o.Application, EventID: eventID, Replay: replay,
@@ -152,7 +152,7 @@ func effectOf(k orders.ID, eventID string, replay int, ev events.Event, o events
 	return e
 }
 
-// unanswered adds the dead of the record itself, where letters are known to be gone.
+// unanswered adds the dead messages that the record knows, where letters are known to be lost.
 func (c *recaller) unanswered(r ledger.Record) {
 	if !c.s.record.Letters {
 		return

@@ -39,9 +39,9 @@ func (w Order) Call(ctx context.Context, act ledger.Call) (out ledger.Called) {
 	return out
 }
 
-// photos is what is sent of a recorded body, which itself stays what it is: an
-// uploaded file may be gone when the call is made again. A failure means that the
-// call must not be begun.
+// photos is the body as it is sent, with its pictures uploaded. The recorded body stays as it
+// is: an uploaded file may be gone when the call is made again. After a failure the call must
+// not be begun.
 func (w Order) photos(ctx context.Context, body kingdee.Body) (kingdee.Body, ledger.Called) {
 	if w.Photos == nil || len(body.PhotosPre)+len(body.PhotosAfter) == 0 {
 		return body, ledger.Called{}

@@ -45,8 +45,8 @@ func (w Order) Look(ctx context.Context, act ledger.Look) (out ledger.Looked) {
 	return out
 }
 
-// alike counts the records that look like the body beyond those that we have
-// applied; not known where the vendor leaves out what would tell.
+// alike counts the records that look like the body, less those that are known to be applied;
+// false where the vendor's records lack what is compared.
 func (w Order) alike(records []kingdee.DealRecord, act ledger.Look) (int, bool) {
 	var body kingdee.Body
 	if json.Unmarshal(act.Body, &body) != nil {
@@ -74,9 +74,9 @@ func (w Order) records(ctx context.Context, b ledger.Bill, judged ...string) (re
 	return records, f
 }
 
-// markers looks through handling records for ours, whoever asked for them: one proves
-// that the query shows them, two with the same marker are a double. Of those that are judged
-// the ledger says so.
+// markers searches all handling records that were read for markers of ours. One proves that
+// the query shows our records; two with the same marker are a double, which raises an alert
+// unless the ledger judges that marker itself.
 func (w Order) markers(ctx context.Context, b ledger.Bill, records []kingdee.DealRecord, judged []string) {
 	n := map[string]int{}
 	for _, r := range records {

@@ -129,7 +129,7 @@ func (w Order) identities(m *orders.Message, data events.Enriched, in *mapping.I
 	if key := events.Extension(m.Event, events.ExtContent); key != "" {
 		ids = append(ids, own+key)
 	} else if events.Extension(m.Event, events.ExtIntake) != "" {
-		// Nothing tells its content from the same at another time.
+		// Its content cannot be told from the same content at another time.
 	} else if n, err := weiban.ParseNotice(data.Callback); err == nil { // stored before events had the attribute
 		ids = append(ids, own+n.ContentKey)
 	}

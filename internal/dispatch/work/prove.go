@@ -13,8 +13,8 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// Prove looks, after an applied call, whether the query finds
-// its record: only then may a later look be believed that finds none.
+// Prove looks, after an applied call, whether the query finds its handling record. Only then
+// may a later look that finds none be believed.
 func (w Order) Prove(ctx context.Context, act ledger.Call) {
 	found := false
 	defer func() {
@@ -32,9 +32,8 @@ func (w Order) Prove(ctx context.Context, act ledger.Call) {
 	}
 }
 
-// proveQuery looks for a record that outcome events say is there: only if the query
-// finds one of ours may its silence be believed. Orders that need it wait for one of
-// them to have done it.
+// proveQuery looks for a handling record of which an outcome event tells. Only if the query
+// finds it may a look that finds none be believed. One order does it; others wait for it.
 func (w Order) proveQuery(ctx context.Context) {
 	end, ok := w.Proof.Search(ctx)
 	if !ok {
