@@ -37,7 +37,7 @@ func newMeters(p metric.MeterProvider) (meters, error) {
 		attempts: counter("gongdan.dispatch.attempts", "{attempt}", "Attempts of a stage, by outcome and kind of failure."),
 		seconds:  h,
 		alerts:   counter("gongdan.dispatch.alerts", "{alert}", "What people must look at, by alarm."),
-		rebuilds: counter("gongdan.dispatch.rebuilds", "{consumer}", "Consumers that made no progress and were made anew."),
+		rebuilds: counter("gongdan.dispatch.rebuilds", "{consumer}", "Consumers that made no progress and were rebuilt."),
 	}, errors.Join(all, err)
 }
 

@@ -55,8 +55,8 @@ const (
 	byVendor               // when a call succeeds
 )
 
-// trial is how long a pause that is over, as far as one can know, is still shown if
-// no call is made that could prove it.
+// trial is how long a pause that seems to be over is still shown, if no call is made that
+// could prove it.
 const trial = time.Minute
 
 // Refresh brings the availability up to date.
