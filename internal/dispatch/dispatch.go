@@ -29,24 +29,24 @@ type Tenant struct {
 	Ledger  ledger.Settings
 	work.Vendors
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
-	Refused func() error
-	Lines   wait.Lines // of the two clients: their state pauses stages
-	Guard   *Guard     // asked by both lines before anything is sent
+	Refused  func() error
+	Accounts wait.Accounts // of the two clients: their state pauses stages
+	Guard    *Guard        // asked by both accounts before anything is sent
 }
 
 // A tenant is made of these; they are declared where they are used.
 type (
-	Vendors = work.Vendors
-	Lines   = wait.Lines
-	Quick   = wait.Quick
+	Vendors  = work.Vendors
+	Accounts = wait.Accounts
+	Quick    = wait.Quick
 )
 
-// Guard keeps a tenant's lines closed unless this process owns the tenant.
+// Guard keeps a tenant's accounts closed unless this process owns the tenant.
 type Guard struct {
 	tenure atomic.Pointer[ownership.Tenure]
 }
 
-// Check is for [connectors.LineOptions].Before.
+// Check is for [connectors.AccountOptions].Before.
 func (g *Guard) Check(ctx context.Context) error {
 	t := g.tenure.Load()
 	if t == nil {

@@ -144,21 +144,21 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 			Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
 		},
 	}
-	line := func(vendor string) *connectors.Line {
-		return connectors.NewLine(connectors.LineOptions{
+	account := func(vendor string) *connectors.Account {
+		return connectors.NewAccount(connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 300 * time.Millisecond, MaxWait: 20 * time.Millisecond, Before: t.Guard.Check,
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 100 * time.Millisecond},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.Lines.Weiban, t.Lines.Kingdee = line("weiban"), line("kingdee")
+	t.Accounts.Weiban, t.Accounts.Kingdee = account("weiban"), account("kingdee")
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Line: t.Lines.Weiban,
+		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Account: t.Accounts.Weiban,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Line: t.Lines.Kingdee, Vault: connectors.MemoryVault(),
+		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(),
 		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID,
 	})
 	o := dispatch.Options{

@@ -53,7 +53,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
 		d: d, t: t, tenure: tenure, ctx: tenure.Context(),
 		log:  d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		apis: wait.NewAPIs(t.Name, t.Lines), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(),
+		apis: wait.NewAPIs(t.Name, t.Accounts), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(),
 		waiters: wait.NewWaiters(), tally: wait.NewTally(), proof: wait.NewQueryProof(),
 		timers: map[orders.Queue]*wait.Timers{}, slots: map[orders.Queue]chan struct{}{},
 		actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, rechecked: make(chan struct{}),
@@ -81,7 +81,7 @@ func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 func (o *owner) open() error {
 	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
-	o.claimLines()
+	o.claimAccounts()
 	began := time.Now()
 	if err := o.store.Open(ctx); err != nil {
 		return err
@@ -124,10 +124,10 @@ func (o *owner) open() error {
 	return nil
 }
 
-// claimLines lets calls be made under this tenure, without a burst at first: the last owner
+// claimAccounts lets calls be made under this tenure, without a burst at first: the last owner
 // may just have spent its own.
-func (o *owner) claimLines() {
-	o.t.Lines.Empty()
+func (o *owner) claimAccounts() {
+	o.t.Accounts.Empty()
 	o.t.Guard.tenure.Store(o.tenure)
 }
 
