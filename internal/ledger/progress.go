@@ -55,8 +55,8 @@ func (t *step) astray(d Delivered) {
 	t.do(Ack{Stage: d.Stage, Seq: d.Seq})
 }
 
-// hold keeps a message unacknowledged behind the one in hand. Too many of them,
-// and the one in hand is recorded so that they can be acknowledged.
+// hold keeps a message unacknowledged behind the current one. If there are too many of them,
+// the current one is recorded, so that they can be acknowledged.
 func (t *step) hold(d Delivered) {
 	l, k := t.at(d.Stage)
 	if !slices.Contains(k.unacked, d.Seq) {
@@ -168,7 +168,7 @@ func (t *step) vanished(st events.Stage) {
 	t.settle(st, t.deadVerdict(st, f), false)
 }
 
-// begin takes a message in hand. A message that is one of the newest settled
+// begin makes a message the current one. A message that is one of the newest settled
 // ones sent twice needs no call to be known. A replay whose force was spent on
 // the head before it has none left.
 func (t *step) begin(st events.Stage, m Message, fresh bool) {

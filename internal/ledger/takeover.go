@@ -2,8 +2,8 @@ package ledger
 
 import "gongdan-bridge/internal/events"
 
-// takeover begins with a record that somebody else may have left in the midst
-// of something: a verdict perhaps not published, a letter likewise, an intent
+// takeover begins with a record that an earlier owner may have left in the midst of its
+// work: a verdict or a letter perhaps not published, an intent
 // whose call may be on its way, followers acknowledged and not yet done.
 func (t *step) takeover(in Takeover) {
 	t.o.quiet = in.Quiet

@@ -1,4 +1,4 @@
-package dispatch
+package store
 
 import (
 	"context"
@@ -15,14 +15,15 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// closings are what people closed, by order. They are read when they are asked for, and
-// from then on what has come since.
+// closings are the letters that people closed, by order. The audit is read when they are
+// first asked for, and from then on what was added since.
 type closings struct {
-	turn chan struct{} // of one place: held while it is read
-	read uint64        // up to here, in AUDIT
-	by   map[orders.ID][]closed
+	reading chan struct{} // of one place: held while AUDIT is read
+	read    uint64        // up to here, in AUDIT
+	by      map[orders.ID][]closed
 }
 
+// closed is a closed letter, and the message that it was about.
 type closed struct {
 	stage  events.Stage
 	letter string // its id
@@ -31,26 +32,27 @@ type closed struct {
 	ledger.Ended
 }
 
-func (c *closings) of(ctx context.Context, o *owner, k orders.ID) ([]closed, error) {
+// of lists what people closed of an order.
+func (c *closings) of(ctx context.Context, s *Store, k orders.ID) ([]closed, error) {
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
+	case c.reading <- struct{}{}:
+		defer func() { <-c.reading }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	u, err := o.d.o.Ports.Log.Usage(ctx, bus.Audit)
+	u, err := s.Log.Usage(ctx, bus.Audit)
 	if err != nil {
 		return nil, err
 	}
 	if c.by == nil {
 		c.by = map[orders.ID][]closed{}
 	}
-	if u.Last < c.read { // AUDIT was made again
+	if u.Last < c.read { // AUDIT was removed and made again
 		c.read, c.by = 0, map[orders.ID][]closed{}
 	}
-	subject := "gongdan." + events.Token(o.t.Name) + ".audit.*"
+	subject := "gongdan." + events.Token(s.Tenant) + ".audit.*"
 	for c.read < u.Last {
-		m, err := o.d.o.Ports.Log.Next(ctx, bus.Audit, subject, c.read+1)
+		m, err := s.Log.Next(ctx, bus.Audit, subject, c.read+1)
 		if errors.Is(err, bus.ErrNotFound) {
 			c.read = u.Last
 			break
@@ -68,8 +70,8 @@ func (c *closings) of(ctx context.Context, o *owner, k orders.ID) ([]closed, err
 }
 
 // closed reports whether a person has closed the letter.
-func (c *closings) closed(ctx context.Context, o *owner, k orders.ID, letter string) (bool, error) {
-	list, err := c.of(ctx, o, k)
+func (c *closings) closed(ctx context.Context, s *Store, k orders.ID, letter string) (bool, error) {
+	list, err := c.of(ctx, s, k)
 	return slices.ContainsFunc(list, func(x closed) bool { return x.letter == letter }), err
 }
 

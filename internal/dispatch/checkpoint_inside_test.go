@@ -15,12 +15,12 @@ import (
 // A delivery that was lost on the way costs its order's trust only until all is
 // settled up to there.
 func TestAGapEndsOnceAllIsSettled(t *testing.T) {
-	r := &room{}
+	r := &intake{}
 	come := func(turn, seq, times uint64) bool {
 		inOrder, _ := r.judge(&bus.Delivery{Turn: turn, Delivered: times, Stored: bus.Stored{Sequence: seq}})
 		return inOrder
 	}
-	settled := func(upTo uint64) bool { return r.heal(r.missed.Load(), upTo) }
+	settled := func(upTo uint64) bool { return r.heal(r.missedUpTo.Load(), upTo) }
 	if !come(1, 10, 1) || !come(2, 12, 1) {
 		t.Fatal("what comes in order is not vouched for")
 	}
@@ -36,7 +36,7 @@ func TestAGapEndsOnceAllIsSettled(t *testing.T) {
 	if come(9, 15, 3) || settled(21) { // lost again on the way, up to the highest that had come
 		t.Fatal("a redelivery that is lost is no gap")
 	}
-	old := r.missed.Load()
+	old := r.missedUpTo.Load()
 	if come(11, 30, 1) || r.heal(old, 25) {
 		t.Fatal("a gap that came after the question was asked is healed by its answer")
 	}
@@ -45,12 +45,12 @@ func TestAGapEndsOnceAllIsSettled(t *testing.T) {
 // A new message may be lost right before one that comes again: that one says
 // nothing of where the new one lies, the next new one does.
 func TestAGapBeforeARedeliveryEndsNotBeforeTheNextMessage(t *testing.T) {
-	r := &room{}
+	r := &intake{}
 	come := func(turn, seq, times uint64) bool {
 		inOrder, _ := r.judge(&bus.Delivery{Turn: turn, Delivered: times, Stored: bus.Stored{Sequence: seq}})
 		return inOrder
 	}
-	settled := func(upTo uint64) bool { return r.heal(r.missed.Load(), upTo) }
+	settled := func(upTo uint64) bool { return r.heal(r.missedUpTo.Load(), upTo) }
 	come(1, 10, 1)
 	come(2, 12, 1)
 	come(4, 12, 2) // turn 3 was lost: message 14, which nobody here knows of
@@ -66,7 +66,7 @@ func TestAGapBeforeARedeliveryEndsNotBeforeTheNextMessage(t *testing.T) {
 }
 
 // consumer makes that of an epoch, as an owner before left it.
-func consumer(t *testing.T, b *bus.Bus, r *room, epoch uint64) {
+func consumer(t *testing.T, b *bus.Bus, r *intake, epoch uint64) {
 	t.Helper()
 	c, err := b.Consume(t.Context(), bus.ConsumerConfig{Stream: bus.Callbacks, Name: r.name(epoch), Filters: []string{"gongdan.acme.>"}}, func(*bus.Delivery) {})
 	if err != nil {
@@ -82,12 +82,12 @@ func consumer(t *testing.T, b *bus.Bus, r *room, epoch uint64) {
 func TestATakeoverAsksForFewConsumers(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
-	r := o.rooms[0]
+	r := o.intakes[0]
 	o.tenure.Epoch = 1 << 40 // as after a claim that could not be read
 	for _, epoch := range []uint64{1, 9_999, 1<<40 - 1} {
 		consumer(t, b, r, epoch)
 	}
-	if err := r.succeed(t.Context()); err != nil {
+	if err := r.takeOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, epoch := range []uint64{1, 9_999, 1<<40 - 1} {
@@ -95,9 +95,9 @@ func TestATakeoverAsksForFewConsumers(t *testing.T) {
 			t.Errorf("the consumer of epoch %d is left: %v", epoch, err)
 		}
 	}
-	next := newRoom(o, r.k)
+	next := newIntake(o, r.queue)
 	o.tenure.Epoch++
-	if first, known, err := next.recall(t.Context()); err != nil || !known || first != 1<<40 {
+	if first, known, err := next.readCheckpoint(t.Context()); err != nil || !known || first != 1<<40 {
 		t.Errorf("the next takeover begins at epoch %d, %v, %v", first, known, err)
 	}
 	if epochs, err := next.epochs(t.Context(), 1<<40); err != nil || len(epochs) != 1 {
@@ -108,7 +108,7 @@ func TestATakeoverAsksForFewConsumers(t *testing.T) {
 // successor is the first room of the owner after o, whose consumer is gone: nine
 // callbacks of one order are stored, the record of the order has lane, and the mark of
 // the last owner has start 5 and delivered 6.
-func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Progress) *room {
+func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Progress) *intake {
 	t.Helper()
 	for range 9 {
 		if _, err := b.Publish(t.Context(), bus.Message{Subject: "gongdan.acme.event.weiban.work_order_change.close.1", Data: []byte("x")}); err != nil {
@@ -122,13 +122,13 @@ func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Progress) *room {
 	if _, err := b.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", orders.ID{Noun: events.WorkOrder, Key: "1"}), data); err != nil {
 		t.Fatal(err)
 	}
-	before := o.rooms[0]
+	before := o.intakes[0]
 	before.start = 5
-	if err := before.mark(t.Context(), 6); err != nil {
+	if err := before.writeCheckpoint(t.Context(), 6); err != nil {
 		t.Fatal(err)
 	}
 	o.tenure.Epoch++
-	return newRoom(o, before.k)
+	return newIntake(o, before.queue)
 }
 
 // A consumer that is gone has its past on record: what was settled is not read
@@ -137,11 +137,11 @@ func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
 	r := successor(t, b, o, ledger.Progress{Cursor: 4})
-	if err := r.succeed(t.Context()); err != nil {
+	if err := r.takeOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r.start != 5 || r.old != 9 {
-		t.Errorf("starts at %d, and up to %d may have been begun; want 5 and 9", r.start, r.old)
+	if r.start != 5 || r.begunUpTo != 9 {
+		t.Errorf("starts at %d, and up to %d may have been begun; want 5 and 9", r.start, r.begunUpTo)
 	}
 }
 
@@ -152,16 +152,17 @@ func TestAConsumerOfAnotherHistoryEndsTheTenure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := bustest.New(t)
 			o := ownerOf(t, b)
-			o.d.keeper = o.d.newKeeper()
-			var err error
-			if o.store, err = o.d.keeper.Begin(t.Context()); err != nil {
+			if _, err := o.d.watch.Keeper.Begin(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if err := successor(t, b, o, lane).succeed(t.Context()); !errors.Is(err, ownership.ErrLost) {
+			if err := o.store.Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := successor(t, b, o, lane).takeOver(t.Context()); !errors.Is(err, ownership.ErrLost) {
 				t.Fatalf("taken over: %v", err)
 			}
-			r, err := o.d.keeper.Examine(t.Context())
-			if err != nil || r.History == o.store.History || len(r.Notes) != 1 || r.Notes[0].Store != bus.Callbacks {
+			r, err := o.d.watch.Keeper.Examine(t.Context())
+			if err != nil || r.History == o.store.History() || len(r.Notes) != 1 || r.Notes[0].Store != bus.Callbacks {
 				t.Fatalf("no new history: %+v, %v", r, err)
 			}
 		})
@@ -174,7 +175,7 @@ func TestOnlyWhatOwnersLeftIsTidiedAway(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
 	o.tenure.Epoch = 9
-	r := o.rooms[0]
+	r := o.intakes[0]
 	for _, epoch := range []uint64{8, 9} {
 		consumer(t, b, r, epoch)
 	}
@@ -186,7 +187,7 @@ func TestOnlyWhatOwnersLeftIsTidiedAway(t *testing.T) {
 	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.tidy(t.Context()); err != nil {
+	if err := o.deleteLeftConsumers(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for name, stays := range names {
