@@ -170,6 +170,9 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
+		if t.Weiban.EmptyReceiver {
+			kc = kc.WithEmptyReceiver()
+		}
 		o.Tenants = append(o.Tenants, ingest.Tenant{Name: t.Name, CorpID: t.Weiban.CorpID, Codec: kc})
 	}
 	return ingest.New(o)

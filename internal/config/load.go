@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -110,8 +111,8 @@ func derive(c *Config) {
 		c.NATS.Embedded.TokenFile = c.NATS.Embedded.Dir + ".token"
 	}
 	for i := range c.Tenants {
-		if w := &c.Tenants[i].Weiban; len(w.Receivers) == 0 && w.CorpID != "" {
-			w.Receivers = []string{w.CorpID}
+		if w := &c.Tenants[i].Weiban; w.CorpID != "" && !slices.Contains(w.Receivers, w.CorpID) {
+			w.Receivers = append([]string{w.CorpID}, w.Receivers...)
 		}
 	}
 }

@@ -25,7 +25,8 @@ func weibanSettings() []Setting {
 		{Path: at + ".callbacks", Type: kindList, Required: true, Meaning: "keys of the message subscription (消息订阅); several while they rotate"},
 		{Path: at + ".callbacks[].token", Type: kindSecret, Required: true, Meaning: "Token"},
 		{Path: at + ".callbacks[].encoding_aes_key", Type: kindSecret, Required: true, check: checkAESKey, Meaning: "EncodingAESKey, 43 letters and digits"},
-		{Path: at + ".receivers", Type: kindIDs, Meaning: "receiver ids that a callback may carry; absent: the `corp_id`"},
+		{Path: at + ".receivers", Type: kindIDs, Meaning: "receiver ids that a callback may carry beside the `corp_id`, which is always accepted"},
+		{Path: at + ".empty_receiver", Type: kindSwitch, Default: "false", Meaning: "accept a callback that carries no receiver id too; its keys must fit all the same"},
 		{Path: at + ".per_minute", Type: kindCount, Default: "595", Min: "1", Max: "600", Meaning: "most calls of one API in any minute; at most five of them go at once, after a rest. Weiban blocks at 600 for a minute, then for an hour; with `in_flight` calls on their way it must stay below"},
 		{Path: at + ".in_flight", Type: kindCount, Default: "4", Min: "1", Max: "4", Meaning: "calls in progress over all APIs"},
 	}

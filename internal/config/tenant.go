@@ -17,13 +17,14 @@ type Tenant struct {
 
 // Weiban is a tenant's side at Weiban (微伴助手).
 type Weiban struct {
-	BaseURL   string        `yaml:"base_url"`   // without a slash at its end
-	CorpID    string        `yaml:"corp_id"`    // 企业 ID
-	Secret    Secret        `yaml:"secret"`     // of the OpenAPI
-	Callbacks []CallbackKey `yaml:"callbacks"`  // at least one
-	Receivers []string      `yaml:"receivers"`  // at least the corp id
-	PerMinute int           `yaml:"per_minute"` // pace
-	InFlight  int           `yaml:"in_flight"`  // calls in progress
+	BaseURL       string        `yaml:"base_url"`       // without a slash at its end
+	CorpID        string        `yaml:"corp_id"`        // 企业 ID
+	Secret        Secret        `yaml:"secret"`         // of the OpenAPI
+	Callbacks     []CallbackKey `yaml:"callbacks"`      // at least one
+	Receivers     []string      `yaml:"receivers"`      // the corp id is always among them
+	EmptyReceiver bool          `yaml:"empty_receiver"` // a callback may carry no receiver id
+	PerMinute     int           `yaml:"per_minute"`     // pace
+	InFlight      int           `yaml:"in_flight"`      // calls in progress
 }
 
 // CallbackKey is one pair of the message subscription (消息订阅) in Weiban's console. Several are
