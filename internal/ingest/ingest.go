@@ -10,9 +10,9 @@ package ingest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -42,7 +42,7 @@ type Options struct {
 	Bus            Publisher
 	Events         *events.Codec
 	MaxBody        int64         // bytes of a POST body, default 1 MiB
-	MaxInFlight    int           // requests at once, default 512; more get 503
+	MaxInFlight    int           // verified callbacks at once, default 512; more get 503
 	ReadTimeout    time.Duration // for the whole body, default 5 s
 	PublishTimeout time.Duration // until the event is on disk, default 4 s
 	RetryAfter     time.Duration // told with a 503, default 5 s
@@ -57,8 +57,8 @@ type Options struct {
 // Endpoint answers GET and POST /weiban/{tenant}.
 type Endpoint struct {
 	o       Options
-	mux     *http.ServeMux
 	tenants map[string]Tenant
+	nobody  Tenant // stands for every unknown tenant
 	slots   chan struct{}
 	tracer  trace.Tracer
 	count   metric.Int64Counter
@@ -84,14 +84,12 @@ func New(o Options) (*Endpoint, error) {
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
 	}
-	e.mux = http.NewServeMux()
-	e.mux.HandleFunc("/weiban/{tenant}", e.serve)
-	e.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(http.StatusNotFound, "path").write(w, 0) })
 	for _, t := range o.Tenants {
 		e.tenants[t.Name] = t
 	}
 	m := o.Meter.Meter("gongdan-bridge/internal/ingest")
-	var err, err2, err3, err4 error
+	var err, err2, err3, err4, err5 error
+	e.nobody.Codec, err5 = weiban.NewCodec([]weiban.Key{{Token: rand.Text(), EncodingAESKey: (rand.Text() + rand.Text())[:43]}}, []string{"nobody"})
 	e.alert, err4 = newAlerts(o.Logger, o.Meter)
 	e.drift, err3 = drift.NewCounter(o.Meter)
 	e.count, err = m.Int64Counter("gongdan.ingest.callbacks",
@@ -99,7 +97,7 @@ func New(o Options) (*Endpoint, error) {
 	e.seconds, err2 = m.Float64Histogram("gongdan.ingest.duration",
 		metric.WithDescription("Time from a callback's first byte to its answer."), metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
-	return e, errors.Join(err, err2, err3, err4)
+	return e, errors.Join(err, err2, err3, err4, err5)
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {
@@ -107,9 +105,4 @@ func orDefault[T int | int64 | time.Duration](v, def T) T {
 		return def
 	}
 	return v
-}
-
-// ServeHTTP serves the endpoint; any path but /weiban/{tenant} is 404.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.mux.ServeHTTP(w, r)
 }
