@@ -72,6 +72,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
+	b.watch(ctx, "refusals", func(ctx context.Context) { end.Watch(ctx, cfg.Ingest.RefusalInterval) })
 	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed,
 		telemetry.Check{Name: "nats", Ready: conn.Ready}, sync, telemetry.Check{Name: "store", Ready: room.Ready})
 	if err != nil {

@@ -108,8 +108,9 @@ type Ingest struct {
 	MaxInFlight       int           `yaml:"max_in_flight"`   // callbacks in hand at once
 	MaxClockSkew      time.Duration `yaml:"max_clock_skew"`  // 0: not looked at
 	MaxFuture         time.Duration `yaml:"max_future"`
-	RetryAfter        time.Duration `yaml:"retry_after"` // told with a 503
-	StopWithin        time.Duration `yaml:"stop_within"` // of a soft stop
+	RetryAfter        time.Duration `yaml:"retry_after"`      // told with a 503
+	RefusalInterval   time.Duration `yaml:"refusal_interval"` // between two log lines that count refusals
+	StopWithin        time.Duration `yaml:"stop_within"`      // of a soft stop
 }
 
 // Telemetry is the section telemetry. Where traces go is said by the standard OTEL_* variables, not here.

@@ -72,6 +72,7 @@ func ingestSettings() []Setting {
 		{Path: "ingest.max_clock_skew", Type: kindDuration, Default: "0s", Meaning: "how far a callback's `timestamp` may be off; 0s: not looked at"},
 		{Path: "ingest.max_future", Type: kindDuration, Default: "5m", Min: shortest, Max: "24h", Meaning: "how far a callback's own time may lie ahead of its arrival; further ahead the arrival decides what is late"},
 		{Path: "ingest.retry_after", Type: kindDuration, Default: "5s", Min: "1s", Meaning: "`Retry-After` of a 503"},
+		{Path: "ingest.refusal_interval", Type: kindDuration, Default: "1m", Min: shortest, Meaning: "of requests that do not verify, ten of each sort have a log line of their own; further ones are counted in one line an interval"},
 		{Path: "ingest.stop_within", Type: kindDuration, Default: "10s", Min: shortest, Meaning: "bound of a soft stop"},
 	}
 }

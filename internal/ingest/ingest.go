@@ -67,6 +67,8 @@ type Endpoint struct {
 	drift   *drift.Counter
 	alert   alerts
 	recent  recent
+
+	refusals *refusals
 }
 
 // New returns the endpoint, or an error that names the missing setting.
@@ -83,6 +85,7 @@ func New(o Options) (*Endpoint, error) {
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
+		refusals: newRefusals(o.Logger),
 	}
 	for _, t := range o.Tenants {
 		e.tenants[t.Name] = t

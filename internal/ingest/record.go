@@ -15,7 +15,8 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 )
 
-// record counts a request, ends its span's story, and writes its log line.
+// record counts a request, ends its span's story, and writes its log line, or has it
+// counted where lines are sampled.
 func (e *Endpoint) record(ctx context.Context, r *http.Request, a answer, at attempt) {
 	took := time.Since(at.start)
 	result := a.fault
@@ -43,6 +44,9 @@ func (e *Endpoint) record(ctx context.Context, r *http.Request, a answer, at att
 	if a.status == http.StatusServiceUnavailable {
 		level = slog.LevelError
 		span.SetStatus(codes.Error, result)
+	}
+	if a.fault != "" && !at.verified && !e.refusals.take(result) {
+		return
 	}
 	attrs := []slog.Attr{
 		slog.String("tenant", tenant), slog.String("method", method), slog.Int("status", a.status),
