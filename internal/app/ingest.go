@@ -78,7 +78,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
-	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest, end), b.log)
+	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest), end.Guard, b.log)
 	if err != nil {
 		return err
 	}
@@ -159,6 +159,7 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 	o := ingest.Options{
 		Bus: conn, Events: codec, MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, ReadTimeout: c.ReadTimeout,
 		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew, MaxFuture: c.MaxFuture,
+		MaxConnections: c.MaxConnections, MaxReading: int64(c.MaxReading), Descriptors: ingest.Descriptors(),
 		Refuse: room.Refuse,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
@@ -179,9 +180,9 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 	return ingest.New(o)
 }
 
-func publicServer(c config.Ingest, h http.Handler) *http.Server {
+func publicServer(c config.Ingest) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
+		ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
 		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
 	}
 }

@@ -20,12 +20,15 @@ type listener struct {
 }
 
 // listen opens addr at once, so that a port that is taken is an error of the
-// start and not of a goroutine.
-func listen(ctx context.Context, name, addr string, srv *http.Server, log *slog.Logger) (*listener, error) {
+// start and not of a goroutine. guard bounds its connections; nil for no bound.
+func listen(ctx context.Context, name, addr string, srv *http.Server, guard func(*http.Server, net.Listener) net.Listener, log *slog.Logger) (*listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s on %s: %w", name, addr, err)
+	}
+	if guard != nil {
+		ln = guard(srv, ln)
 	}
 	l := &listener{name: name, addr: ln.Addr().String(), srv: srv, ln: ln, err: make(chan error, 1)}
 	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)

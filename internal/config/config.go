@@ -105,7 +105,9 @@ type Ingest struct {
 	WriteTimeout      time.Duration `yaml:"write_timeout"`   // from the headers' end to the answer's
 	IdleTimeout       time.Duration `yaml:"idle_timeout"`    // of a quiet connection
 	PublishTimeout    time.Duration `yaml:"publish_timeout"` // for JetStream's acknowledgement
-	MaxInFlight       int           `yaml:"max_in_flight"`   // callbacks in hand at once
+	MaxInFlight       int           `yaml:"max_in_flight"`   // verified callbacks in hand at once
+	MaxConnections    int           `yaml:"max_connections"` // fewer where the process may have few descriptors
+	MaxReading        Size          `yaml:"max_reading"`     // bodies that did not verify yet, together
 	MaxClockSkew      time.Duration `yaml:"max_clock_skew"`  // 0: not looked at
 	MaxFuture         time.Duration `yaml:"max_future"`
 	RetryAfter        time.Duration `yaml:"retry_after"`      // told with a 503

@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		want           []string
 	}{
 		{"unknown key near a sibling", `  listen: ":8080"`, `  lisen: ":8080"`, []string{
-			`bridge.yaml:5:3: ingest.lisen: found an unknown key, expected one of listen, admin, max_body, read_header_timeout, read_timeout, write_timeout, idle_timeout, publish_timeout, max_in_flight, max_clock_skew, max_future, retry_after, refusal_interval, stop_within; did you mean listen?`,
+			`bridge.yaml:5:3: ingest.lisen: found an unknown key, expected one of listen, admin, max_body, read_header_timeout, read_timeout, write_timeout, idle_timeout, publish_timeout, max_in_flight, max_connections, max_reading, max_clock_skew, max_future, retry_after, refusal_interval, stop_within; did you mean listen?`,
 		}},
 		{"unknown key of another section", `  token_key: env:TOKEN_KEY`, `  log_level: debug`, []string{
 			`bridge.yaml:7:3: dispatcher.log_level: found an unknown key, expected one of admin, instance, concurrency, token_key, ack_wait, max_held, keep_settled, stop_within, ownership, calls, breaker, retries, doubt, sweeps; did you mean telemetry.log_level?`,

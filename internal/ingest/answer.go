@@ -30,6 +30,8 @@ func (a answer) message() string {
 		return "no such address"
 	case http.StatusMethodNotAllowed:
 		return "use GET or POST"
+	case http.StatusRequestTimeout:
+		return "too slow, send again"
 	case http.StatusRequestEntityTooLarge:
 		return "body too large"
 	case http.StatusUnsupportedMediaType:

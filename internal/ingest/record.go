@@ -58,6 +58,24 @@ func (e *Endpoint) record(ctx context.Context, r *http.Request, a answer, at att
 	e.o.Logger.LogAttrs(ctx, level, "callback", append(attrs, at.attrs()...)...)
 }
 
+// unheard records a request that ended before a handler had it: net/http refused it, or
+// its connection ended first.
+func (e *Endpoint) unheard(evicted bool) {
+	ctx, result := context.Background(), faultHead
+	if evicted {
+		result = faultEvicted
+	}
+	e.count.Add(ctx, 1, metric.WithAttributes(attribute.String("tenant", "unknown"), attribute.String("result", result)))
+	if e.refusals.take(result) {
+		e.o.Logger.LogAttrs(ctx, slog.LevelWarn, "callback", slog.String("tenant", "unknown"), slog.String("result", result))
+	}
+}
+
+// evicted counts a connection that was closed at a bound.
+func (e *Endpoint) evicted(bound string) {
+	e.evictions.Add(context.Background(), 1, metric.WithAttributes(attribute.String("bound", bound)))
+}
+
 // attrs are what the log line of an attempt has of the event, and of what was wrong.
 func (at attempt) attrs() (attrs []slog.Attr) {
 	if at.id != "" {

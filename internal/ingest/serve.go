@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -19,8 +18,10 @@ import (
 
 // Words for the log and the metric where the connectors have none.
 const (
-	faultPath   = "path"   // no address of ours
-	faultTenant = "tenant" // no tenant of that name, and so no key that could fit
+	faultPath    = "path"    // no address of ours
+	faultTenant  = "tenant"  // no tenant of that name, and so no key that could fit
+	faultHead    = "head"    // net/http could not read the request, or had to wait too long for it
+	faultEvicted = "evicted" // its connection was closed at a bound
 )
 
 // attempt is one request on its way through the endpoint; its fields become
@@ -44,7 +45,10 @@ type attempt struct {
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := attempt{start: time.Now()}
 	ctx := r.Context()
-	t, text, a := e.open(w, r, &at)
+	c := connOf(ctx)
+	c.heard()
+	t, text, a := e.open(w, r, c, &at)
+	c.done()
 	if a.fault == "" {
 		at.verified = true
 		var span trace.Span
@@ -53,7 +57,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			a = echo(text, &at)
 		} else {
-			a = e.accept(ctx, t, text, &at)
+			a = e.accept(ctx, c, t, text, &at)
 		}
 	}
 	a.write(w, e.o.RetryAfter)
@@ -62,7 +66,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // open verifies a request and decrypts what it carries. An unknown tenant has a key that
 // nobody knows, so that strangers cannot tell it from a known one.
-func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, at *attempt) (t Tenant, text []byte, a answer) {
+func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, c *conn, at *attempt) (t Tenant, text []byte, a answer) {
 	name, ok := tenantOf(r.URL.Path)
 	if !ok {
 		return t, nil, refuse(http.StatusNotFound, faultPath)
@@ -80,7 +84,7 @@ func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, at *attempt) (t 
 		text, a = e.openWith(q, at, t.Codec.Echo)
 	case r.Method == http.MethodPost:
 		var body []byte
-		if body, a = e.body(w, r); a.fault == "" {
+		if body, a = e.body(w, r, c); a.fault == "" {
 			text, a = e.openWith(q, at, func(q url.Values) ([]byte, error) { return t.Codec.OpenBody(q, body) })
 		}
 	default:
@@ -113,7 +117,7 @@ func echo(text []byte, at *attempt) answer {
 }
 
 // accept stores a callback that verified, if it can be stored now.
-func (e *Endpoint) accept(ctx context.Context, t Tenant, text []byte, at *attempt) answer {
+func (e *Endpoint) accept(ctx context.Context, c *conn, t Tenant, text []byte, at *attempt) answer {
 	if e.o.Refuse != nil {
 		if err := e.o.Refuse(); err != nil {
 			at.cause = err
@@ -126,27 +130,10 @@ func (e *Endpoint) accept(ctx context.Context, t Tenant, text []byte, at *attemp
 	default:
 		return refuse(http.StatusServiceUnavailable, "busy")
 	}
+	if !c.keep() {
+		return refuse(http.StatusRequestTimeout, faultEvicted)
+	}
 	return e.publish(ctx, t, text, at)
-}
-
-// body takes the body of a POST within the bounds of size and time.
-func (e *Endpoint) body(w http.ResponseWriter, r *http.Request) ([]byte, answer) {
-	if compressed(r.Header) {
-		return nil, refuse(http.StatusUnsupportedMediaType, "encoding")
-	}
-	// A recorder in a test has no deadline to set; a real connection has.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(e.o.ReadTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.o.MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, refuse(http.StatusRequestEntityTooLarge, "size")
-	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "cut")
-	case gzipped(body):
-		return nil, refuse(http.StatusUnsupportedMediaType, "encoding")
-	}
-	return body, answer{}
 }
 
 // stale refuses a signature whose time is further off than the setting allows.
