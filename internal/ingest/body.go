@@ -28,7 +28,9 @@ func (e *Endpoint) body(w http.ResponseWriter, r *http.Request, c *conn) ([]byte
 		return nil, refuse(http.StatusRequestTimeout, faultEvicted)
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "cut")
-	case gzipped(body):
+	}
+	c.read()
+	if gzipped(body) {
 		return nil, refuse(http.StatusUnsupportedMediaType, "encoding")
 	}
 	return body, answer{}

@@ -1,17 +1,14 @@
 package ingest_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,90 +18,6 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/ingest"
 )
-
-// patience ends a test that hangs; no test waits for it.
-const patience = 20 * time.Second
-
-// guarded serves the endpoint within its bounds, and gives its address.
-func guarded(tb testing.TB, e *ingest.Endpoint) string {
-	tb.Helper()
-	ln, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	srv := &http.Server{ReadHeaderTimeout: patience, IdleTimeout: patience}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(e.Guard(srv, ln)) }()
-	tb.Cleanup(func() {
-		_ = srv.Close()
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			tb.Error(err)
-		}
-	})
-	return ln.Addr().String()
-}
-
-// client is a connection whose bytes a test writes by hand.
-type client struct {
-	net.Conn
-	tb testing.TB
-	in *bufio.Reader
-}
-
-func dial(tb testing.TB, at string) *client {
-	tb.Helper()
-	c, err := new(net.Dialer).DialContext(context.Background(), "tcp", at)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		tb.Fatal(err)
-	}
-	return &client{c, tb, bufio.NewReader(c)}
-}
-
-func (c *client) send(text string) {
-	c.tb.Helper()
-	if _, err := io.WriteString(c, text); err != nil {
-		c.tb.Fatal(err)
-	}
-}
-
-// begin sends the head of a callback whose body is to have that length, and waits until
-// the endpoint asks for the body.
-func (c *client) begin(query string, length int) {
-	c.tb.Helper()
-	c.send(fmt.Sprintf("POST /weiban/acme?%s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", query, length))
-	if line, err := c.in.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
-		c.tb.Fatalf("asked for the body with %q: %v", line, err)
-	}
-	if _, err := c.in.ReadString('\n'); err != nil {
-		c.tb.Fatal(err)
-	}
-}
-
-// status reads an answer, of which the connection may be used again.
-func (c *client) status() int {
-	c.tb.Helper()
-	answer, err := http.ReadResponse(c.in, nil)
-	if err != nil {
-		c.tb.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-		c.tb.Fatal(err)
-	}
-	return answer.StatusCode
-}
-
-// closed waits until the endpoint has closed the connection.
-func (c *client) closed() {
-	c.tb.Helper()
-	if _, err := c.in.ReadByte(); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
-		c.tb.Errorf("the connection was not closed: %v", err)
-	}
-}
 
 // evictions counts gongdan.ingest.evictions by bound.
 func evictions(tb testing.TB, r sdk.Reader) map[string]int64 {
@@ -196,10 +109,15 @@ func TestBodiesAreBounded(t *testing.T) {
 		held[i] = dial(t, at)
 		held[i].begin(query, 60<<10)
 	}
+	given := make(chan struct{}, len(held))
 	for _, c := range held {
 		c.send(strings.Repeat("A", 40<<10))
+		go func() {
+			_, _ = c.in.ReadByte() // ends when one of them is given up, and at the end
+			given <- struct{}{}
+		}()
 	}
-	held[0].closed()
+	<-given
 	large := dial(t, at)
 	large.begin(query, len(body)+40<<10)
 	large.send(body + strings.Repeat(" ", 40<<10))
@@ -226,6 +144,51 @@ func TestVerifiedCallbackIsNotClosed(t *testing.T) {
 	close(hold)
 	if status := ours.status(); status != http.StatusOK {
 		t.Errorf("the callback that was being stored: %d", status)
+	}
+}
+
+// narrow is a listener whose connections hold few answers that nobody takes.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	c, err := n.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.(*net.TCPConn).SetWriteBuffer(1)
+}
+
+// Clients that send requests and take no answer are closed at the bound as well.
+func TestClientsThatTakeNoAnswerMakeRoom(t *testing.T) {
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := guardedOn(t, endpoint(t, &shelf{}, io.Discard, func(o *ingest.Options) { o.MaxConnections = 4 }), narrow{ln})
+	query, body := signed(t, key, corp, notice("m1", "close", "1"))
+	var full sync.WaitGroup
+	many := strings.Repeat("GET /weiban/acme HTTP/1.1\r\nHost: x\r\n\r\n", 100)
+	for range 4 {
+		c := dial(t, at)
+		if err := c.Conn.(*net.TCPConn).SetReadBuffer(1); err != nil {
+			t.Fatal(err)
+		}
+		full.Go(func() {
+			var err error
+			for err == nil { // until the endpoint takes no more of it
+				_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+				_, err = io.WriteString(c, many)
+			}
+		})
+	}
+	full.Wait()
+	for range 8 { // more than there are places
+		c := dial(t, at)
+		c.begin(query, len(body))
+		c.send(body)
+		if status := c.status(); status != http.StatusOK {
+			t.Errorf("a callback: %d", status)
+		}
 	}
 }
 

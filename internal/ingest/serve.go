@@ -46,7 +46,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := attempt{start: time.Now()}
 	ctx := r.Context()
 	c := connOf(ctx)
-	c.heard()
+	c.heard(r.ContentLength == 0)
 	t, text, a := e.open(w, r, c, &at)
 	c.done()
 	if a.fault == "" {
@@ -57,7 +57,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			a = echo(text, &at)
 		} else {
-			a = e.accept(ctx, c, t, text, &at)
+			a = e.accept(ctx, t, text, &at)
 		}
 	}
 	a.write(w, e.o.RetryAfter)
@@ -117,7 +117,7 @@ func echo(text []byte, at *attempt) answer {
 }
 
 // accept stores a callback that verified, if it can be stored now.
-func (e *Endpoint) accept(ctx context.Context, c *conn, t Tenant, text []byte, at *attempt) answer {
+func (e *Endpoint) accept(ctx context.Context, t Tenant, text []byte, at *attempt) answer {
 	if e.o.Refuse != nil {
 		if err := e.o.Refuse(); err != nil {
 			at.cause = err
@@ -129,9 +129,6 @@ func (e *Endpoint) accept(ctx context.Context, c *conn, t Tenant, text []byte, a
 		defer func() { <-e.slots }()
 	default:
 		return refuse(http.StatusServiceUnavailable, "busy")
-	}
-	if !c.keep() {
-		return refuse(http.StatusRequestTimeout, faultEvicted)
 	}
 	return e.publish(ctx, t, text, at)
 }
