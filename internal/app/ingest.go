@@ -38,7 +38,7 @@ type Addresses struct{ Listen, Admin string }
 // other is configured, until ctx ends or a part of it fails for good.
 func (r Run) Ingest(ctx context.Context) error {
 	cfg := r.Config
-	b, err := r.begin(ctx, "gongdan-ingest", "")
+	b, err := r.begin(ctx, "gongdan-ingest", cfg.Ingest.Name())
 	if err != nil {
 		return err
 	}
