@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -109,7 +109,7 @@ func TestMetricsInPages(t *testing.T) {
 // program that it names, with --help behind it: an unknown subcommand or flag
 // is refused before the help is shown.
 func TestCommandsExist(t *testing.T) {
-	programs := map[string]func(context.Context, app.Program) error{"ingest": app.IngestMain, "dispatcher": app.DispatcherMain}
+	programs := map[string]func(context.Context, cli.Program) error{"ingest": cli.IngestMain, "dispatcher": cli.DispatcherMain}
 	tried := 0
 	for _, page := range pages(t) {
 		for _, line := range shellLines(read(t, page)) {
@@ -120,7 +120,7 @@ func TestCommandsExist(t *testing.T) {
 			}
 			tried++
 			none := func(string) (string, bool) { return "", false }
-			err := main(t.Context(), app.Program{Args: append(args[1:], "--help"), Env: none, Stdout: io.Discard, Stderr: io.Discard})
+			err := main(t.Context(), cli.Program{Args: append(args[1:], "--help"), Env: none, Stdout: io.Discard, Stderr: io.Discard})
 			if err != nil {
 				t.Errorf("%s: %s: %v", page, line, err)
 			}
@@ -156,11 +156,29 @@ func fields(line string) []string {
 	return out
 }
 
+// kinds are the kinds of failure, as the schema of outcomes lists them and package
+// events declares them.
+func kinds(t *testing.T) (all []events.Kind) {
+	t.Helper()
+	list := regexp.MustCompile(`"kind": \{"enum": \[(.*)\]`).FindStringSubmatch(read(t, "schemas/handle-order-outcome.schema.json"))
+	declared := regexp.MustCompile(`(?m)^\t\w+ +Kind = "(\w+)"`).FindAllStringSubmatch(read(t, "internal/events/failure.go"), -1)
+	for _, m := range declared {
+		all = append(all, events.Kind(m[1]))
+		if list == nil || !strings.Contains(list[1], strconv.Quote(m[1])) {
+			t.Errorf("the schema of outcomes does not list %s", m[1])
+		}
+	}
+	if list == nil || len(all) != strings.Count(list[1], ",")+1 {
+		t.Errorf("the schema of outcomes lists other kinds than %v", all)
+	}
+	return all
+}
+
 // TestRunbooksSayTheSame: both speak of every kind of failure, have the same
 // sections, and show the same commands.
 func TestRunbooksSayTheSame(t *testing.T) {
 	english, chinese := read(t, "docs/runbook.md"), read(t, "docs/runbook.zh.md")
-	for _, k := range events.Kinds() {
+	for _, k := range kinds(t) {
 		for page, text := range map[string]string{"runbook.md": english, "runbook.zh.md": chinese} {
 			if !strings.Contains(text, "\n### `"+string(k)+"`") {
 				t.Errorf("docs/%s has no section on %s", page, k)

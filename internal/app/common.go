@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/telemetry"
 	"gongdan-bridge/schemas"
@@ -25,8 +23,6 @@ type base struct {
 	tel  *telemetry.Telemetry
 	log  *slog.Logger
 	undo cleanups
-
-	pictures http.RoundTripper
 }
 
 // begin starts logging, tracing and metrics, and teaches the redactor every
@@ -41,8 +37,14 @@ func (r Run) begin(ctx context.Context, service, instance string) (*base, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", service, err)
 	}
-	b := &base{cfg: cfg, tel: tel, log: tel.Logger, pictures: r.Pictures}
-	b.undo.add("telemetry", tel.Shutdown)
+	if r.Alone {
+		tel.Install()
+	}
+	b := &base{cfg: cfg, tel: tel, log: tel.Logger}
+	b.undo.add("telemetry", func(ctx context.Context) error {
+		tel.Shutdown(ctx)
+		return nil
+	})
 	return b, nil
 }
 
@@ -123,35 +125,15 @@ func eventCodec() (*events.Codec, error) {
 	return events.NewCodec(set), nil
 }
 
-// load reads the configuration for a command.
-func load(p Program, g *globals) (*config.Config, error) { return config.Load(g.Config, p.Env) }
-
-// withBus gives a subcommand a connection of its own.
-func withBus(ctx context.Context, p Program, g *globals, use func(*config.Config, *bus.Bus) error) error {
-	cfg, err := load(p, g)
+// Connect opens a connection for a command: nothing is provisioned.
+func Connect(ctx context.Context, cfg *config.Config, name string) (*bus.Bus, error) {
+	o, err := busOptions(cfg, name)
 	if err != nil {
-		return err
-	}
-	o, err := busOptions(cfg, "gongdan-bridge command")
-	if err != nil {
-		return err
+		return nil, err
 	}
 	dial, cancel := context.WithTimeout(ctx, cfg.NATS.ConnectTimeout)
 	defer cancel()
-	conn, err := bus.Connect(dial, o)
-	if err != nil {
-		return fmt.Errorf("%w; is the bridge running?", err)
-	}
-	err = use(cfg, conn)
-	shut, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer stop()
-	return errors.Join(err, conn.Close(shut))
-}
-
-func withBox(ctx context.Context, p Program, g *globals, use func(*deadletter.Box) error) error {
-	return withBus(ctx, p, g, func(_ *config.Config, b *bus.Bus) error {
-		return use(deadletter.NewBox(b, time.Now))
-	})
+	return bus.Connect(dial, o)
 }
 
 func limits(n config.NATS) bus.Limits {

@@ -11,9 +11,9 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/trace"
 
+	"gongdan-bridge/internal/app/vendors"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/ingest"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -25,6 +25,14 @@ type Run struct {
 	Log    io.Writer
 	Spans  trace.SpanExporter // gets every span beside OTLP; may be nil
 	Ready  func(Addresses)    // called once, when everything is up; may be nil
+
+	// Alone says that no other program runs in this process: its telemetry becomes
+	// the process's own, and what cannot be exported becomes a line of its log.
+	Alone bool
+
+	// NATS starts the server that nats.embedded describes; nil in a program that
+	// links none.
+	NATS StartNATS
 
 	// Pictures is asked for pictures in place of the network, for a sandbox that
 	// simulates their hosts; nil in the programs, and no setting reaches it.
@@ -49,7 +57,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	cfg := b.cfg
 	failed := make(chan error, 4)
 	if cfg.NATS.IsEmbedded() {
-		if err := embed(ctx, b); err != nil {
+		if err := r.embed(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -106,14 +114,25 @@ func forward(ctx context.Context, from <-chan error, to chan<- error) {
 	}
 }
 
+// StartNATS starts an embedded NATS server and returns when it takes connections.
+// The context bounds the start only. Package embedded has the one that programs use.
+type StartNATS func(context.Context, config.Embedded, *slog.Logger) (NATSServer, error)
+
+// NATSServer is a NATS server that runs within a program.
+type NATSServer interface {
+	Token() string                  // what clients must present
+	Err() <-chan error              // each fault as it is found, nil when the server is back; closed by Stop
+	Stop(ctx context.Context) error // may be called twice
+}
+
 // embed starts the NATS server. A fault of its disk does not end the program:
 // the server comes back by itself when there is room again, and until then
 // callbacks are answered 503.
-func embed(ctx context.Context, b *base) error {
-	e := b.cfg.NATS.Embedded
-	srv, err := bus.StartServer(ctx, bus.ServerOptions{
-		Dir: e.Dir, Port: e.Port, TokenFile: e.TokenFile, MaxStore: int64(e.MaxStore), Logger: b.log,
-	})
+func (r Run) embed(ctx context.Context, b *base) error {
+	if r.NATS == nil {
+		return errors.New("this program has no embedded NATS server: set nats.url")
+	}
+	srv, err := r.NATS(ctx, b.cfg.NATS.Embedded, b.log)
 	if err != nil {
 		return err
 	}
@@ -164,11 +183,7 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
 	for _, t := range b.cfg.Tenants {
-		keys := make([]weiban.Key, len(t.Weiban.Callbacks))
-		for i, k := range t.Weiban.Callbacks {
-			keys[i] = weiban.Key{Token: k.Token.Reveal(), EncodingAESKey: k.EncodingAESKey.Reveal()}
-		}
-		kc, err := weiban.NewCodec(keys, t.Weiban.Receivers)
+		kc, err := vendors.CallbackCodec(t)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
@@ -185,35 +200,4 @@ func publicServer(c config.Ingest) *http.Server {
 		ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
 		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
 	}
-}
-
-// ingestCLI is the command line of ingest.
-type ingestCLI struct {
-	globals
-	Run     ingestRunCmd `cmd:"" default:"1" help:"Take callbacks until stopped (the default)."`
-	Conf    configCmd    `cmd:"" name:"config" help:"Check or print the configuration."`
-	Version versionCmd   `cmd:"" help:"Print the version."`
-}
-
-type ingestRunCmd struct{}
-
-func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
-	cfg, err := load(p, g)
-	if err != nil {
-		return err
-	}
-	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Ingest(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and stores each as a CloudEvent in NATS JetStream before it ` +
-	`answers. With no nats.url in the configuration it also runs an embedded NATS server.`
-
-// IngestMain is the program ingest.
-func IngestMain(ctx context.Context, p Program) error {
-	var cli ingestCLI
-	return p.run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
 }

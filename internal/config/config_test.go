@@ -1,13 +1,14 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gongdan-bridge/internal/textfile"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -55,7 +56,7 @@ func write(t *testing.T, path, text string) {
 func load(t *testing.T, text, dir string) (*Config, error) {
 	t.Helper()
 	c, err := Parse([]byte(text), filepath.Join(dir, "bridge.yaml"), lookup(testEnv()))
-	if faults, ok := errors.AsType[Faults](err); ok { // the directory is another in each test
+	if faults := textfile.Of(err); faults != nil { // the directory is another in each test
 		for i := range faults {
 			faults[i].File = filepath.Base(faults[i].File)
 		}

@@ -1,10 +1,11 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"testing"
+
+	"gongdan-bridge/internal/textfile"
 )
 
 // Whatever the file holds: no crash, faults with a place each, and no secret of the environment in
@@ -30,15 +31,15 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		faults, ok := errors.AsType[Faults](err)
-		if !ok || len(faults) == 0 {
+		faults := textfile.Of(err)
+		if faults == nil {
 			t.Fatalf("not faults: %v", err)
 		}
 		for _, fault := range faults {
-			if fault.Line < 1 || fault.Column < 1 || fault.Found == "" {
+			if fault.Where != "" && (fault.Line < 1 || fault.Column < 1) || fault.Message == "" {
 				t.Errorf("a fault without place or finding: %+v", fault)
 			}
-			if strings.Contains(fault.Error(), "-hunter2-") && !strings.Contains(text, "-hunter2-") {
+			if strings.Contains(fault.String(), "-hunter2-") && !strings.Contains(text, "-hunter2-") {
 				t.Errorf("a fault repeats a secret: %v", fault)
 			}
 		}

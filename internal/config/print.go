@@ -79,7 +79,7 @@ func (c *Config) valueNode(v reflect.Value, path string) *yaml.Node {
 }
 
 func (c *Config) remark(n *yaml.Node, path string) {
-	if _, written := c.marks[path]; !written {
+	if _, written := c.written[path]; !written {
 		n.LineComment = "# default"
 	}
 }

@@ -3,10 +3,17 @@ package config
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
+	"time"
 )
 
-// Setting is one row of the table of everything that bridge.yaml may hold.
+// Setting is one setting of bridge.yaml, read from the tags of its field in [Config].
+//
+// The tags are yaml (its name), type (where the Go type does not say it), default, min,
+// max, words, required, check (a function of checks), from (the section whose values
+// are the defaults) and doc (the meaning; |x| is code). The default of a section sets
+// the defaults of its members: max_bytes=2GiB.
 type Setting struct {
 	// Path is where it stands; [] stands for each element of a list: tenants[].weiban.corp_id.
 	Path string
@@ -33,40 +40,75 @@ type Setting struct {
 	check func(value string) (found, expected string)
 }
 
-// Reference is every setting, in the order of the file: the sections nats, ingest, dispatcher,
-// telemetry, tenants. The decoder, the defaults, the table of docs/configuration.md and the JSON Schema of
-// bridge.yaml all come from it.
-func Reference() []Setting {
+// Reference is every setting, in the order of the file. The decoder, the defaults, the table of
+// docs/configuration.md and the JSON Schema of bridge.yaml all come from it.
+func Reference() []Setting { return settings(reflect.TypeFor[Config](), "", Setting{}) }
+
+// settings are the settings within a section, which is t in Go.
+func settings(t reflect.Type, at string, section Setting) []Setting {
+	defaults := map[string]string{}
+	for part := range strings.SplitSeq(section.Default, ",") {
+		if name, value, ok := strings.Cut(part, "="); ok {
+			defaults[name] = value
+		}
+	}
 	var all []Setting
-	all = append(all, natsSettings()...)
-	all = append(all, ingestSettings()...)
-	all = append(all, dispatcherSettings()...)
-	retries := retrySettings("dispatcher.retries")
-	all = append(all, retries...)
-	all = append(all, backgroundSettings()...)
-	all = append(all, telemetrySettings()...)
-	all = append(all, tenantSettings()...)
-	all = append(all, weibanSettings()...)
-	all = append(all, kingdeeSettings()...)
-	all = append(all, photoSettings()...)
-	all = append(all, inherited(retries, "dispatcher.retries", "tenants[].retries")...)
+	for f := range t.Fields() {
+		name := f.Tag.Get("yaml")
+		if name == "" || name == "-" {
+			continue
+		}
+		s := settingOf(f, at+name)
+		if value, ok := defaults[name]; ok {
+			s.Default = value
+		}
+		if section.from != "" {
+			s.from = section.from + "." + name
+			s.Default = s.from
+		}
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		switch own := s; s.Type {
+		case kindList:
+			all = append(append(all, s), settings(inner.Elem(), s.Path+"[].", Setting{})...)
+		case kindSection:
+			s.Default, s.from = "", ""
+			all = append(append(all, s), settings(inner, s.Path+".", own)...)
+		default:
+			all = append(all, s)
+		}
+	}
 	return all
 }
 
-// inherited is the same settings once more at another place, with the first place's values as defaults.
-func inherited(settings []Setting, from, to string) []Setting {
-	copies := make([]Setting, 0, len(settings))
-	for _, s := range settings {
-		own := s
-		own.Path = to + strings.TrimPrefix(s.Path, from)
-		if s.Type == kindSection {
-			own.Meaning = "this tenant's own, setting by setting"
-		} else {
-			own.from, own.Default = s.Path, s.Path
-		}
-		copies = append(copies, own)
+func settingOf(f reflect.StructField, path string) Setting {
+	s := Setting{
+		Path: path, Type: f.Tag.Get("type"), Default: f.Tag.Get("default"), Min: f.Tag.Get("min"), Max: f.Tag.Get("max"),
+		Required: f.Tag.Get("required") != "", Words: strings.Fields(f.Tag.Get("words")), from: f.Tag.Get("from"),
+		Meaning: strings.ReplaceAll(f.Tag.Get("doc"), "|", "`"), check: checks(f.Tag.Get("check")),
 	}
-	return copies
+	if s.Type == "" {
+		s.Type = kindOf(f.Type)
+	}
+	return s
+}
+
+// kindOf is the type of a setting whose Go type says it.
+func kindOf(t reflect.Type) string {
+	kinds := map[reflect.Type]string{
+		reflect.TypeFor[bool](): kindSwitch, reflect.TypeFor[int](): kindCount, reflect.TypeFor[Size](): kindSize, reflect.TypeFor[Secret](): kindSecret,
+		reflect.TypeFor[time.Duration](): kindDuration, reflect.TypeFor[[]time.Duration](): kindDurations,
+	}
+	switch kind, ok := kinds[t]; {
+	case ok:
+		return kind
+	case t.Kind() == reflect.Slice:
+		return kindList
+	default:
+		return kindSection
+	}
 }
 
 // Table writes [Reference] as a Markdown table, the one that stands in docs/configuration.md and that

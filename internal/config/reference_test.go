@@ -1,58 +1,10 @@
 package config
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-// The table and the structs are the same tree in the same order, and each leaf's type reads into the field's.
-func TestReferenceIsTheStruct(t *testing.T) {
-	goTypes := map[string]reflect.Type{
-		kindSwitch: reflect.TypeFor[bool](), kindCount: reflect.TypeFor[int](), kindDuration: reflect.TypeFor[time.Duration](),
-		kindDurations: reflect.TypeFor[[]time.Duration](), kindSize: reflect.TypeFor[Size](), kindSecret: reflect.TypeFor[Secret](), kindIDs: reflect.TypeFor[[]string](),
-		kindHosts: reflect.TypeFor[[]string](), kindWords: reflect.TypeFor[[]string](),
-	}
-	var inStructs []string
-	var walk func(reflect.Type, string)
-	walk = func(typ reflect.Type, at string) {
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			name := f.Tag.Get("yaml")
-			if name == "" || name == "-" {
-				continue
-			}
-			path := strings.TrimPrefix(at+"."+name, ".")
-			inStructs = append(inStructs, path)
-			spec := specsByPath()[path]
-			inner := f.Type
-			if inner.Kind() == reflect.Pointer {
-				inner = inner.Elem()
-			}
-			switch {
-			case spec.Type == kindSection:
-				walk(inner, path)
-			case spec.Type == kindList:
-				walk(inner.Elem(), path+"[]")
-			case goTypes[spec.Type] != nil && f.Type != goTypes[spec.Type]:
-				t.Errorf("%s: a %s does not read into a %v", path, spec.Type, f.Type)
-			case goTypes[spec.Type] == nil && f.Type.Kind() != reflect.String:
-				t.Errorf("%s: a %s does not read into a %v", path, spec.Type, f.Type)
-			}
-		}
-	}
-	walk(reflect.TypeFor[Config](), "")
-	var inTable []string
-	for _, s := range Reference() {
-		inTable = append(inTable, s.Path)
-	}
-	if diff := cmp.Diff(inStructs, inTable); diff != "" {
-		t.Errorf("settings (-structs +table):\n%s", diff)
-	}
-}
 
 // Every row is whole: a meaning, a default that its own type and bounds allow, and no default
 // beside "required".
@@ -121,17 +73,6 @@ func TestDurationText(t *testing.T) {
 	} {
 		if got := durationText(d); got != want {
 			t.Errorf("durationText(%d) = %s, want %s", d, got, want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	words := []string{"listen", "admin", "max_body", "read_timeout", "corp_id"}
-	for word, want := range map[string]string{
-		"lisen": "listen", "Listen": "listen", "adminn": "admin", "amdin": "admin", "maxbody": "max_body", "read_time_out": "read_timeout", "corpid": "corp_id", "corp-id": "corp_id", "x": "", "": "", "everything": "",
-	} {
-		if got := nearest(word, words); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

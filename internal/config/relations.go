@@ -16,41 +16,37 @@ func relate(c *Config, d *decoder) {
 }
 
 // against adds a fault at a path, unless the setting itself is already known to be wrong.
-func (d *decoder) against(path, found, expected string) {
-	for _, f := range d.faults {
-		if f.Path == path {
-			return
-		}
+func (d *decoder) against(path, message, expected string) {
+	if d.wrong[path] {
+		return
 	}
-	d.fault(place{path: path}, d.near(path), found, expected, "")
+	d.wrong[path] = true
+	d.Fault(d.near(path), path, message, expected)
 }
 
-func (d *decoder) written(path string) bool {
-	_, ok := d.marks[path]
-	return ok
-}
+func (d *decoder) has(path string) bool { return d.written[path] != nil }
 
 func relateNATS(c *Config, d *decoder) {
 	n := c.NATS
 	if (n.TLS.CertFile == "") != (n.TLS.KeyFile == "") {
-		d.against("nats.tls", "one of cert_file and key_file", "both or none")
+		d.against("nats.tls", "has one of cert_file and key_file", "both or none")
 	}
-	if n.CredentialsFile != "" && d.written("nats.token") {
-		d.against("nats.token", "a token beside credentials_file", "one of them")
+	if n.CredentialsFile != "" && d.has("nats.token") {
+		d.against("nats.token", "stands beside credentials_file", "one of them")
 	}
-	if d.written("nats.url") {
+	if d.has("nats.url") {
 		return
 	}
 	for _, path := range []string{"nats.credentials_file", "nats.token", "nats.tls"} {
-		if d.written(path) {
-			d.against(path, "it without nats.url", "nats.url beside it: the embedded server makes its own token")
+		if d.has(path) {
+			d.against(path, "stands without nats.url", "nats.url beside it: the embedded server makes its own token")
 		}
 	}
 	if n.Replicas > 1 {
-		d.against("nats.replicas", strconv.Itoa(n.Replicas)+" without nats.url", "1: the embedded server is alone")
+		d.against("nats.replicas", "is "+strconv.Itoa(n.Replicas)+" without nats.url", "1: the embedded server is alone")
 	}
 	if sum := n.room(); n.Embedded.MaxStore > 0 && sum > n.Embedded.MaxStore {
-		d.against("nats.embedded.max_store", fmt.Sprintf("%v for streams and buckets of %v together", n.Embedded.MaxStore, sum), "no less than they may hold: JetStream sets it aside")
+		d.against("nats.embedded.max_store", fmt.Sprintf("is %v for streams and buckets of %v together", n.Embedded.MaxStore, sum), "no less than they may hold: JetStream sets it aside")
 	}
 }
 
@@ -63,7 +59,7 @@ func (n NATS) room() Size {
 func relateIntervals(c *Config, d *decoder) {
 	less := func(path string, ok bool, found, expected string) {
 		if !ok {
-			d.against(path, found, expected)
+			d.against(path, "is "+found, expected)
 		}
 	}
 	s := c.NATS.Streams
@@ -80,7 +76,7 @@ func relateIntervals(c *Config, d *decoder) {
 	}
 	for path, r := range retries {
 		// What a tenant inherits is the installation's fault, and told there.
-		own := path == "dispatcher.retries" || d.written(path+".quick_max") || d.written(path+".quick_first")
+		own := path == "dispatcher.retries" || d.has(path+".quick_max") || d.has(path+".quick_first")
 		less(path+".quick_max", !own || r.QuickMax == 0 || r.QuickFirst <= r.QuickMax, durationText(r.QuickMax), "at least quick_first, "+durationText(r.QuickFirst))
 	}
 }
@@ -96,7 +92,7 @@ func relateListeners(c *Config, d *decoder) {
 		{"ingest.admin", c.Ingest.Admin},
 		{"dispatcher.admin", c.Dispatcher.Admin},
 	}
-	if !d.written("nats.url") {
+	if !d.has("nats.url") {
 		all = append(all, listener{"nats.embedded.port", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.NATS.Embedded.Port))})
 	}
 	for i, one := range all {
@@ -105,10 +101,10 @@ func relateListeners(c *Config, d *decoder) {
 				continue
 			}
 			at, against := one, other
-			if !d.written(at.path) { // told where something is written that can be changed
+			if !d.has(at.path) { // told where something is written that can be changed
 				at, against = against, at
 			}
-			d.against(at.path, fmt.Sprintf("%q, which is also the port of %s (%s)", at.address, against.path, against.address), "a port of its own")
+			d.against(at.path, fmt.Sprintf("is %q, which is also the port of %s (%s)", at.address, against.path, against.address), "a port of its own")
 		}
 	}
 }
@@ -136,7 +132,7 @@ func relateTenants(c *Config, d *decoder) {
 			return
 		}
 		if first, ok := seen[value]; ok {
-			d.against(fmt.Sprintf("tenants[%d].%s", i, path), fmt.Sprintf("%q, which tenants[%d] has on line %d", value, first, d.near(fmt.Sprintf("tenants[%d].%s", first, path)).line), "one that no other tenant has")
+			d.against(fmt.Sprintf("tenants[%d].%s", i, path), fmt.Sprintf("is %q, which tenants[%d] has on line %d", value, first, d.near(fmt.Sprintf("tenants[%d].%s", first, path)).Line), "one that no other tenant has")
 			return
 		}
 		seen[value] = i
@@ -150,12 +146,12 @@ func relateTenants(c *Config, d *decoder) {
 		path := fmt.Sprintf("tenants[%d].kingdee", i)
 		switch app, static := t.Kingdee.App != nil, t.Kingdee.Static != nil; {
 		case app && static:
-			d.against(path, "both app and static", "one of them")
+			d.against(path, "has both app and static", "one of them")
 		case !app && !static && !d.broken(path):
-			d.against(path, "neither app nor static", "one of them")
+			d.against(path, "has neither app nor static", "one of them")
 		}
 		if t.Kingdee.Photos.Mode == PhotosUpload && len(t.Kingdee.Photos.Hosts) == 0 && !d.broken(path+".photos") {
-			d.against(path+".photos.hosts", "nothing beside mode: upload", "the hosts that pictures may be fetched from")
+			d.against(path+".photos.hosts", "is empty beside mode: upload", "the hosts that pictures may be fetched from")
 		}
 	}
 }
@@ -174,16 +170,16 @@ func relatePace(d *decoder, at string, perMinute, inFlight, limit int) {
 		return
 	}
 	path := at + ".per_minute"
-	if !d.written(path) { // told where something is written that can be changed
+	if !d.has(path) { // told where something is written that can be changed
 		path = at + ".in_flight"
 	}
-	d.against(path, fmt.Sprintf("%d a minute with %d in flight", perMinute, inFlight), fmt.Sprintf("per_minute and in_flight together below the vendor's %d a minute", limit))
+	d.against(path, fmt.Sprintf("is %d a minute with %d in flight", perMinute, inFlight), fmt.Sprintf("per_minute and in_flight together below the vendor's %d a minute", limit))
 }
 
 // broken reports a section that is not even a mapping: what it lacks is then not worth a word.
 func (d *decoder) broken(path string) bool {
-	for _, f := range d.faults {
-		if f.Path == path || strings.HasPrefix(path, f.Path+".") {
+	for at := path; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
+		if d.wrong[at] {
 			return true
 		}
 	}

@@ -143,7 +143,10 @@ func asJSON(t *testing.T, text string) any {
 }
 
 func jsonValue(n *yaml.Node) any {
-	switch n = follow(n); n.Kind {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch n.Kind {
 	case yaml.MappingNode:
 		m := map[string]any{}
 		for i := 0; i+1 < len(n.Content); i += 2 {

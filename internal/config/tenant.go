@@ -5,62 +5,62 @@ import "time"
 // Tenant is one element of tenants: a Weiban corporation (企业) and the Kingdee account set (账套) that
 // its orders go to.
 type Tenant struct {
-	Name            string  `yaml:"name"`              // of [a-z0-9-], part of every subject
-	DryRun          bool    `yaml:"dry_run"`           // everything but the write to Kingdee
-	Mapping         string  `yaml:"mapping"`           // path of the mapping file
-	HoldAfterLetter bool    `yaml:"hold_after_letter"` // an order's later events wait for a person
-	Weiban          Weiban  `yaml:"weiban"`
-	Kingdee         Kingdee `yaml:"kingdee"`
+	Name            string  `yaml:"name" type:"name" required:"true" doc:"short name, part of every subject; never to be changed"`
+	DryRun          bool    `yaml:"dry_run" default:"false" doc:"everything but the write to Kingdee"`
+	Mapping         string  `yaml:"mapping" type:"path" required:"true" doc:"the mapping file"`
+	HoldAfterLetter bool    `yaml:"hold_after_letter" default:"false" doc:"after a dead letter the order's later events wait for a person"`
+	Weiban          Weiban  `yaml:"weiban" doc:"the side of Weiban (微伴助手)"`
+	Kingdee         Kingdee `yaml:"kingdee" doc:"the side of Kingdee (金蝶云·星辰); needs |app| or |static|"`
 	// Retries is complete: what the tenant does not set is dispatcher.retries.
-	Retries Retries `yaml:"retries"`
+	Retries Retries `yaml:"retries" from:"dispatcher.retries" doc:"this tenant's own, setting by setting"`
 }
 
 // Weiban is a tenant's side at Weiban (微伴助手).
 type Weiban struct {
-	BaseURL       string        `yaml:"base_url"`       // without a slash at its end
-	CorpID        string        `yaml:"corp_id"`        // 企业 ID
-	Secret        Secret        `yaml:"secret"`         // of the OpenAPI
-	Callbacks     []CallbackKey `yaml:"callbacks"`      // at least one
-	Receivers     []string      `yaml:"receivers"`      // the corp id is always among them
-	EmptyReceiver bool          `yaml:"empty_receiver"` // a callback may carry no receiver id
-	PerMinute     int           `yaml:"per_minute"`     // pace
-	InFlight      int           `yaml:"in_flight"`      // calls in progress
+	BaseURL       string        `yaml:"base_url" type:"url" default:"https://open.weibanzhushou.com" doc:"host of its OpenAPI"`
+	CorpID        string        `yaml:"corp_id" type:"id" required:"true" doc:"企业 ID as the console shows it, 19 digits; one tenant each"`
+	Secret        Secret        `yaml:"secret" required:"true" doc:"secret of the OpenAPI"`
+	Callbacks     []CallbackKey `yaml:"callbacks" required:"true" doc:"keys of the message subscription (消息订阅); several while they rotate"`
+	Receivers     []string      `yaml:"receivers" type:"ids" doc:"receiver ids that a callback may carry beside the |corp_id|, which is always accepted"`
+	EmptyReceiver bool          `yaml:"empty_receiver" default:"false" doc:"accept a callback that carries no receiver id too; its keys must fit all the same"`
+	PerMinute     int           `yaml:"per_minute" default:"595" min:"1" max:"600" doc:"most calls of one API in any minute; at most five of them go at once, after a rest. Weiban blocks at 600 for a minute, then for an hour; with |in_flight| calls on their way it must stay below"`
+	InFlight      int           `yaml:"in_flight" default:"4" min:"1" max:"4" doc:"calls in progress over all APIs"`
 }
 
 // CallbackKey is one pair of the message subscription (消息订阅) in Weiban's console. Several are
 // accepted at once, so that keys can rotate.
 type CallbackKey struct {
-	Token          Secret `yaml:"token"`
-	EncodingAESKey Secret `yaml:"encoding_aes_key"` // 43 letters and digits
+	Token          Secret `yaml:"token" required:"true" doc:"Token"`
+	EncodingAESKey Secret `yaml:"encoding_aes_key" required:"true" check:"aes_key" doc:"EncodingAESKey, 43 letters and digits"`
 }
 
 // Kingdee is a tenant's side at Kingdee (金蝶云·星辰). Exactly one of App and Static is set.
 type Kingdee struct {
-	BaseURL      string         `yaml:"base_url"`      // without a slash at its end
-	AccountID    string         `yaml:"account_id"`    // 账套, accountId
-	UserID       string         `yaml:"user_id"`       // Appuserid; "": the token's own
-	AuthorityKey string         `yaml:"authority_key"` // 16 bytes, published by the vendor
-	AuthorityIV  string         `yaml:"authority_iv"`  // likewise
-	App          *KingdeeApp    `yaml:"app"`
-	Static       *KingdeeStatic `yaml:"static"`
-	PerMinute    int            `yaml:"per_minute"`   // pace
-	InFlight     int            `yaml:"in_flight"`    // calls in progress
-	SendPaging   bool           `yaml:"send_paging"`  // pageindex and pagesize with handle-order
-	Marker       bool           `yaml:"marker"`       // at the end of clsmid
-	CheckStatus  bool           `yaml:"check_status"` // read the bill before the call
-	Photos       Photos         `yaml:"photos"`
+	BaseURL      string         `yaml:"base_url" type:"url" default:"https://api.kingdee.com" doc:"the gateway"`
+	AccountID    string         `yaml:"account_id" type:"id" required:"true" doc:"账套 (|accountId|), 19 digits; one tenant each"`
+	UserID       string         `yaml:"user_id" type:"id" doc:"acting user (|Appuserid|); absent: the one that Kingdee says the token belongs to"`
+	AuthorityKey string         `yaml:"authority_key" type:"text" default:"2c17e560c500f55c" check:"block" doc:"AES key of |authority_info|, published by the vendor and the same for all"`
+	AuthorityIV  string         `yaml:"authority_iv" type:"text" default:"5e8y6w45ju8w9jq8" check:"block" doc:"IV of the AES encryption of |authority_info|"`
+	App          *KingdeeApp    `yaml:"app" doc:"an app of the open platform; tokens are fetched and renewed"`
+	Static       *KingdeeStatic `yaml:"static" doc:"a token of the tenant's own, never renewed"`
+	PerMinute    int            `yaml:"per_minute" default:"495" min:"1" max:"500" doc:"most calls of the account set in any minute; at most five of them go at once, after a rest. Kingdee allows 500; with |in_flight| calls on their way it must stay below"`
+	InFlight     int            `yaml:"in_flight" default:"4" min:"1" max:"64" doc:"calls in progress"`
+	SendPaging   bool           `yaml:"send_paging" default:"false" doc:"send |pageindex| and |pagesize| with |handle-order|: the vendor's table wants them, its examples lack them"`
+	Marker       bool           `yaml:"marker" default:"true" doc:"a short token at the end of the note (|clsmid|), by which a handling record is known again"`
+	CheckStatus  bool           `yaml:"check_status" default:"false" doc:"read the bill first; one that a person has finished becomes a letter"`
+	Photos       Photos         `yaml:"photos" doc:"pictures of |handle-order| (|attmentInforspre|, |attmentInforsafter|)"`
 }
 
 // Photos says how the pictures of a handle-order reach Kingdee.
 type Photos struct {
-	Mode      string        `yaml:"mode"`       // PhotosPass, PhotosUpload
-	Hosts     []string      `yaml:"hosts"`      // that pictures may be fetched from; some where they are uploaded
-	OnFailure string        `yaml:"on_failure"` // PhotosWait, PhotosWithout
-	MaxBytes  Size          `yaml:"max_bytes"`  // of one picture
-	MaxCount  int           `yaml:"max_count"`  // in one field
-	Types     []string      `yaml:"types"`      // media types, by content
-	Timeout   time.Duration `yaml:"timeout"`    // for all pictures of one call
-	Part      string        `yaml:"part"`       // of the upload's form
+	Mode      string        `yaml:"mode" type:"word" default:"pass" words:"pass upload" doc:"pass them on by their address, or upload them to Kingdee's file service right before each call"`
+	Hosts     []string      `yaml:"hosts" type:"hosts" doc:"hosts that pictures may be fetched from, exact or |*.example.com|; needed to upload. Always https, never a private address, no proxy"`
+	OnFailure string        `yaml:"on_failure" type:"word" default:"wait" words:"wait without" doc:"where a picture cannot be had: the order waits, or becomes a letter; or the call goes without the picture, which the outcome tells"`
+	MaxBytes  Size          `yaml:"max_bytes" default:"10MiB" min:"1KiB" max:"30MiB" doc:"largest picture"`
+	MaxCount  int           `yaml:"max_count" default:"9" min:"1" max:"50" doc:"most pictures in one field"`
+	Types     []string      `yaml:"types" type:"words" default:"image/jpeg, image/png, image/gif, image/webp" words:"image/jpeg image/png image/gif image/webp image/bmp" doc:"what counts as a picture, by its content"`
+	Timeout   time.Duration `yaml:"timeout" default:"30s" min:"1ms" doc:"bound for all pictures of one call; the call's deadline, and with it a look in doubt, comes so much later"`
+	Part      string        `yaml:"part" type:"word" default:"file" words:"file file1" doc:"name of the part in the upload's form: the vendor's page has both"`
 }
 
 // The words of Photos.
@@ -73,14 +73,14 @@ const (
 
 // KingdeeApp is an app of Kingdee's open platform; its tokens are fetched and renewed.
 type KingdeeApp struct {
-	ClientID        string `yaml:"client_id"` // client_id
-	ClientSecret    Secret `yaml:"client_secret"`
-	OuterInstanceID string `yaml:"outer_instance_id"` // outerInstanceId
+	ClientID        string `yaml:"client_id" type:"id" required:"true" doc:"|client_id|"`
+	ClientSecret    Secret `yaml:"client_secret" required:"true" doc:"|client_secret|"`
+	OuterInstanceID string `yaml:"outer_instance_id" type:"id" required:"true" doc:"|outerInstanceId| of the authorisation"`
 }
 
 // KingdeeStatic is a token that the tenant brings along; it is never renewed.
 type KingdeeStatic struct {
-	AccessToken Secret `yaml:"access_token"`
-	GroupName   string `yaml:"group_name"` // groupName
-	Domain      string `yaml:"domain"`     // X-GW-Router-Addr
+	AccessToken Secret `yaml:"access_token" required:"true" doc:"|access_token|"`
+	GroupName   string `yaml:"group_name" type:"id" required:"true" doc:"|groupName|, such as |ns-v7g6|"`
+	Domain      string `yaml:"domain" type:"url" required:"true" doc:"|domain|, sent as |X-GW-Router-Addr|"`
 }

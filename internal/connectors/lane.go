@@ -9,6 +9,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Why a call was not sent, in a Failure's chain, so that whoever waits can tell
@@ -90,7 +91,7 @@ func (l *Line) clear(ctx context.Context, ln *lane) *events.Failure {
 		if rest > l.o.MaxWait || endsWithin(ctx, rest) {
 			return &events.Failure{Kind: events.Throttled, Wait: rest, Reason: "the API is paused", Err: ErrPaused}
 		}
-		if !sleep(ctx, rest) {
+		if !sleep.For(ctx, rest) {
 			return stopped(ctx)
 		}
 	}
@@ -185,19 +186,4 @@ func stopped(ctx context.Context) *events.Failure {
 func endsWithin(ctx context.Context, d time.Duration) bool {
 	end, ok := ctx.Deadline()
 	return ok && d > 0 && time.Until(end) < d
-}
-
-// sleep is false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Rate is how often an API may be called. All APIs that name the same Pool share
@@ -71,7 +72,7 @@ func (p *pool) pace(ctx context.Context, least time.Duration) *events.Failure {
 		place.Cancel()
 		return &events.Failure{Kind: events.Throttled, Wait: wait, Reason: "paced: no free place before the deadline", Err: ErrPaused}
 	}
-	if !sleep(ctx, wait) {
+	if !sleep.For(ctx, wait) {
 		place.Cancel()
 		return stopped(ctx)
 	}

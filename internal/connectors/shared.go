@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sleep"
 )
 
 // SharedOptions describes a credential that all processes use together.
@@ -229,7 +230,7 @@ func (s *Shared[T]) attempt(ctx context.Context, w want[T]) (*held[T], error) {
 		return h, nil
 	}
 	if e.leasedTo(s.holder, now) {
-		if !sleep(ctx, s.o.Poll) {
+		if !sleep.For(ctx, s.o.Poll) {
 			return nil, &events.Failure{Kind: events.Unavailable, Reason: "another process has been fetching the token for too long"}
 		}
 		return nil, nil

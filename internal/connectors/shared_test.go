@@ -13,8 +13,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // issuer is a vendor that gives out credentials.
@@ -31,13 +32,13 @@ func (i *issuer) fetch(ctx context.Context) (string, time.Time, error) {
 	i.mu.Lock()
 	half := i.takes / 2
 	i.mu.Unlock()
-	if !sleep(ctx, half) {
+	if !sleep.For(ctx, half) {
 		return "", time.Time{}, ctx.Err()
 	}
 	i.mu.Lock()
 	i.calls = append(i.calls, time.Now()) // here the vendor counts it
 	i.mu.Unlock()
-	if !sleep(ctx, half) {
+	if !sleep.For(ctx, half) {
 		return "", time.Time{}, ctx.Err()
 	}
 	i.mu.Lock()

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // maxIdle is how many orders are kept in memory although nothing of them is to
@@ -21,7 +23,7 @@ const maxIdle = 1024
 // has neither place nor goroutine.
 type actor struct {
 	o   *owner
-	key order
+	key orders.ID
 
 	mu     sync.Mutex
 	inbox  []any
@@ -62,7 +64,7 @@ type (
 		record *ledger.Record // from its record, if that is known
 		loaded chan<- bool    // told whether it is; nil: nobody asks
 	}
-	resumed struct{ g *gate }
+	resumed struct{ g *wait.Availability }
 	answer  struct {
 		life int
 		in   ledger.Input
@@ -83,7 +85,7 @@ func (n nudge) tell(loaded bool) {
 	}
 }
 
-func newActor(o *owner, k order, listed bool) *actor {
+func newActor(o *owner, k orders.ID, listed bool) *actor {
 	return &actor{o: o, key: k, listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}
 }
 
@@ -206,46 +208,46 @@ func (a *actor) load(x any) bool {
 	if n, ok := x.(nudge); ok && n.record != nil {
 		r = *n.record
 	} else {
-		if r, err = readRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
+		if r, err = orders.ReadRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
 			a.forget("record not read", err)
 			return false
 		}
 	}
 	in := ledger.Takeover{
-		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.noun), Doubtful: a.o.doubtful(),
+		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.Noun), Doubtful: a.o.doubtful(),
 	}
 	if in.Recovery, err = a.recovery(a.o.ctx, r); err != nil {
 		a.forget("streams not read", err)
 		return false
 	}
-	a.o.free(a.o.bays.keep(r, a.key))
+	a.o.free(a.o.bills.Keep(r, a.key))
 	a.ledger, a.loaded = ledger.Load(r), true
 	a.feed(in)
 	if !a.loaded {
 		return false
 	}
-	for _, b := range a.o.lapses.blamed(a.key) {
+	for _, b := range a.o.evictions.TakeBlamed(a.key) {
 		if a.loaded {
 			a.feed(b)
 		}
 	}
 	if a.loaded {
-		a.o.lapses.loaded(a.key)
+		a.o.evictions.Loaded(a.key)
 	}
 	return a.loaded
 }
 
 func (a *actor) deliver(x delivery) {
-	m := a.read(x.stage, x.m.Stored)
+	m := orders.Read(x.stage, x.m.Stored, a.o.d.o.MaxFuture)
 	a.held[held{x.stage, x.m.Sequence}] = x.m
-	a.hands[at(x.stage)].offer(m)
-	inOrder := a.o.lapses.over(a.key, x.stage, a.lane(x.stage).Cursor) && x.inOrder
+	a.hands[ledger.Index(x.stage)].offer(m)
+	inOrder := a.o.evictions.Settled(a.key, x.stage, a.ledger.Record.Progress(x.stage).Cursor) && x.inOrder
 	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
 // feed is one step and what follows from it.
 func (a *actor) feed(in ledger.Input) {
-	m := a.o.gates.moment(time.Now(), rand.Float64(), a.key.noun)
+	m := a.o.apis.Moment(time.Now(), rand.Float64(), a.key.Noun)
 	order, acts := ledger.Step(a.ledger, m, in, a.set)
 	a.ledger = order
 	for _, act := range acts {
@@ -259,9 +261,9 @@ func (a *actor) feed(in ledger.Input) {
 	a.hands[1].tidy()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i, s := range stages {
+	for i, s := range ledger.Stages {
 		a.heads[i] = ""
-		if h := a.lane(s).Head; h != nil {
+		if h := a.ledger.Record.Progress(s).Head; h != nil {
 			a.heads[i] = h.Why
 		}
 	}
@@ -284,14 +286,4 @@ func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
 		in, also := a.safely(act)
 		a.post(answer{life: life, in: in, also: also})
 	}()
-}
-
-// stages are in the order of an actor's hands.
-var stages = [...]events.Stage{events.Enrich, events.Handle}
-
-func at(s events.Stage) int {
-	if s == events.Enrich {
-		return 0
-	}
-	return 1
 }

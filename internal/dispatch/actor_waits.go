@@ -3,25 +3,27 @@ package dispatch
 import (
 	"time"
 
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // waitsFor reports whether the order asked to be woken when the gate opens.
-func (a *actor) waitsFor(g *gate) bool {
+func (a *actor) waitsFor(g *wait.Availability) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, api := range a.wake.On {
-		if api != "" && a.o.gates.of(api, a.key.noun) == g {
+		if api != "" && a.o.apis.Of(api, a.key.Noun) == g {
 			return true
 		}
 	}
 	return false
 }
 
-func (a *actor) resume(g *gate) {
+func (a *actor) resume(g *wait.Availability) {
 	for _, api := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
-		if a.o.gates.of(api, a.key.noun) == g {
+		if a.o.apis.Of(api, a.key.Noun) == g {
 			a.feed(ledger.Resumed{On: api})
 		}
 	}
@@ -43,14 +45,14 @@ func (a *actor) arm(w ledger.Wake) {
 	a.mu.Lock()
 	a.wake = w
 	a.mu.Unlock()
-	for _, k := range desks {
-		if k.noun != a.key.noun {
+	for _, k := range orders.Queues {
+		if k.Noun != a.key.Noun {
 			continue
 		}
 		at := w.At
-		if k.stage != due {
+		if k.Stage != due {
 			at = time.Time{}
 		}
-		a.o.wakes[k].set(a.key, at)
+		a.o.timers[k].Set(a.key, at)
 	}
 }

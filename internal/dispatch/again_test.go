@@ -6,10 +6,10 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/operate"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // An event that was applied is handled again by force alone: as a new generation
@@ -20,8 +20,8 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 	number, bill := b.order()
 	id := b.visit(number, "上门")
 	b.ended(id, "applied")
-	again := func(event string, act deadletter.Act) (dispatch.Again, error) {
-		return dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, event, act)
+	again := func(event string, act deadletter.Act) (operate.Again, error) {
+		return operate.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, event, act)
 	}
 	force := deadletter.Act{Who: "wang", Reason: "记录被\n误删", Force: true}
 	for _, tt := range []struct {
@@ -30,8 +30,8 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 		want  error
 	}{
 		{id, deadletter.Act{Who: "wang", Force: true}, deadletter.ErrNeedsReason},
-		{id, deadletter.Act{Who: "wang", Reason: "x"}, dispatch.ErrWasApplied},
-		{"another", force, dispatch.ErrNoEvent},
+		{id, deadletter.Act{Who: "wang", Reason: "x"}, operate.ErrWasApplied},
+		{"another", force, operate.ErrNoEvent},
 	} {
 		if _, err := again(tt.event, tt.act); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.event, err, tt.want)
@@ -39,7 +39,7 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 	}
 	pause := func(on bool) {
 		b.until("the owner answers", func() bool {
-			return dispatch.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, on, deadletter.Act{Who: "wang"}) == nil
+			return operate.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, on, deadletter.Act{Who: "wang"}) == nil
 		})
 	}
 	pause(true)
@@ -48,7 +48,7 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 		if n == 1 && (err != nil || a.Replay != n || a.Generation != 1) {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		if n == 2 && err != nil && !errors.Is(err, dispatch.ErrStillWaits) {
+		if n == 2 && err != nil && !errors.Is(err, operate.ErrStillWaits) {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestAForcedReplayOutlivesItsLetter(t *testing.T) {
 	b.ended(id, "applied")
 	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中", Times: 1})
 	act := deadletter.Act{Who: "wang", Reason: "记录被误删", Force: true}
-	if _, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id, act); err != nil {
+	if _, err := operate.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id, act); err != nil {
 		t.Fatal(err)
 	}
 	b.until("it dies", func() bool { return len(b.letters()) == 1 })
@@ -107,7 +107,7 @@ func TestAnEventWithoutALetterIsHandledAgain(t *testing.T) {
 	id := b.send(b.weiban.Reply(number, fakeweiban.Act{Staff: "LiYang", Text: "没有规则"}))
 	b.ended(id, "ignored")
 	act := deadletter.Act{Who: "wang", Reason: "新规则"}
-	a, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id+"~enrich~0", act)
+	a, err := operate.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id+"~enrich~0", act)
 	if err != nil || a.Replay != 1 || a.Generation != 0 {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -116,7 +116,7 @@ func TestAnEventWithoutALetterIsHandledAgain(t *testing.T) {
 	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中"})
 	dead := b.end(number, "修好")
 	b.ended(dead, "dead")
-	if _, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, dead, act); !errors.Is(err, dispatch.ErrHasALetter) {
+	if _, err := operate.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, dead, act); !errors.Is(err, operate.ErrHasALetter) {
 		t.Errorf("%v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (a *actor) takeSafely(x any) {
 	defer func() {
 		if p := recover(); p != nil {
-			f := panicked(p)
+			f := events.Panicked(p)
 			a.blame(x, f)
 			a.forget("panicked", f)
 			a.refuse(x)
@@ -26,7 +26,7 @@ func (a *actor) takeSafely(x any) {
 func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in ledger.Input, also func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			f := panicked(p)
+			f := events.Panicked(p)
 			in, also = nil, func() {
 				a.blame(nil, f)
 				a.forget("panicked", f)
@@ -34,13 +34,6 @@ func (a *actor) safely(act func(ctx context.Context) (ledger.Input, func())) (in
 		}
 	}()
 	return act(a.o.ctx)
-}
-
-// guard makes a panic a failure; it is to be deferred.
-func guard(f **events.Failure) {
-	if p := recover(); p != nil {
-		*f = panicked(p)
-	}
 }
 
 // blameFor is blame for an action that was not carried out, where that was a fault
@@ -61,7 +54,7 @@ func (a *actor) blame(x any, f *events.Failure) {
 	}
 	stage, seq := a.about(x)
 	if seq > 0 {
-		a.o.lapses.blame(a.key, ledger.Broke{Stage: stage, Seq: seq, Failure: f})
+		a.o.evictions.Blame(a.key, ledger.Broke{Stage: stage, Seq: seq, Failure: f})
 	}
 }
 
@@ -87,12 +80,12 @@ func (a *actor) about(x any) (events.Stage, uint64) {
 		stages = stages[:1]
 	}
 	for _, s := range stages {
-		if m := a.hands[at(s)].now; m != nil {
+		if m := a.hands[ledger.Index(s)].now; m != nil {
 			return s, m.Seq
 		}
 	}
 	for _, s := range stages {
-		if h := a.lane(s).Head; h != nil && h.Why != ledger.Held {
+		if h := a.ledger.Record.Progress(s).Head; h != nil && h.Why != ledger.Held {
 			return s, h.Seq
 		}
 	}

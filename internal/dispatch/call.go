@@ -11,13 +11,14 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/sleep"
 )
 
 // maxNote is how many characters of clsmid, the marker included, are sent.
 const maxNote = 500
 
 func (a *actor) findBill(ctx context.Context, want ledger.Bill) (bill kingdee.Bill, f *events.Failure) {
-	f = a.quick(ctx, a.o.gates.reads, func(ctx context.Context) (err error) {
+	f = a.quick(ctx, a.o.apis.Reads, func(ctx context.Context) (err error) {
 		if want.ID != "" {
 			bill, err = a.o.t.Kingdee.FindWorkOrderByID(ctx, want.ID)
 		} else {
@@ -64,7 +65,7 @@ func (a *actor) call(act ledger.Call) {
 		f := in.Failure
 		return in, func() {
 			h.fact.of(f)
-			if f == nil && act.Marker != "" && a.o.control.first() {
+			if f == nil && act.Marker != "" && a.o.proof.Claim() {
 				// Beside the verdict, which must not wait for it.
 				a.begin(func(context.Context) (ledger.Input, func()) {
 					a.prove(ctx, act)
@@ -76,7 +77,7 @@ func (a *actor) call(act ledger.Call) {
 }
 
 func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (out ledger.Called) {
-	defer guard(&out.Failure)
+	defer events.Guard(&out.Failure)
 	var body kingdee.Body
 	if err := json.Unmarshal(act.Body, &body); err != nil {
 		out.Failure = &events.Failure{Kind: events.Invalid, Reason: "the recorded body cannot be read", Err: err}
@@ -87,12 +88,12 @@ func (a *actor) handleOrder(ctx context.Context, act ledger.Call) (out ledger.Ca
 	}
 	ctx, cancel := context.WithDeadline(ctx, act.Deadline)
 	defer cancel()
-	pause(ctx, time.Until(act.After))
+	sleep.For(ctx, time.Until(act.After))
 	if body, out = a.photos(ctx, body); out.Failure != nil {
 		return out
 	}
 	crash("call")
-	out.Failure = a.quick(ctx, a.o.gates.writes, func(ctx context.Context) error {
+	out.Failure = a.quick(ctx, a.o.apis.Writes, func(ctx context.Context) error {
 		_, err := a.o.t.Kingdee.HandleOrder(ctx, kingdee.HandleOrder{ID: act.Bill.ID, Body: body})
 		return err
 	})
@@ -110,7 +111,7 @@ func (a *actor) look(act ledger.Look) {
 
 func (a *actor) looking(ctx context.Context, act ledger.Look) (out ledger.Looked) {
 	out.Sweep = act.Sweep
-	defer guard(&out.Failure)
+	defer events.Guard(&out.Failure)
 	records, f := a.records(ctx, act.Bill, act.Markers...)
 	switch {
 	case f != nil && errors.Is(f, kingdee.ErrNotUnderstood):
@@ -136,7 +137,7 @@ func (a *actor) looking(ctx context.Context, act ledger.Look) (out ledger.Looked
 	case a.o.lost():
 		a.proveQuery(ctx)
 	}
-	out.Control = a.o.control.believed()
+	out.Control = a.o.proof.Proven()
 	return out
 }
 
@@ -161,7 +162,7 @@ func (a *actor) alike(records []kingdee.DealRecord, act ledger.Look) (int, bool)
 }
 
 func (a *actor) records(ctx context.Context, b ledger.Bill, judged ...string) (records []kingdee.DealRecord, f *events.Failure) {
-	f = a.quick(ctx, a.o.gates.reads, func(ctx context.Context) (err error) {
+	f = a.quick(ctx, a.o.apis.Reads, func(ctx context.Context) (err error) {
 		records, err = a.o.t.Kingdee.DealRecords(ctx, b.OrderNo)
 		return err
 	})
@@ -176,7 +177,7 @@ func (a *actor) markers(ctx context.Context, b ledger.Bill, records []kingdee.De
 	n := map[string]int{}
 	for _, r := range records {
 		m := ledger.FindMarker(r.Remark)
-		if n[m]++; m != "" && n[m] == 2 && !slices.Contains(judged, m) && a.o.doubles.add(m) {
+		if n[m]++; m != "" && n[m] == 2 && !slices.Contains(judged, m) && a.o.doubles.FirstTime(m) {
 			a.alert(ledger.Alert{Why: ledger.AlarmDoubled, Text: "two handling records of bill " + b.OrderNo + " carry " + m})
 		}
 	}
@@ -191,11 +192,11 @@ func (a *actor) prove(ctx context.Context, act ledger.Call) {
 	found := false
 	defer func() {
 		if !found {
-			a.o.control.again()
+			a.o.proof.Release()
 		}
 	}()
 	records, f := a.records(ctx, act.Bill)
-	defer guard(&f) // the order has no part in this
+	defer events.Guard(&f) // the order has no part in this
 	for _, r := range records {
 		found = found || strings.Contains(r.Remark, act.Marker)
 	}

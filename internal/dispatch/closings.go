@@ -12,6 +12,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // closings are what people closed, by order. They are read when they are asked for, and
@@ -19,7 +20,7 @@ import (
 type closings struct {
 	turn chan struct{} // of one place: held while it is read
 	read uint64        // up to here, in AUDIT
-	by   map[order][]closed
+	by   map[orders.ID][]closed
 }
 
 type closed struct {
@@ -29,7 +30,7 @@ type closed struct {
 	ledger.Ended
 }
 
-func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) {
+func (c *closings) of(ctx context.Context, o *owner, k orders.ID) ([]closed, error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -41,10 +42,10 @@ func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) 
 		return nil, err
 	}
 	if c.by == nil {
-		c.by = map[order][]closed{}
+		c.by = map[orders.ID][]closed{}
 	}
 	if u.Last < c.read { // AUDIT was made again
-		c.read, c.by = 0, map[order][]closed{}
+		c.read, c.by = 0, map[orders.ID][]closed{}
 	}
 	subject := "gongdan." + events.Token(o.t.Name) + ".audit.*"
 	for c.read < u.Last {
@@ -66,7 +67,7 @@ func (c *closings) of(ctx context.Context, o *owner, k order) ([]closed, error) 
 }
 
 // closed reports whether a person has closed the letter.
-func (c *closings) closed(ctx context.Context, o *owner, k order, letter string) (bool, error) {
+func (c *closings) closed(ctx context.Context, o *owner, k orders.ID, letter string) (bool, error) {
 	list, err := c.of(ctx, o, k)
 	return slices.ContainsFunc(list, func(x closed) bool { return x.letter == letter }), err
 }
@@ -83,6 +84,6 @@ func (c *closings) add(l *deadletter.AuditedEvent) {
 			x.number = n
 		}
 	}
-	k := order{l.Noun, l.Key}
+	k := orders.ID{Noun: l.Noun, Key: l.Key}
 	c.by[k] = append(c.by[k], x)
 }

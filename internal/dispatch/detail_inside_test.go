@@ -16,12 +16,14 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/strictjson"
+	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/schemas"
 )
 
@@ -96,7 +98,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 	var logged strings.Builder
 	o.log = slog.New(slog.NewTextHandler(&logged, nil))
 	var body []byte
-	o.t.Weiban, o.t.Quick = oddVendor(t, &body), Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
+	o.t.Weiban, o.t.Quick = oddVendor(t, &body), wait.Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
 	for _, tt := range []struct {
 		noun     events.Noun
 		file     string
@@ -127,7 +129,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 			if body, err = json.Marshal(tree); err != nil {
 				rt.Fatal(err)
 			}
-			f := goesOn(rt, newActor(o, order{m.notice.Noun, m.notice.Key}, false), m)
+			f := goesOn(rt, newActor(o, orders.ID{Noun: m.Notice.Noun, Key: m.Notice.Key}, false), m)
 			if f != nil && at != "/errcode" && at != "/"+tt.file && at != tt.number {
 				rt.Fatalf("%s: %v", at, f)
 			}
@@ -139,7 +141,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 }
 
 // callbackMessage is a callback as stage enrich reads it.
-func callbackMessage(t *testing.T, o *owner, text string) *message {
+func callbackMessage(t *testing.T, o *owner, text string) *orders.Message {
 	t.Helper()
 	n, err := weiban.ParseNotice([]byte(text))
 	if err != nil {
@@ -156,15 +158,15 @@ func callbackMessage(t *testing.T, o *owner, text string) *message {
 		t.Fatal(err)
 	}
 	s := bus.Stored{Header: bus.Header{"Content-Type": {events.ContentType}}, Data: data, Sequence: 7, Time: time.Now()}
-	m := newActor(o, order{n.Noun, n.Key}, false).read(events.Enrich, s)
-	if m.fault != nil {
-		t.Fatal(m.fault)
+	m := orders.Read(events.Enrich, s, 0)
+	if m.Fault != nil {
+		t.Fatal(m.Fault)
 	}
 	return m
 }
 
 // goesOn enriches a message and reads what is published as a mapping does.
-func goesOn(t *rapid.T, a *actor, m *message) *events.Failure {
+func goesOn(t *rapid.T, a *actor, m *orders.Message) *events.Failure {
 	d, f := a.readDetail(a.o.ctx, m)
 	if f != nil {
 		return f
@@ -181,7 +183,7 @@ func goesOn(t *rapid.T, a *actor, m *message) *events.Failure {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mapping.NewInput(mapping.Meta{Noun: m.notice.Noun}, data); err != nil {
+	if _, err := mapping.NewInput(mapping.Meta{Noun: m.Notice.Noun}, data); err != nil {
 		t.Fatalf("no mapping can read it: %v", err)
 	}
 	return nil

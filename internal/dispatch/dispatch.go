@@ -28,11 +28,13 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/retention"
 )
 
 // Tenant is one customer: its two vendors' clients, its mapping, its settings.
@@ -40,7 +42,7 @@ type Tenant struct {
 	Name    string
 	Account string // Kingdee's account set id, the source of outcome events
 	Ledger  ledger.Settings
-	Quick   Quick
+	Quick   wait.Quick
 	Mapping func() *mapping.Mapping // the one in force; asked once an event
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
 	Refused func() error
@@ -140,7 +142,7 @@ type Dispatcher struct {
 	meters meters
 	runner *ownership.Runner
 	state  Records
-	space  space
+	space  wait.Space
 	keeper *history.Keeper
 
 	unseen  atomic.Pointer[error] // why the last look at the store failed; nil if it did not
@@ -168,12 +170,8 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	d.keeper = d.newKeeper()
 	d.unseen.Store(&errUnseen)
-	names := make([]string, len(o.Tenants))
-	for i, t := range o.Tenants {
-		names[i] = t.Name
-	}
 	d.runner, err = ownership.NewRunner(ownership.Options{
-		Instance: o.Instance, Tenants: names, Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
+		Instance: o.Instance, Tenants: d.tenantNames(), Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
 	})
 	return d, err
 }
@@ -192,9 +190,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer end()
 	if d.o.Bus != nil {
 		t := d.trimmer()
-		t.look(ctx, time.Now())
+		t.Look(ctx, time.Now()) // before any owner makes a call
 		var trims sync.WaitGroup
-		trims.Go(func() { t.run(ctx) })
+		trims.Go(func() { t.Run(ctx) })
 		defer trims.Wait()
 	}
 	err := d.runner.Run(ctx, d.start)
@@ -204,6 +202,22 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		d.o.Logger.Debug("store not looked at in the end", slog.String("cause", err.Error()))
 	}
 	return err
+}
+
+func (d *Dispatcher) trimmer() *retention.Trimmer {
+	return retention.New(retention.Options{
+		Bus: d.o.Bus, Keeper: d.keeper, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Logger: d.o.Logger,
+		Alerted: func() { d.meters.alert(context.Background(), "", retention.AlarmSpace) },
+		Letters: func(open uint64) { d.letters.Store(int64(open)) },
+	})
+}
+
+func (d *Dispatcher) tenantNames() []string {
+	names := make([]string, len(d.o.Tenants))
+	for i, t := range d.o.Tenants {
+		names[i] = t.Name
+	}
+	return names
 }
 
 // start takes a tenant up under a tenure.
@@ -257,5 +271,5 @@ func (d *Dispatcher) storeReady() error {
 	if d.o.Bus == nil {
 		return nil // nobody looks
 	}
-	return d.space.why(time.Now(), lookLate)
+	return d.space.Why(time.Now(), lookLate)
 }

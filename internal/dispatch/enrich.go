@@ -3,15 +3,16 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/sleep"
 )
 
 // detail is what either detail call gives, as far as the stage needs it.
@@ -41,7 +42,7 @@ func (a *actor) fetch(act ledger.Fetch) error {
 		known = nil
 	}
 	a.begin(func(context.Context) (ledger.Input, func()) {
-		d, f := known, m.fault
+		d, f := known, m.Fault
 		if d == nil && f == nil {
 			d, f = a.readDetail(ctx, m)
 		}
@@ -62,16 +63,16 @@ func (a *actor) fetch(act ledger.Fetch) error {
 	return nil
 }
 
-func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Failure) {
+func (a *actor) readDetail(ctx context.Context, m *orders.Message) (*detail, *events.Failure) {
 	var d detail
-	f := a.quick(ctx, a.o.gates.detail[a.key.noun], func(ctx context.Context) error {
-		if m.notice.Noun == events.Opportunity {
-			x, err := a.o.t.Weiban.Opportunity(ctx, m.notice.Ref())
+	f := a.quick(ctx, a.o.apis.Details[a.key.Noun], func(ctx context.Context) error {
+		if m.Notice.Noun == events.Opportunity {
+			x, err := a.o.t.Weiban.Opportunity(ctx, m.Notice.Ref())
 			d = detail{string(x.Value.ID), x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
 			return err
 		}
-		x, err := a.o.t.Weiban.WorkOrder(ctx, m.notice.Key)
-		d = detail{m.notice.Key, x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
+		x, err := a.o.t.Weiban.WorkOrder(ctx, m.Notice.Key)
+		d = detail{m.Notice.Key, x.Raw, x.Original, x.FetchedAt, x.UpdatedAt}
 		return err
 	})
 	if f != nil {
@@ -84,13 +85,13 @@ func (a *actor) readDetail(ctx context.Context, m *message) (*detail, *events.Fa
 const headroom = 16 << 10
 
 // enriched is the enriched event, ready to be published.
-func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failure) {
-	defer guard(&f)
-	data := events.Enriched{Callback: m.event.Data(), FetchedAt: d.fetched.UTC()}
+func (a *actor) enriched(m *orders.Message, d detail) (_ *bus.Message, f *events.Failure) {
+	defer events.Guard(&f)
+	data := events.Enriched{Callback: m.Event.Data(), FetchedAt: d.fetched.UTC()}
 	if !d.updated.IsZero() {
 		data.UpdatedAt = &d.updated
 	}
-	if m.notice.Noun == events.Opportunity {
+	if m.Notice.Noun == events.Opportunity {
 		data.Opportunity = d.raw
 	} else {
 		data.WorkOrder = d.raw
@@ -99,9 +100,9 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 		if data.Original == nil {
 			data.Original = make(map[string]json.RawMessage, len(d.odd))
 		}
-		data.Original["/"+string(m.notice.Noun)+pointer] = sent
+		data.Original["/"+string(m.Notice.Noun)+pointer] = sent
 	}
-	ev, err := events.NewEnriched(m.event, m.notice.Noun, d.key, m.Replay, m.Position, data)
+	ev, err := events.NewEnriched(m.Event, m.Notice.Noun, d.key, m.Replay, m.Position, data)
 	var raw []byte
 	var misfit error
 	if err == nil {
@@ -117,7 +118,7 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 		return nil, &events.Failure{Kind: events.Invalid, Reason: fmt.Sprintf("the enriched event has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(raw), limit)}
 	}
 	out := &bus.Message{
-		Subject: events.EnrichedSubject(a.o.t.Name, m.notice.Noun, m.notice.Status, d.key),
+		Subject: events.EnrichedSubject(a.o.t.Name, m.Notice.Noun, m.Notice.Status, d.key),
 		ID:      events.MessageID(a.o.t.Name, ev.ID(), 0), ContentType: events.ContentType, Data: raw,
 	}
 	if m.Forced != "" {
@@ -128,74 +129,24 @@ func (a *actor) enriched(m *message, d detail) (_ *bus.Message, f *events.Failur
 
 // quick makes the quick tries of an act that had no effect, and tells the gate
 // what came of them. A panic is a fault of ours, like any other.
-func (a *actor) quick(ctx context.Context, g *gate, op func(context.Context) error) *events.Failure {
+func (a *actor) quick(ctx context.Context, g *wait.Availability, op func(context.Context) error) *events.Failure {
 	ctx, cancel := a.o.tenure.CallContext(ctx)
 	defer cancel()
 	err := a.o.quiet(ctx)
 	if err == nil {
-		_, err = a.o.t.Quick.do(ctx, safely(op))
+		_, err = a.o.t.Quick.Do(ctx, events.Safely(op))
 	}
-	return a.weigh(ctx, g, err)
-}
-
-// weigh is what a call's end means for its API's gate, and to the ledger.
-func (a *actor) weigh(ctx context.Context, g *gate, err error) *events.Failure {
-	f := events.FailureOf(err)
-	switch {
-	case f == nil:
-		g.allow(a.key.id())
-		return nil
-	case errors.Is(err, connectors.ErrOpen) || errors.Is(err, connectors.ErrPaused):
-		// Nothing was sent: the API is known to be down, so no try is spent.
-		c := *f
-		c.Kind = events.Throttled
-		f = &c
-		g.shut(time.Now().Add(f.Wait))
-	case f.Kind == events.Throttled:
-		g.shut(time.Now().Add(f.Wait))
-	case f.Kind == events.Denied && f.Status != 0 && f.Code == "" && g.alone(a.key.id()):
-		c := *f
-		c.Kind, c.Reason = events.Invalid, f.Reason+"; for other orders the API answers"
-		f = &c
-	case f.Kind == events.Denied:
-		g.deny(time.Now().Add(a.o.d.o.ProbeDenied))
-	case ctx.Err() != nil && f.Kind != events.Uncertain:
-		c := *f
-		c.Kind = events.Interrupted
-		f = &c
-	}
-	g.look(time.Now())
-	return f
+	return g.Judge(ctx, a.key.Path(), err, a.o.d.o.ProbeDenied)
 }
 
 // quiet waits until no call of an owner before can be running.
 func (o *owner) quiet(ctx context.Context) error {
-	wait := time.Until(o.quietUntil())
-	if wait <= 0 {
+	rest := time.Until(o.quietUntil())
+	if rest <= 0 {
 		return nil
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if !sleep.For(ctx, rest) {
 		return context.Cause(ctx)
 	}
-}
-
-// safely makes a panic a failure.
-func safely(op func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = panicked(p)
-			}
-		}()
-		return op(ctx)
-	}
-}
-
-func panicked(any) *events.Failure {
-	return &events.Failure{Kind: events.Internal, Reason: "the bridge panicked; please report it: " + where()}
+	return nil
 }

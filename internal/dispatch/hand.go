@@ -2,9 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,27 +9,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors/weiban"
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
-
-// message is one message of a stage, read.
-type message struct {
-	ledger.Message
-	stored   bus.Stored
-	event    events.Event
-	fault    *events.Failure // it cannot be read
-	notice   weiban.Notice   // of enrich
-	callback uint64          // sequence of the callback in CALLBACKS
-}
 
 // hand is what a stage of an order has before it: the messages that it may be
 // told to work on, and the span of the one it works on.
 type hand struct {
-	near []*message
-	now  *message // that is worked on; nil for none
+	near []*orders.Message
+	now  *orders.Message // that is worked on; nil for none
 	ctx  context.Context
 	span trace.Span
 	fact fact
@@ -49,7 +35,7 @@ type hand struct {
 type fact struct{ api, code string }
 
 // offer keeps a message that the ledger may want to be worked on.
-func (h *hand) offer(m *message) {
+func (h *hand) offer(m *orders.Message) {
 	h.top = max(h.top, m.Seq)
 	for _, n := range h.near {
 		if n.Seq == m.Seq {
@@ -68,7 +54,7 @@ func (h *hand) tidy() {
 	}
 }
 
-func (h *hand) find(seq uint64) *message {
+func (h *hand) find(seq uint64) *orders.Message {
 	for _, m := range h.near {
 		if m.Seq == seq {
 			return m
@@ -77,101 +63,10 @@ func (h *hand) find(seq uint64) *message {
 	return nil
 }
 
-// read understands a stored message as far as the ledger must know it. One that
-// makes us panic is one that cannot be read.
-func (a *actor) read(stage events.Stage, s bus.Stored) (m *message) {
-	defer func() {
-		if p := recover(); p != nil {
-			m = unread(s)
-			m.EventID, m.fault = foreignID(s), panicked(p)
-		}
-	}()
-	m = unread(s)
-	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderReplay)); err == nil {
-		m.Replay, m.Asked = n, true
-	}
-	if n, err := strconv.ParseUint(s.Header.Get(deadletter.HeaderSequence), 10, 64); err == nil {
-		m.callback = n
-	}
-	m.Forced = s.Header.Get(deadletter.HeaderForced)
-	if n, err := strconv.Atoi(s.Header.Get(deadletter.HeaderGeneration)); err == nil && m.Forced != "" {
-		m.Generation = max(n, 0)
-	}
-	ev, err := eventIn(s)
-	if err != nil {
-		m.EventID = foreignID(s)
-		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
-		return m
-	}
-	m.event, m.EventID, m.Position = ev, ev.ID(), events.Extension(ev, events.ExtPosition)
-	if stage == events.Handle {
-		// What a replay of enrich made is asked for, too.
-		m.Asked = m.Asked || strings.Contains(m.EventID, "~enrich~") && !strings.HasSuffix(m.EventID, "~enrich~0")
-		return m
-	}
-	if why := events.Extension(ev, events.ExtUnnumbered); why != "" {
-		m.fault = &events.Failure{Kind: events.Invalid, Reason: "it cannot be told which order this callback is about: " + why}
-		return m
-	}
-	n, err := weiban.ParseNotice(ev.Data())
-	if err != nil {
-		m.fault = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
-		return m
-	}
-	m.notice = n
-	m.Position = events.Position(events.Happened(ev, n.CreateTime, s.Time, a.o.d.o.MaxFuture), m.callback)
-	return m
-}
-
-func unread(s bus.Stored) *message {
-	m := &message{stored: s, callback: s.Sequence}
-	m.Seq, m.At = s.Sequence, s.Time.UnixNano()
-	return m
-}
-
-// eventIn is the event that a message holds, if its id is one that records and
-// message ids can be made of.
-func eventIn(s bus.Stored) (events.Event, error) {
-	ev, err := events.Decode(s.Header.Get("Content-Type"), s.Data)
-	if err == nil && !ours(ev.ID()) {
-		err = fmt.Errorf("%w: its id is none that the bridge gives", events.ErrNotEvent)
-	}
-	return ev, err
-}
-
-// foreign begins the event id of what is no event: another program's message on a
-// subject that a stage reads. Each has its own, so that each is one letter.
-const foreign = "foreign-"
-
-// foreignID is the event id of a message that is no event; its replay keeps it.
-func foreignID(s bus.Stored) string {
-	if n := s.Header.Get(deadletter.HeaderReplay); n != "" {
-		_, id, _ := strings.Cut(strings.TrimSuffix(s.ID(), "/r"+n), "/")
-		if strings.HasPrefix(id, foreign) && ours(id) {
-			return id
-		}
-	}
-	return foreign + events.Hash(fmt.Appendf(nil, "%s %d %s", s.Subject, s.Sequence, s.Data))
-}
-
-// ours reports whether an event's id, derived or not, is one that records and
-// message ids can be made of.
-func ours(id string) bool {
-	r := root(id)
-	steps := "x" + strings.ReplaceAll(id[len(r):], "~", "-")
-	return r == events.SafeID(r) && steps == events.SafeID(steps)
-}
-
-// root is the id of the event that a derived id began with.
-func root(id string) string {
-	id, _, _ = strings.Cut(id, "~")
-	return id
-}
-
 // work is the context in which a message is worked on: its span continues the
 // hop's trace; a message that comes again begins a trace of its own, with a link.
-func (a *actor) work(stage events.Stage, m *message) context.Context {
-	h := &a.hands[at(stage)]
+func (a *actor) work(stage events.Stage, m *orders.Message) context.Context {
+	h := &a.hands[ledger.Index(stage)]
 	if h.span != nil {
 		return h.ctx
 	}
@@ -184,18 +79,18 @@ func (a *actor) work(stage events.Stage, m *message) context.Context {
 			attribute.Int64("messaging.nats.sequence", int64(m.Seq)),
 		),
 	}
-	remote := m.stored.Context(a.o.ctx)
-	if head := a.lane(stage).Head; m.Replay > 0 || head != nil && head.Tries > 0 {
+	remote := m.Stored.Context(a.o.ctx)
+	if head := a.ledger.Record.Progress(stage).Head; m.Replay > 0 || head != nil && head.Tries > 0 {
 		opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.LinkFromContext(remote)))
 	}
-	h.ctx, h.span = a.o.d.tracer.Start(remote, "process "+string(stage)+" "+string(a.key.noun), opts...)
+	h.ctx, h.span = a.o.d.tracer.Start(remote, "process "+string(stage)+" "+string(a.key.Noun), opts...)
 	h.from = time.Now()
 	return h.ctx
 }
 
 // context is that of the message in hand, or the owner's.
 func (a *actor) context(stage events.Stage) context.Context {
-	if h := &a.hands[at(stage)]; h.ctx != nil {
+	if h := &a.hands[ledger.Index(stage)]; h.ctx != nil {
 		return h.ctx
 	}
 	return a.o.ctx
@@ -212,11 +107,4 @@ func (h *hand) end(outcome string) {
 	}
 	h.span.End()
 	h.now, h.ctx, h.span, h.fact, h.plan = nil, nil, nil, fact{}, nil
-}
-
-func (a *actor) lane(s events.Stage) *ledger.Lane {
-	if s == events.Enrich {
-		return &a.ledger.Record.Enrich
-	}
-	return &a.ledger.Record.Handle
 }

@@ -17,19 +17,20 @@ import (
 	tnoop "go.opentelemetry.io/otel/trace/noop"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 	"gongdan-bridge/schemas"
 )
 
@@ -119,14 +120,14 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	b.t.Helper()
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}
-	s.Probe, s.BayWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
+	s.Probe, s.LockWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
 	s.Looks, s.Doubles = []time.Duration{30 * time.Millisecond, 60 * time.Millisecond}, 200*time.Millisecond
 	if change != nil {
 		change(&s)
 	}
 	t := dispatch.Tenant{
 		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
-		Quick: dispatch.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
 	}
 	line := func(vendor string) *connectors.Line {
 		return connectors.NewLine(connectors.LineOptions{

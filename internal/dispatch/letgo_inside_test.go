@@ -7,9 +7,10 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // An order that was let go may be loaded by a delivery, which does not know that
@@ -29,7 +30,7 @@ func TestWhatWaitedIsNotTakenForPublished(t *testing.T) {
 		if err != nil || out == listed {
 			t.Errorf("listed %v: taken for published %v, %v", listed, out, err)
 		}
-		if err := o.d.state.DeleteFenced(t.Context(), waitKey("acme", k), o.tenure.Fence); err != nil {
+		if err := o.d.state.DeleteFenced(t.Context(), orders.WaitKey("acme", k), o.tenure.Fence); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,9 +47,9 @@ func (deaf) Get(context.Context, string, uint64) (bus.Stored, error) {
 // more is one made.
 func TestALetterWaitsForItsEvent(t *testing.T) {
 	o := ownerOf(t, bustest.New(t))
-	a := newActor(o, order{events.WorkOrder, "7"}, false)
+	a := newActor(o, orders.ID{Noun: events.WorkOrder, Key: "7"}, false)
 	p := ledger.Publish{Stage: events.Handle, Seq: 9, EventID: "m1~enrich~0"}
-	if m, err := a.parent(t.Context(), p); err != nil || m.event.ID() != p.EventID {
+	if m, err := a.parent(t.Context(), p); err != nil || m.Event.ID() != p.EventID {
 		t.Errorf("of what has left the stream: %v", err)
 	}
 	o.d.o.Ports.Log = deaf{o.d.o.Ports.Log}
@@ -63,7 +64,7 @@ func TestConsumersThatAreLeftAreDeleted(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
 	r := o.rooms[0]
-	other := newRoom(o, desk{r.k.stage, events.Opportunity})
+	other := newRoom(o, orders.Queue{Stage: r.k.Stage, Noun: events.Opportunity})
 	for _, left := range []*room{r, other} {
 		for _, epoch := range []uint64{o.tenure.Epoch - 1, o.tenure.Epoch, o.tenure.Epoch + 1} {
 			consumer(t, b, left, epoch)

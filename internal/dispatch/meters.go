@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // meters count by tenant, stage, noun, outcome and kind; never by order.
@@ -38,9 +39,9 @@ func newMeters(p metric.MeterProvider) (meters, error) {
 	}, errors.Join(all, err)
 }
 
-func (m meters) attempt(ctx context.Context, tenant string, k desk, outcome, kind string, took time.Duration) {
+func (m meters) attempt(ctx context.Context, tenant string, k orders.Queue, outcome, kind string, took time.Duration) {
 	where := []attribute.KeyValue{
-		attribute.String("tenant", tenant), attribute.String("stage", string(k.stage)), attribute.String("noun", string(k.noun)),
+		attribute.String("tenant", tenant), attribute.String("stage", string(k.Stage)), attribute.String("noun", string(k.Noun)),
 	}
 	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(where...))
 	m.attempts.Add(ctx, 1, metric.WithAttributes(append(where,
@@ -51,7 +52,7 @@ func (m meters) alert(ctx context.Context, tenant string, why ledger.Alarm) {
 	m.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("tenant", tenant), attribute.String("alarm", string(why))))
 }
 
-func (m meters) rebuilt(ctx context.Context, tenant string, k desk) {
+func (m meters) rebuilt(ctx context.Context, tenant string, k orders.Queue) {
 	m.rebuilds.Add(ctx, 1, metric.WithAttributes(
-		attribute.String("tenant", tenant), attribute.String("stage", string(k.stage)), attribute.String("noun", string(k.noun))))
+		attribute.String("tenant", tenant), attribute.String("stage", string(k.Stage)), attribute.String("noun", string(k.Noun))))
 }

@@ -9,31 +9,24 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
-// order names one order of a tenant.
-type order struct {
-	noun events.Noun
-	key  string
-}
-
-// id is the order's part of a bucket key: noun, then key.
-func (k order) id() string { return string(k.noun) + "." + events.Token(k.key) }
-
 // owner is one tenant in this process's hands, under one tenure.
 type owner struct {
-	d      *Dispatcher
-	t      Tenant
-	tenure *ownership.Tenure
-	log    *slog.Logger
-	gates  *gates
-	bays   *bays
-	lapses *lapses
-	wakes  map[desk]*wakes
-	desks  map[desk]chan struct{} // places for orders in hand
+	d         *Dispatcher
+	t         Tenant
+	tenure    *ownership.Tenure
+	log       *slog.Logger
+	apis      *wait.APIs
+	bills     *wait.BillLocks
+	evictions *wait.Evictions
+	timers    map[orders.Queue]*wait.Timers
+	desks     map[orders.Queue]chan struct{} // places for orders in hand
 
 	ctx     context.Context // of all that is begun; ends with the tenure
 	soft    context.Context // ends when nothing new may be begun
@@ -43,45 +36,32 @@ type owner struct {
 	serving []func()
 
 	mu     sync.Mutex
-	actors map[order]*actor
-	waited map[wait]bool  // sorts of waiting that have been told
-	listed map[order]bool // found waiting at the takeover and not loaded yet
-	busy   sync.WaitGroup // orders in hand
+	actors map[orders.ID]*actor
+	waited map[waitKind]bool  // sorts of waiting that have been told
+	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
+	busy   sync.WaitGroup     // orders in hand
 
-	control control
+	proof *wait.QueryProof
 
 	store   history.Record // as it was when the tenant was taken
 	walked  chan struct{}  // closed when all that was stored before has been looked at again
 	audit   closings
-	doubles doubles
-}
-
-// desk is a stage of a noun: what blocks one does not block another.
-type desk struct {
-	stage events.Stage
-	noun  events.Noun
-}
-
-var desks = [...]desk{
-	{events.Enrich, events.WorkOrder},
-	{events.Handle, events.WorkOrder},
-	{events.Enrich, events.Opportunity},
-	{events.Handle, events.Opportunity},
+	doubles wait.Doubles
 }
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, gates: newGates(t, d.o.Logger), bays: newBays(), lapses: newLapses(), wakes: map[desk]*wakes{},
+		d: d, t: t, tenure: tenure, apis: wait.NewAPIs(t.Name, t.WeibanLine, t.KingdeeLine), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(), timers: map[orders.Queue]*wait.Timers{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[desk]chan struct{}{}, actors: map[order]*actor{}, listed: map[order]bool{}, waited: map[wait]bool{}, ctx: tenure.Context(),
+		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[waitKind]bool{}, ctx: tenure.Context(),
 		walked: make(chan struct{}),
 	}
-	o.control.proving, o.audit.turn = make(chan struct{}, 1), make(chan struct{}, 1)
-	d.space.guard(o.gates)
+	o.proof, o.audit.turn = wait.NewQueryProof(), make(chan struct{}, 1)
+	d.space.Guard(o.apis)
 	o.soft, o.stop = context.WithCancel(o.ctx)
-	for _, k := range desks {
+	for _, k := range orders.Queues {
 		o.desks[k] = make(chan struct{}, d.o.Concurrency)
-		o.wakes[k] = newWakes()
+		o.timers[k] = wait.NewTimers()
 		o.rooms = append(o.rooms, newRoom(o, k))
 	}
 	return o
@@ -102,7 +82,7 @@ func (o *owner) open() error {
 	if err := o.loadPauses(ctx); err != nil {
 		return err
 	}
-	if err := o.loadControl(ctx); err != nil {
+	if err := o.loadProof(ctx); err != nil {
 		return err
 	}
 	for _, r := range o.rooms {
@@ -122,10 +102,10 @@ func (o *owner) open() error {
 	if err := o.serve(); err != nil {
 		return err
 	}
-	for _, k := range desks {
-		o.threads.Go(func() { o.wakes[k].run(o.soft, func(x order) { o.wake(x, k) }) })
+	for _, k := range orders.Queues {
+		o.threads.Go(func() { o.timers[k].Run(o.soft, func(x orders.ID) { o.wake(x, k) }) })
 	}
-	for _, g := range o.gates.all() {
+	for _, g := range o.apis.All() {
 		o.threads.Go(func() { o.watch(o.soft, g) })
 	}
 	o.threads.Go(func() { o.sweep(o.soft) })
@@ -148,7 +128,7 @@ func (o *owner) claimLines() {
 
 // why says what of the tenant does not work now; nil if all does.
 func (o *owner) why() error {
-	all := o.gates.why()
+	all := o.apis.Why()
 	for _, r := range o.rooms {
 		if down := r.down.Load(); down != nil {
 			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
@@ -215,7 +195,7 @@ func (o *owner) cut() {
 }
 
 // actor is that of an order, made if it is not there.
-func (o *owner) actor(k order, listed bool) *actor {
+func (o *owner) actor(k orders.ID, listed bool) *actor {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a := o.actors[k]
@@ -228,14 +208,14 @@ func (o *owner) actor(k order, listed bool) *actor {
 }
 
 // post hands something to an order, which is loaded if it must be.
-func (o *owner) post(k order, listed bool, x any) {
+func (o *owner) post(k orders.ID, listed bool, x any) {
 	for !o.actor(k, listed).post(x) {
 	}
 }
 
 // bring hands an order something to work on, once there is a place for it at the
 // desk; false if the owner stops first.
-func (o *owner) bring(k order, listed bool, at desk, x any) bool {
+func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x any) bool {
 	for {
 		a := o.actor(k, listed)
 		if !o.seat(a, at) {
@@ -248,7 +228,7 @@ func (o *owner) bring(k order, listed bool, at desk, x any) bool {
 }
 
 // wake gives an order its timer, once there is a place for it.
-func (o *owner) wake(x order, k desk) {
+func (o *owner) wake(x orders.ID, k orders.Queue) {
 	o.mu.Lock()
 	a, listed := o.actors[x], o.listed[x]
 	o.mu.Unlock()
@@ -262,7 +242,7 @@ func (o *owner) wake(x order, k desk) {
 
 // seat gives an order a place at a desk, unless it has one; false if the owner
 // stops first. It blocks while all places are taken.
-func (o *owner) seat(a *actor, k desk) bool {
+func (o *owner) seat(a *actor, k orders.Queue) bool {
 	if o.soft.Err() != nil || a.seated() {
 		return o.soft.Err() == nil
 	}
@@ -278,7 +258,7 @@ func (o *owner) seat(a *actor, k desk) bool {
 
 // watch looks at a gate, says when a pause begins and is proved to be over, and
 // wakes what waits for it to open.
-func (o *owner) watch(ctx context.Context, g *gate) {
+func (o *owner) watch(ctx context.Context, g *wait.Availability) {
 	t := time.NewTicker(o.d.o.Beat)
 	defer t.Stop()
 	down := false
@@ -287,13 +267,13 @@ func (o *owner) watch(ctx context.Context, g *gate) {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			paused, _ := g.look(now)
-			why := g.shows()
+			paused, _ := g.Refresh(now)
+			why := g.Shown()
 			switch {
 			case why != "" && !down:
-				o.log.Warn("stage paused", slog.String("stage", g.name), slog.String("why", why))
+				o.log.Warn("stage paused", slog.String("stage", g.Name), slog.String("why", why))
 			case down && why == "":
-				o.log.Info("stage resumed", slog.String("stage", g.name))
+				o.log.Info("stage resumed", slog.String("stage", g.Name))
 			}
 			down = why != ""
 			if !paused {
@@ -304,7 +284,7 @@ func (o *owner) watch(ctx context.Context, g *gate) {
 }
 
 // resume wakes every order that waits for the gate.
-func (o *owner) resume(g *gate) {
+func (o *owner) resume(g *wait.Availability) {
 	var waiting []*actor
 	o.mu.Lock()
 	for _, a := range o.actors {
@@ -314,9 +294,28 @@ func (o *owner) resume(g *gate) {
 	}
 	o.mu.Unlock()
 	for _, a := range waiting {
-		if g.because() != "" || !o.seat(a, desk{g.stage, a.key.noun}) {
+		if g.Why() != "" || !o.seat(a, orders.Queue{Stage: g.Stage, Noun: a.key.Noun}) {
 			return // down again, or stopping
 		}
 		a.post(resumed{g})
+	}
+}
+
+// free wakes the orders that wait for a released bill, each once there is a slot for it.
+// The caller may hold a slot itself, so it does not wait.
+func (o *owner) free(waiting []orders.ID) {
+	for _, k := range waiting {
+		o.mu.Lock()
+		a := o.actors[k]
+		o.mu.Unlock()
+		if a == nil || !o.enlist() {
+			continue // one that is gone waits for nothing
+		}
+		go func() {
+			defer o.busy.Done()
+			if o.seat(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
+				a.post(freed{})
+			}
+		}()
 	}
 }

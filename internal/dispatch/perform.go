@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // writeWait bounds one write to the record or the bus.
@@ -37,7 +38,7 @@ func (a *actor) carryOut(act ledger.Action) error {
 	case ledger.Answer:
 		a.say(act)
 	case ledger.Leave:
-		a.o.free(a.o.bays.leave(act.Bill, a.key))
+		a.o.free(a.o.bills.Unlock(act.Bill, a.key))
 	case ledger.Enter:
 		a.enter(act.Bill)
 	default:
@@ -49,10 +50,10 @@ func (a *actor) carryOut(act ledger.Action) error {
 // enter goes to a bill. Whoever finds it taken asks once more right before it is
 // told so: it cannot then miss that the bill is left.
 func (a *actor) enter(b ledger.Bill) {
-	free := a.o.bays.enter(b, a.key)
+	free := a.o.bills.Lock(b, a.key)
 	a.begin(func(context.Context) (ledger.Input, func()) {
 		return nil, func() {
-			a.feed(ledger.Entered{Busy: !free && !a.o.bays.enterOrWait(b, a.key)})
+			a.feed(ledger.Entered{Busy: !free && !a.o.bills.LockOrWait(b, a.key)})
 		}
 	})
 }
@@ -69,7 +70,7 @@ func (a *actor) write(w ledger.Write) error {
 		return err
 	}
 	if w.List {
-		if _, err := a.o.d.state.PutFenced(ctx, waitKey(a.o.t.Name, a.key), []byte{}, a.o.tenure.Fence); err != nil {
+		if _, err := a.o.d.state.PutFenced(ctx, orders.WaitKey(a.o.t.Name, a.key), []byte{}, a.o.tenure.Fence); err != nil {
 			return err
 		}
 		a.listed = true
@@ -79,7 +80,7 @@ func (a *actor) write(w ledger.Write) error {
 		opts = append(opts, bus.Expire(a.o.d.o.KeepSettled))
 	}
 	crash("write")
-	_, err = a.o.d.state.PutFenced(ctx, recordKey(a.o.t.Name, a.key), raw, a.o.tenure.Fence, opts...)
+	_, err = a.o.d.state.PutFenced(ctx, orders.RecordKey(a.o.t.Name, a.key), raw, a.o.tenure.Fence, opts...)
 	crash("wrote")
 	if err == nil {
 		a.waits(w.Record)
@@ -89,7 +90,7 @@ func (a *actor) write(w ledger.Write) error {
 
 // waits logs a head that begins to wait, or waits after another try.
 func (a *actor) waits(r ledger.Record) {
-	for i, s := range []events.Stage{events.Enrich, events.Handle} {
+	for i, s := range ledger.Stages {
 		l := r.Handle
 		if s == events.Enrich {
 			l = r.Enrich
@@ -112,7 +113,7 @@ func calling(r ledger.Record) bool {
 func (a *actor) unlist() error {
 	ctx, cancel := context.WithTimeout(a.o.ctx, writeWait)
 	defer cancel()
-	err := a.o.d.state.DeleteFenced(ctx, waitKey(a.o.t.Name, a.key), a.o.tenure.Fence)
+	err := a.o.d.state.DeleteFenced(ctx, orders.WaitKey(a.o.t.Name, a.key), a.o.tenure.Fence)
 	if errors.Is(err, bus.ErrFenced) {
 		return err
 	}
@@ -139,7 +140,7 @@ func (a *actor) ack(s events.Stage, seq uint64) error {
 }
 
 func (a *actor) alert(x ledger.Alert) {
-	a.o.log.Error("alert", slog.String("why", string(x.Why)), slog.String("order", a.key.key), slog.String("text", x.Text))
+	a.o.log.Error("alert", slog.String("why", string(x.Why)), slog.String("order", a.key.Key), slog.String("text", x.Text))
 	a.o.d.meters.alert(a.o.ctx, a.o.t.Name, x.Why)
 }
 
@@ -151,7 +152,7 @@ func (a *actor) start(act ledger.Action) error {
 			return nil // stopping: no further message is begun
 		}
 		var head uint64 // that the stage waits with
-		if h := a.lane(act.Stage).Head; h != nil {
+		if h := a.ledger.Record.Progress(act.Stage).Head; h != nil {
 			head = h.Seq
 		}
 		a.begin(func(ctx context.Context) (ledger.Input, func()) { return a.lowest(ctx, act, head) })
@@ -177,8 +178,8 @@ func (a *actor) start(act ledger.Action) error {
 // replays the one that comes first.
 func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) (ledger.Input, func()) {
 	var first *bus.Stored
-	for _, subject := range events.OrderFilters(a.o.t.Name, n.Stage, a.key.noun, a.key.key) {
-		s, err := a.next1(ctx, streamOf(n.Stage), subject, n.After+1)
+	for _, subject := range events.OrderFilters(a.o.t.Name, n.Stage, a.key.Noun, a.key.Key) {
+		s, err := a.next1(ctx, orders.StreamOf(n.Stage), subject, n.After+1)
 		if errors.Is(err, bus.ErrNotFound) {
 			continue
 		}
@@ -198,8 +199,8 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) (ledger.
 	if first == nil {
 		return ledger.Empty{Stage: n.Stage}, nil
 	}
-	m := a.read(n.Stage, *first)
-	return ledger.Found{Stage: n.Stage, Message: m.Message}, func() { a.hands[at(n.Stage)].offer(m) }
+	m := orders.Read(n.Stage, *first, a.o.d.o.MaxFuture)
+	return ledger.Found{Stage: n.Stage, Message: m.Message}, func() { a.hands[ledger.Index(n.Stage)].offer(m) }
 }
 
 func (a *actor) next1(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error) {

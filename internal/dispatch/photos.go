@@ -29,12 +29,12 @@ func (a *actor) photos(ctx context.Context, body kingdee.Body) (kingdee.Body, le
 	var left []string
 	err := a.o.quiet(ctx)
 	if err == nil {
-		err = safely(func(ctx context.Context) (err error) {
+		err = events.Safely(func(ctx context.Context) (err error) {
 			body, left, err = a.o.t.Photos.Ready(ctx, body)
 			return err
 		})(ctx)
 	}
-	if f := a.weigh(ctx, a.o.gates.upload, err); f != nil {
+	if f := a.o.apis.Uploads.Judge(ctx, a.key.Path(), err, a.o.d.o.ProbeDenied); f != nil {
 		return body, ledger.Called{Failure: f, Before: true}
 	}
 	return body, ledger.Called{Without: strings.Join(left, "; ")}

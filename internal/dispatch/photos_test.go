@@ -11,10 +11,11 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/photos"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 const png = "\x89PNG\r\n\x1a\n and more"
@@ -45,7 +46,7 @@ func (b *bridge) endWith(number string, pictures ...string) string {
 // story is everything that is told of an order, in one text.
 func (b *bridge) story(number string) string {
 	b.t.Helper()
-	list, err := dispatch.HistoryOf(b.t.Context(), b.bus, "acme", number, false)
+	list, err := inspect.HistoryOf(b.t.Context(), b.bus, "acme", number, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
-	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 )
 
 // planned is what planning a message found out beside what the ledger is told.
@@ -46,10 +45,10 @@ func (a *actor) plan(act ledger.Plan) error {
 	return nil
 }
 
-func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p *planned) (out ledger.Planned) {
+func (a *actor) planning(ctx context.Context, m *orders.Message, known *ledger.Bill, p *planned) (out ledger.Planned) {
 	defer func() {
 		if x := recover(); x != nil {
-			out.Failure = panicked(x)
+			out.Failure = events.Panicked(x)
 		}
 	}()
 	if m.Asked {
@@ -57,17 +56,17 @@ func (a *actor) planning(ctx context.Context, m *message, known *ledger.Bill, p 
 	}
 	rules := a.o.t.Mapping() // for the whole of this event, whatever comes into force meanwhile
 	out.Mapping = rules.Hash()
-	if m.fault != nil {
-		out.Failure = m.fault
+	if m.Fault != nil {
+		out.Failure = m.Fault
 		return out
 	}
-	data, err := events.DecodeEnriched(m.event)
+	data, err := events.DecodeEnriched(m.Event)
 	if err != nil {
 		out.Failure = &events.Failure{Kind: events.Invalid, Reason: err.Error(), Err: err}
 		return out
 	}
-	route, _ := events.ParseRoute(m.stored.Subject)
-	in, err := mapping.NewInput(metaOf(m.event, route, a.o.t.Name, a.key.noun), data)
+	route, _ := events.ParseRoute(m.Stored.Subject)
+	in, err := mapping.NewInput(mapping.MetaOf(m.Event, route, a.o.t.Name, a.key.Noun), data)
 	if err != nil {
 		out.Failure = events.FailureOf(err)
 		return out
@@ -169,33 +168,18 @@ func like(b kingdee.Body) string {
 // identities are the names that an effect is known by, the surest first: the row
 // of the order's history, the content of the callback, its id. A callback and
 // its twin by another way share at least one of them.
-func (a *actor) identities(m *message, data events.Enriched, in *mapping.Input) []string {
-	own := string(a.key.noun) + "/" + a.key.key + "/"
+func (a *actor) identities(m *orders.Message, data events.Enriched, in *mapping.Input) []string {
+	own := string(a.key.Noun) + "/" + a.key.Key + "/"
 	var ids []string
 	if in.Flow != nil {
 		ids = append(ids, own+"flow/"+string(in.Flow.ID))
 	}
-	if key := events.Extension(m.event, events.ExtContent); key != "" {
+	if key := events.Extension(m.Event, events.ExtContent); key != "" {
 		ids = append(ids, own+key)
-	} else if events.Extension(m.event, events.ExtIntake) != "" {
+	} else if events.Extension(m.Event, events.ExtIntake) != "" {
 		// Nothing tells its content from the same at another time.
 	} else if n, err := weiban.ParseNotice(data.Callback); err == nil { // stored before events had the attribute
 		ids = append(ids, own+n.ContentKey)
 	}
-	return append(ids, eventName(a.key, m.EventID))
-}
-
-// where names the place of a panic without its values.
-func where() string {
-	var pc [16]uintptr
-	frames := runtime.CallersFrames(pc[:runtime.Callers(5, pc[:])])
-	for {
-		f, more := frames.Next()
-		if strings.HasPrefix(f.Function, "gongdan-bridge/") {
-			return f.Function + ":" + strconv.Itoa(f.Line)
-		}
-		if !more {
-			return "at an unknown place"
-		}
-	}
+	return append(ids, orders.EventName(a.key, m.EventID))
 }

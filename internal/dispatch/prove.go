@@ -10,6 +10,7 @@ import (
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // proveQuery looks for a record that outcome events say is there: only if the query
@@ -17,19 +18,18 @@ import (
 // them to have done it.
 func (a *actor) proveQuery(ctx context.Context) {
 	o := a.o
-	select {
-	case o.control.proving <- struct{}{}:
-		defer func() { <-o.control.proving }()
-	case <-ctx.Done():
+	end, ok := o.proof.Search(ctx)
+	if !ok {
 		return
 	}
-	if !o.control.first() {
+	defer end()
+	if !o.proof.Claim() {
 		return
 	}
 	tried := 0
 	subject := "gongdan." + events.Token(o.t.Name) + ".event.kingdee.handle_order.applied.*"
 	err := o.each(ctx, bus.Events, subject, func(m bus.Stored) bool {
-		ev := decoded(m)
+		ev := orders.EventOrZero(m)
 		var out events.HandleOutcome
 		if ev.Context == nil || json.Unmarshal(ev.Data(), &out) != nil || out.Marker == "" || out.Bill == nil {
 			return true
@@ -39,10 +39,10 @@ func (a *actor) proveQuery(ctx context.Context) {
 		if f == nil && slices.ContainsFunc(records, func(r kingdee.DealRecord) bool { return strings.Contains(r.Remark, out.Marker) }) {
 			o.proved(ctx)
 		}
-		return tried < maxProofs && !o.control.believed()
+		return tried < maxProofs && !o.proof.Proven()
 	})
-	if err != nil || !o.control.believed() {
-		o.control.again()
+	if err != nil || !o.proof.Proven() {
+		o.proof.Release()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // publish sends out what a verdict implies: a letter before its outcome event,
@@ -34,7 +35,7 @@ func (a *actor) publish(p ledger.Publish) error {
 		a.record(p.Stage, attempt{outcome: "enriched", event: p.EventID, seq: p.Seq, replay: p.Replay})
 		a.hands[0].end("enriched")
 	case ledger.PublishLetter:
-		a.o.log.Warn("order waits for a person", slog.String("stage", string(p.Stage)), slog.String("order", a.key.key),
+		a.o.log.Warn("order waits for a person", slog.String("stage", string(p.Stage)), slog.String("order", a.key.Key),
 			slog.String("event", p.EventID), slog.String("letter", p.LetterID))
 	case ledger.PublishVerdict:
 		v := p.Verdict
@@ -42,7 +43,7 @@ func (a *actor) publish(p ledger.Publish) error {
 			outcome: string(v.Outcome), reason: reason(v), tries: v.Tries + 1, fault: v.Fault,
 			event: p.EventID, seq: p.Seq, replay: p.Replay, rule: v.Rule,
 		})
-		a.hands[at(p.Stage)].end(string(v.Outcome))
+		a.hands[ledger.Index(p.Stage)].end(string(v.Outcome))
 	}
 	return nil
 }
@@ -66,7 +67,7 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 	if p.What == ledger.PublishLetter {
 		return a.sendLetter(ctx, p, m)
 	}
-	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.key)
+	subject := events.OutcomeSubject(a.o.t.Name, p.Verdict.Outcome, a.key.Key)
 	if p.Check {
 		out, err := a.published(ctx, "EVENTS", subject, p.ID)
 		if !out && err == nil {
@@ -92,16 +93,16 @@ func (a *actor) announce(ctx context.Context, p ledger.Publish) (bool, error) {
 // outcomeEvent is the outcome event as it is published. What a fault of ours keeps
 // from being said in full is said in short: a verdict that could never be published
 // would keep its order shut for ever.
-func (a *actor) outcomeEvent(p ledger.Publish, m *message) ([]byte, error) {
-	encode := func(p ledger.Publish, m *message) (data []byte, err error) {
+func (a *actor) outcomeEvent(p ledger.Publish, m *orders.Message) ([]byte, error) {
+	encode := func(p ledger.Publish, m *orders.Message) (data []byte, err error) {
 		var f *events.Failure
 		defer func() {
 			if f != nil {
 				err = f
 			}
 		}()
-		defer guard(&f)
-		ev, err := events.NewOutcome(m.event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
+		defer events.Guard(&f)
+		ev, err := events.NewOutcome(m.Event, a.o.t.Account, p.Replay, time.Now(), a.outcome(p))
 		if err != nil {
 			return nil, err
 		}
@@ -111,9 +112,9 @@ func (a *actor) outcomeEvent(p ledger.Publish, m *message) ([]byte, error) {
 	if err == nil {
 		return data, nil
 	}
-	a.o.log.Error("outcome event cut short", slog.String("order", a.key.key), slog.String("event", p.EventID), slog.String("cause", err.Error()))
+	a.o.log.Error("outcome event cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", err.Error()))
 	p.Body = nil
-	return encode(p, a.identified(unread(m.stored), p))
+	return encode(p, a.identified(orders.Unread(m.Stored), p))
 }
 
 func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
@@ -136,7 +137,7 @@ func (a *actor) sendEnriched(ctx context.Context, p ledger.Publish) error {
 func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 	v := p.Verdict
 	o := events.HandleOutcome{
-		Outcome: v.Outcome, Stage: p.Stage, Noun: a.key.noun, Key: a.key.key, Reason: v.Reason, DuplicateOf: v.DuplicateOf,
+		Outcome: v.Outcome, Stage: p.Stage, Noun: a.key.Noun, Key: a.key.Key, Reason: v.Reason, DuplicateOf: v.DuplicateOf,
 		Rule: v.Rule, Mapping: v.Mapping, Marker: v.Marker, DryRun: v.DryRun, Body: p.Body,
 	}
 	if e := p.Effect; e != nil {
@@ -162,7 +163,7 @@ func (a *actor) outcome(p ledger.Publish) events.HandleOutcome {
 }
 
 // sendLetter reports whether the letter was not there, and nobody had closed it.
-func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (bool, error) {
+func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *orders.Message) (bool, error) {
 	l := a.letterOrLess(ctx, p, m)
 	if p.Check {
 		there, err := a.published(ctx, deadletter.Stream, l.Subject(), l.ID)
@@ -180,18 +181,18 @@ func (a *actor) sendLetter(ctx context.Context, p ledger.Publish, m *message) (b
 }
 
 // letterOrLess is the letter; without what a fault of ours keeps from being told.
-func (a *actor) letterOrLess(ctx context.Context, p ledger.Publish, m *message) (l deadletter.Letter) {
+func (a *actor) letterOrLess(ctx context.Context, p ledger.Publish, m *orders.Message) (l deadletter.Letter) {
 	defer func() {
 		if x := recover(); x != nil {
-			a.o.log.Error("letter cut short", slog.String("order", a.key.key), slog.String("event", p.EventID), slog.String("cause", panicked(x).Reason))
+			a.o.log.Error("letter cut short", slog.String("order", a.key.Key), slog.String("event", p.EventID), slog.String("cause", events.Panicked(x).Reason))
 			p.Body = nil
-			l = a.letter(ctx, p, &message{callback: m.callback})
+			l = a.letter(ctx, p, &orders.Message{Callback: m.Callback})
 		}
 	}()
 	return a.letter(ctx, p, m)
 }
 
-func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadletter.Letter {
+func (a *actor) letter(ctx context.Context, p ledger.Publish, m *orders.Message) deadletter.Letter {
 	v := p.Verdict
 	f := &events.Failure{Kind: events.Internal, Reason: v.Reason}
 	if x := v.Fault; x != nil {
@@ -202,7 +203,7 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	}
 	var l deadletter.Letter
 	l.Fill(f)
-	l.ID, l.Tenant, l.Stage, l.Noun, l.Key = p.LetterID, a.o.t.Name, p.Stage, a.key.noun, a.key.key
+	l.ID, l.Tenant, l.Stage, l.Noun, l.Key = p.LetterID, a.o.t.Name, p.Stage, a.key.Noun, a.key.Key
 	l.Waiting, l.Advice = p.What == ledger.PublishLetter, advice(f, p.What == ledger.PublishLetter)
 	l.Tries, l.Replay, l.DiedAt, l.Mapping, l.Marker, l.Body = v.Tries+1, p.Replay, v.At.UTC(), v.Mapping, v.Marker, p.Body
 	if m.Generation > 0 {
@@ -214,10 +215,10 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 	if v.Bill != nil {
 		l.Bill = &events.BillRef{ID: v.Bill.ID, OrderNo: v.Bill.OrderNo}
 	}
-	l.Stream, l.Sequence, l.Callback, l.EventID = streamOf(p.Stage), p.Seq, m.callback, p.EventID
-	if json.Valid(m.stored.Data) {
+	l.Stream, l.Sequence, l.Callback, l.EventID = orders.StreamOf(p.Stage), p.Seq, m.Callback, p.EventID
+	if json.Valid(m.Stored.Data) {
 		// What is not lies in its stream alone.
-		l.Event = m.stored.Data
+		l.Event = m.Stored.Data
 		if int64(len(l.Event)+len(l.Body))+headroom > a.o.d.o.Ports.Log.MaxPayload() {
 			l.Event, l.Advice = nil, "the event is too large to lie in its letter: raise max_payload of the NATS server; it still lies in "+l.Stream
 		}
@@ -230,38 +231,38 @@ func (a *actor) letter(ctx context.Context, p ledger.Publish, m *message) deadle
 
 // parent is the message that an outcome follows from; where the stream no
 // longer has it, as much of it as its id tells.
-func (a *actor) parent(ctx context.Context, p ledger.Publish) (*message, error) {
-	if m := a.hands[at(p.Stage)].find(p.Seq); m != nil {
+func (a *actor) parent(ctx context.Context, p ledger.Publish) (*orders.Message, error) {
+	if m := a.hands[ledger.Index(p.Stage)].find(p.Seq); m != nil {
 		return a.identified(m, p), nil
 	}
-	s, err := a.o.d.o.Ports.Log.Get(ctx, streamOf(p.Stage), p.Seq)
+	s, err := a.o.d.o.Ports.Log.Get(ctx, orders.StreamOf(p.Stage), p.Seq)
 	switch {
 	case errors.Is(err, bus.ErrNotFound):
-		return a.identified(&message{callback: p.Seq}, p), nil
+		return a.identified(&orders.Message{Callback: p.Seq}, p), nil
 	case err != nil:
 		return nil, err // a letter without its event could not be replayed
 	}
-	m := a.read(p.Stage, s)
+	m := orders.Read(p.Stage, s, a.o.d.o.MaxFuture)
 	if m.EventID != p.EventID {
 		// Of another history of the stream, which has another message in its place.
-		m = &message{callback: p.Seq}
+		m = &orders.Message{Callback: p.Seq}
 	}
 	return a.identified(m, p), nil
 }
 
 // identified gives a message that cannot be read an event of its own, so that
 // its end can be announced.
-func (a *actor) identified(m *message, p ledger.Publish) *message {
-	if m.event.ID() != "" {
+func (a *actor) identified(m *orders.Message, p ledger.Publish) *orders.Message {
+	if m.Event.ID() != "" {
 		return m
 	}
 	c := *m
 	ev, err := events.NewCallback(a.o.ctx, events.Callback{
-		Tenant: a.o.t.Name, ID: p.EventID, CorpID: "unknown", Key: a.key.key, Origin: events.FromCallback, Data: []byte("null"),
+		Tenant: a.o.t.Name, ID: p.EventID, CorpID: "unknown", Key: a.key.Key, Origin: events.FromCallback, Data: []byte("null"),
 	})
 	if err == nil {
 		ev.SetID(p.EventID)
-		c.event = ev
+		c.Event = ev
 	}
 	return &c
 }

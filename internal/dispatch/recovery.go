@@ -6,12 +6,12 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
@@ -20,11 +20,11 @@ import (
 // that was stored before has been looked at again.
 func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery, error) {
 	o := a.o
-	if r.NeedsRecovery(o.store.History, o.recheck(a.key.noun)) {
+	if r.NeedsRecovery(o.store.History, o.recheck(a.key.Noun)) {
 		if r.Unknown() && !o.rechecking() {
 			return nil, nil
 		}
-		return a.recall(ctx, r, ledger.Recovery{Lost: o.lost(), Recheck: o.recheck(a.key.noun)})
+		return a.recall(ctx, r, ledger.Recovery{Lost: o.lost(), Recheck: o.recheck(a.key.Noun)})
 	}
 	return nil, a.witness(ctx, r)
 }
@@ -33,8 +33,8 @@ func (a *actor) recovery(ctx context.Context, r ledger.Record) (*ledger.Recovery
 // waits with, lie where the record says. Another message in their place means that the
 // stream went back: the error ends the tenure.
 func (a *actor) witness(ctx context.Context, r ledger.Record) error {
-	for _, s := range stages {
-		l := laneOf(r, s)
+	for _, s := range ledger.Stages {
+		l := r.Progress(s)
 		if err := a.o.witness(ctx, s, l.Cursor, l.At); err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (a *actor) witness(ctx context.Context, r ledger.Record) error {
 }
 
 func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int64) error {
-	stream := streamOf(s)
+	stream := orders.StreamOf(s)
 	if at == 0 {
 		return nil
 	}
@@ -67,14 +67,14 @@ func (o *owner) witness(ctx context.Context, s events.Stage, seq uint64, at int6
 // held makes sure that a message which its stream does not give was trimmed or is over
 // age.
 func (o *owner) held(ctx context.Context, s events.Stage, seq uint64) error {
-	u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
+	u, err := o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(s))
 	if err != nil {
 		return err
 	}
 	if seq < u.First {
 		return o.fits(ctx) // by whom it was removed, the store's record knows
 	}
-	return o.misfit(ctx, streamOf(s), "has lost message "+strconv.FormatUint(seq, 10))
+	return o.misfit(ctx, orders.StreamOf(s), "has lost message "+strconv.FormatUint(seq, 10))
 }
 
 // misfit begins a new history of the store, and ends the tenure.
@@ -95,19 +95,19 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 		return nil, err
 	}
 	every := "gongdan." + events.Token(o.t.Name) + "."
-	key := events.Token(k.key)
+	key := events.Token(k.Key)
 	type source struct {
 		stream, subject string
 		take            func(bus.Stored)
 	}
 	list := []source{
-		{deadletter.Stream, every + "dead.*.*." + string(k.noun) + "." + key, c.letter},
-		{bus.Events, every + "event.enriched." + string(k.noun) + ".*." + key, c.enriched},
+		{deadletter.Stream, every + "dead.*.*." + string(k.Noun) + "." + key, c.letter},
+		{bus.Events, every + "event.enriched." + string(k.Noun) + ".*." + key, c.enriched},
 	}
-	for i, s := range stages {
-		for _, subject := range events.OrderFilters(o.t.Name, s, k.noun, k.key) {
-			list = append(list, source{streamOf(s), subject, func(m bus.Stored) {
-				rec.Stored[i] = append(rec.Stored[i], a.read(s, m).EventID)
+	for i, s := range ledger.Stages {
+		for _, subject := range events.OrderFilters(o.t.Name, s, k.Noun, k.Key) {
+			list = append(list, source{orders.StreamOf(s), subject, func(m bus.Stored) {
+				rec.Stored[i] = append(rec.Stored[i], orders.Read(s, m, a.o.d.o.MaxFuture).EventID)
 			}})
 		}
 	}
@@ -146,18 +146,18 @@ func (o *owner) each(ctx context.Context, stream, subject string, visit func(bus
 // recaller gathers what is told of one order.
 type recaller struct {
 	o    *owner
-	k    order
+	k    orders.ID
 	rec  *ledger.Recovery
 	open map[string]bool // letters by id: open, or closed by a person
 }
 
 func (c *recaller) end(s events.Stage, e ledger.Ended) {
-	c.rec.Ended[at(s)] = append(c.rec.Ended[at(s)], e)
+	c.rec.Ended[ledger.Index(s)] = append(c.rec.Ended[ledger.Index(s)], e)
 }
 
 // closed keeps the number of a letter that a person has closed.
 func (c *recaller) closed(x closed) {
-	of := &c.rec.Closed[at(x.stage)]
+	of := &c.rec.Closed[ledger.Index(x.stage)]
 	if *of == nil {
 		*of = map[ledger.Ended]int{}
 	}
@@ -177,8 +177,8 @@ func (c *recaller) letter(m bus.Stored) {
 
 // enriched: the callback was read; a replay's number stands behind the step.
 func (c *recaller) enriched(m bus.Stored) {
-	if ev := decoded(m); ev.Context != nil {
-		if id, n, ok := derivedFrom(ev.ID(), "enrich"); ok {
+	if ev := orders.EventOrZero(m); ev.Context != nil {
+		if id, n, ok := orders.DerivedFrom(ev.ID(), "enrich"); ok {
 			c.end(events.Enrich, ledger.Ended{EventID: id, Replay: n})
 		}
 	}
@@ -186,12 +186,12 @@ func (c *recaller) enriched(m bus.Stored) {
 
 // outcome takes what an outcome event tells: the message has ended, and its effect.
 func (c *recaller) outcome(m bus.Stored) {
-	ev := decoded(m)
+	ev := orders.EventOrZero(m)
 	var o events.HandleOutcome
-	if ev.Context == nil || json.Unmarshal(ev.Data(), &o) != nil || o.Noun != c.k.noun {
+	if ev.Context == nil || json.Unmarshal(ev.Data(), &o) != nil || o.Noun != c.k.Noun {
 		return
 	}
-	id, n, ok := derivedFrom(ev.ID(), string(o.Outcome))
+	id, n, ok := orders.DerivedFrom(ev.ID(), string(o.Outcome))
 	if !ok {
 		return
 	}
@@ -205,19 +205,9 @@ func (c *recaller) outcome(m bus.Stored) {
 	}
 }
 
-// derivedFrom takes the step and its number off a derived event's id.
-func derivedFrom(id, step string) (parent string, n int, ok bool) {
-	i := strings.LastIndex(id, "~"+step+"~")
-	if i < 0 {
-		return "", 0, false
-	}
-	n, err := strconv.Atoi(id[i+len(step)+2:])
-	return id[:i], n, err == nil
-}
-
 // effectOf is the effect that an outcome event tells of. One of a version that told
 // no identities is known by its event alone.
-func effectOf(k order, eventID string, replay int, ev events.Event, o events.HandleOutcome) ledger.Effect {
+func effectOf(k orders.ID, eventID string, replay int, ev events.Event, o events.HandleOutcome) ledger.Effect {
 	e := ledger.Effect{
 		IDs: o.Identities, Generation: o.Generation, Application: o.Application, EventID: eventID, Replay: replay,
 		Position: events.Extension(ev, events.ExtPosition), Rule: o.Rule, Mapping: o.Mapping, Marker: o.Marker, Like: o.Like,
@@ -226,7 +216,7 @@ func effectOf(k order, eventID string, replay int, ev events.Event, o events.Han
 			events.Applied: ledger.Applied, events.Superseded: ledger.Superseded, events.Ignored: ledger.Ignored, events.Dead: ledger.Dead,
 		}[o.Outcome],
 	}
-	if name := eventName(k, eventID); !slices.Contains(e.IDs, name) {
+	if name := orders.EventName(k, eventID); !slices.Contains(e.IDs, name) {
 		e.IDs = append(e.IDs, name)
 	}
 	if o.Bill != nil {

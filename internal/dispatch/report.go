@@ -6,6 +6,7 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // attempt is one wide log line: what a stage did with a message.
@@ -29,15 +30,15 @@ func (f *fact) of(x *events.Failure) {
 }
 
 func (a *actor) record(s events.Stage, t attempt) {
-	h := &a.hands[at(s)]
+	h := &a.hands[ledger.Index(s)]
 	ctx := a.context(s)
 	took := time.Duration(0)
 	if !h.from.IsZero() && h.span != nil {
 		took = time.Since(h.from)
 	}
 	attrs := []slog.Attr{
-		slog.String("tenant", a.o.t.Name), slog.String("stage", string(s)), slog.String("noun", string(a.key.noun)),
-		slog.String("order", a.key.key), slog.String("event", t.event), slog.Uint64("sequence", t.seq),
+		slog.String("tenant", a.o.t.Name), slog.String("stage", string(s)), slog.String("noun", string(a.key.Noun)),
+		slog.String("order", a.key.Key), slog.String("event", t.event), slog.Uint64("sequence", t.seq),
 		slog.Int("replay", t.replay), slog.Int("tries", t.tries), slog.String("outcome", t.outcome), slog.Duration("took", took),
 	}
 	if t.reason != "" && (t.fault == nil || t.outcome == "waiting") {
@@ -54,7 +55,7 @@ func (a *actor) record(s events.Stage, t attempt) {
 		level, kind = slog.LevelWarn, string(f.Kind)
 		attrs = append(attrs, slog.String("kind", kind), slog.String("api", f.API), slog.String("code", f.Code), slog.String("cause", loggable(f)))
 	}
-	a.o.d.meters.attempt(ctx, a.o.t.Name, desk{s, a.key.noun}, t.outcome, kind, took)
+	a.o.d.meters.attempt(ctx, a.o.t.Name, orders.Queue{Stage: s, Noun: a.key.Noun}, t.outcome, kind, took)
 	a.o.d.o.Logger.LogAttrs(ctx, level, "attempt", attrs...)
 }
 

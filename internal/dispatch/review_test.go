@@ -11,13 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // A message that was let go comes again only after AckWait. Until then the
@@ -74,7 +75,7 @@ func TestABillThatIsLeftIsTakenAtOnce(t *testing.T) {
 	bill := fakekingdee.BillNo(79)
 	one, two := b.orderFor(bill), b.orderFor(bill)
 	b.faultsK.Add(script.Fault{Kind: script.Slow, API: "handle-order", Delay: 200 * time.Millisecond})
-	b.run("one", func(s *ledger.Settings) { s.BayWait = time.Hour })
+	b.run("one", func(s *ledger.Settings) { s.LockWait = time.Hour })
 	first, second := b.visit(one, "甲"), b.visit(two, "乙")
 	b.ended(first, "applied")
 	b.ended(second, "applied")
@@ -86,20 +87,20 @@ func TestAWordThatCannotBeTakenIsRefused(t *testing.T) {
 	if _, err := b.bus.Bucket("STATE").Put(t.Context(), "order.acme.work_order.7", []byte("{")); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(r dispatch.Request) error {
+	ask := func(r orders.Request) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		return dispatch.Ask(ctx, b.bus, "acme", dispatch.VerbSettle, r)
+		return orders.Ask(ctx, b.bus, "acme", orders.VerbSettle, r)
 	}
-	b.until("the owner is there", func() bool { return !errors.Is(ask(dispatch.Request{}), bus.ErrNoResponders) })
-	for _, r := range []dispatch.Request{
+	b.until("the owner is there", func() bool { return !errors.Is(ask(orders.Request{}), bus.ErrNoResponders) })
+	for _, r := range []orders.Request{
 		{Stage: events.Handle, Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: "a.b", Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: "x", Noun: events.WorkOrder, Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: events.WorkOrder, Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: events.WorkOrder, Key: "7", Sequence: 1, Word: ledger.TryAgain},
 	} {
-		if err := ask(r); !errors.Is(err, dispatch.ErrRefused) {
+		if err := ask(r); !errors.Is(err, orders.ErrRefused) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}

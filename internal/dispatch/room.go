@@ -10,12 +10,14 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/sleep"
 )
 
 // room is the consumer of one desk: it brings messages to their orders.
 type room struct {
 	o      *owner
-	k      desk
+	k      orders.Queue
 	cons   atomic.Pointer[Consumer]
 	start  uint64                     // everything below is settled or on record: the first sequence for a consumer that is made
 	old    uint64                     // up to here owners before may have begun messages
@@ -35,17 +37,10 @@ type room struct {
 	down atomic.Pointer[string] // why the consumer is being made anew; nil: it runs
 }
 
-func newRoom(o *owner, k desk) *room { return &room{o: o, k: k} }
-
-func streamOf(s events.Stage) string {
-	if s == events.Enrich {
-		return "CALLBACKS"
-	}
-	return "EVENTS"
-}
+func newRoom(o *owner, k orders.Queue) *room { return &room{o: o, k: k} }
 
 func (r *room) name(epoch uint64) string {
-	return consumerName(r.k, r.o.t.Name, epoch)
+	return r.k.Consumer(r.o.t.Name, epoch)
 }
 
 // open makes this epoch's consumer.
@@ -53,8 +48,8 @@ func (r *room) open(ctx context.Context) error {
 	r.turn = 0
 	r.missed.Store(0)
 	c, err := r.o.d.o.Ports.Inbox.Consume(ctx, bus.ConsumerConfig{
-		Stream: streamOf(r.k.stage), Name: r.name(r.o.tenure.Epoch),
-		Filters:       events.StageFilters(r.o.t.Name, r.k.stage, r.k.noun),
+		Stream: orders.StreamOf(r.k.Stage), Name: r.name(r.o.tenure.Epoch),
+		Filters:       events.StageFilters(r.o.t.Name, r.k.Stage, r.k.Noun),
 		StartSequence: r.start, AckWait: r.o.d.o.AckWait, MaxAckPending: r.o.d.o.MaxHeld, Batch: 2 * r.o.d.o.Concurrency,
 		Look: r.o.d.o.Stalls,
 	}, r.take)
@@ -101,8 +96,8 @@ func (r *room) rebuild(ctx context.Context, cause error) {
 	r.down.Store(&why)
 	defer r.down.Store(nil)
 	log := r.o.log.With(slog.String("consumer", r.name(r.o.tenure.Epoch)), slog.String("cause", cause.Error()))
-	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		pause(ctx, wait)
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		sleep.For(ctx, pause)
 		err := r.reopen(ctx)
 		if ctx.Err() != nil {
 			return
@@ -130,7 +125,7 @@ func (r *room) reopen(ctx context.Context) error {
 	if err := r.close(ctx); err != nil {
 		return err
 	}
-	stream, name := streamOf(r.k.stage), r.name(r.o.tenure.Epoch)
+	stream, name := orders.StreamOf(r.k.Stage), r.name(r.o.tenure.Epoch)
 	info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, stream, name)
 	if err == nil {
 		err = r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, name)
@@ -160,7 +155,7 @@ func (r *room) close(ctx context.Context) error {
 // take brings one delivery to its order; it blocks while the desk is full, or the
 // bucket of the records.
 func (r *room) take(m *bus.Delivery) {
-	r.o.d.space.await(r.o.soft, r.k.stage, r.o.d.o.Beat)
+	r.o.d.space.Await(r.o.soft, r.k.Stage, r.o.d.o.Beat)
 	inOrder, again := r.judge(m)
 	route, err := events.ParseRoute(m.Subject)
 	if err != nil {
@@ -168,7 +163,7 @@ func (r *room) take(m *bus.Delivery) {
 		r.o.log.Error("message on an unknown subject", slog.String("subject", m.Subject))
 		return
 	}
-	if !r.o.bring(order{route.Noun, route.Key}, false, r.k, delivery{m: m, stage: r.k.stage, inOrder: inOrder, again: again}) {
+	if !r.o.bring(orders.ID{Noun: route.Noun, Key: route.Key}, false, r.k, delivery{m: m, stage: r.k.Stage, inOrder: inOrder, again: again}) {
 		r.miss(r.seen.Load())
 	}
 }
@@ -204,14 +199,5 @@ func (r *room) miss(upTo uint64) {
 		if upTo <= old || r.missed.CompareAndSwap(old, upTo) {
 			return
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // accident is what befalls the store of a world, once: it is not any more what the
@@ -224,6 +225,11 @@ func (a *accident) told(w *world) {
 	if err != nil {
 		w.fail("%v", err)
 	}
+	for _, n := range r.Notes {
+		if !n.Mild && !a.hits(n.Store) && !a.hits(bus.State) { // an older STATE looks like a stream that went back
+			w.fail("%s is said not to fit, and nothing befell it: %s", n.Store, n.What)
+		}
+	}
 	for _, name := range a.misfit {
 		if !slices.ContainsFunc(r.Notes, func(n history.Note) bool { return n.Store == name && !n.Mild }) {
 			w.fail("nobody says that %s does not fit: %v", name, r.Notes)
@@ -246,7 +252,7 @@ func (p *people) sendAgain(n int) {
 		p.coming.Add(1)
 		w.acting.Go(func() {
 			defer p.coming.Add(-1)
-			wait(context.Background(), rest)
+			sleep.For(context.Background(), rest)
 			p.deliver(x)
 		})
 	}
@@ -281,7 +287,7 @@ func (p *people) untilTaken(n fakeweiban.Notice, publish func() error) {
 	p.coming.Add(1)
 	p.w.acting.Go(func() {
 		defer p.coming.Add(-1)
-		wait(context.Background(), 10*time.Second)
+		sleep.For(context.Background(), 10*time.Second)
 		p.untilTaken(n, publish)
 	})
 }

@@ -20,9 +20,11 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/sleep"
 )
 
 // simLease is how long a lease lives.
@@ -102,7 +104,7 @@ func (p *process) die(why string) {
 	p.w.mu.Unlock()
 	rest := time.Second + time.Duration(p.w.dice("rest").Int64N(int64(30*time.Second)))
 	p.w.acting.Go(func() {
-		wait(context.Background(), rest)
+		sleep.For(context.Background(), rest)
 		p.w.launch(p.slot)
 	})
 }
@@ -170,7 +172,7 @@ func (p *process) options() dispatch.Options {
 	guard := &dispatch.Guard{}
 	t := dispatch.Tenant{
 		Name: "acme", Account: w.kingdee.Account().AccountID, Ledger: w.weather.ledger, Guard: guard,
-		Quick: dispatch.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
+		Quick: wait.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
 		Mapping: func() *mapping.Mapping {
 			if w.fixed.Load() {
 				return w.tools.rules[1]
@@ -210,7 +212,7 @@ func (p *process) options() dispatch.Options {
 func simLedger() ledger.Settings {
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{10 * time.Second, 30 * time.Second, 2 * time.Minute}
-	s.Probe, s.BayWait, s.Doubles = 20*time.Second, 20*time.Second, 3*time.Minute
+	s.Probe, s.LockWait, s.Doubles = 20*time.Second, 20*time.Second, 3*time.Minute
 	return s
 }
 

@@ -13,7 +13,9 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/sleep"
 )
 
 func (d *Dispatcher) newKeeper() *history.Keeper {
@@ -41,7 +43,7 @@ func (d *Dispatcher) beginStore(ctx context.Context) error {
 		}
 		d.unseen.Store(&err)
 		d.o.Logger.Warn("store not looked at yet", slog.String("cause", err.Error()))
-		pause(ctx, time.Second)
+		sleep.For(ctx, time.Second)
 	}
 }
 
@@ -92,8 +94,8 @@ func (o *owner) fits(ctx context.Context) error {
 // before, of enrich and of handle.
 func (o *owner) recheck(n events.Noun) (seqs [2]uint64) {
 	for _, r := range o.rooms {
-		if r.k.noun == n {
-			seqs[at(r.k.stage)] = r.recheck
+		if r.k.Noun == n {
+			seqs[ledger.Index(r.k.Stage)] = r.recheck
 		}
 	}
 	return seqs
@@ -141,10 +143,10 @@ func (o *owner) walk(ctx context.Context) {
 		return
 	}
 	began, n := time.Now(), 0
-	done := map[order]bool{}
+	done := map[orders.ID]bool{}
 	for _, r := range o.rooms {
 		for tries := 1; !o.walkQueue(ctx, r, done, tries == maxWalks); tries++ {
-			if !pauseOK(ctx, time.Second<<min(tries, 6)) {
+			if !sleep.For(ctx, time.Second<<min(tries, 6)) {
 				return
 			}
 		}
@@ -163,11 +165,11 @@ const maxWalks = 8
 
 // walkQueue is false where it must be done once more. The last one leaves the orders out
 // that cannot be taken up.
-func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, last bool) bool {
+func (o *owner) walkQueue(ctx context.Context, r *room, done map[orders.ID]bool, last bool) bool {
 	failed := false
-	for _, subject := range events.StageFilters(o.t.Name, r.k.stage, r.k.noun) {
+	for _, subject := range events.StageFilters(o.t.Name, r.k.Stage, r.k.Noun) {
 		for from := uint64(1); ; {
-			m, err := o.d.o.Ports.Log.Next(ctx, streamOf(r.k.stage), subject, from)
+			m, err := o.d.o.Ports.Log.Next(ctx, orders.StreamOf(r.k.Stage), subject, from)
 			if errors.Is(err, bus.ErrNotFound) || err == nil && m.Sequence > r.recheck {
 				break
 			}
@@ -180,14 +182,14 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, las
 			if err != nil {
 				continue // no stage reads it either
 			}
-			k := order{route.Noun, route.Key}
+			k := orders.ID{Noun: route.Noun, Key: route.Key}
 			if done[k] {
 				continue
 			}
 			loaded := make(chan bool, 1)
 			// What is new goes first: half of the places are left to it.
 			for places := o.desks[r.k]; len(places) > cap(places)/2; {
-				if !pauseOK(ctx, o.d.o.Beat/4) {
+				if !sleep.For(ctx, o.d.o.Beat/4) {
 					return false
 				}
 			}
@@ -197,7 +199,7 @@ func (o *owner) walkQueue(ctx context.Context, r *room, done map[order]bool, las
 			select {
 			case ok := <-loaded:
 				if !ok && last {
-					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.key), slog.String("text", "its record cannot be taken up"))
+					o.log.Error("alert", slog.String("why", string(ledger.AlarmStore)), slog.String("order", k.Key), slog.String("text", "its record cannot be taken up"))
 					o.d.meters.alert(ctx, o.t.Name, ledger.AlarmStore)
 					ok = true
 				}
@@ -214,12 +216,6 @@ func (o *owner) warnWalk(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		o.log.Warn("orders not looked at again yet", slog.String("cause", err.Error()))
 	}
-}
-
-// pauseOK waits; it is false if ctx ended first.
-func pauseOK(ctx context.Context, d time.Duration) bool {
-	pause(ctx, d)
-	return ctx.Err() == nil
 }
 
 // errUnseen is why a dispatcher that has just begun is not ready.

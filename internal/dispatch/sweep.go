@@ -3,13 +3,13 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // sweep makes letters of waiting messages before they can expire from their
@@ -24,7 +24,7 @@ func (o *owner) sweep(ctx context.Context) {
 		case <-t.C:
 		}
 		next := o.d.o.Expiry
-		for _, s := range []events.Stage{events.Enrich, events.Handle} {
+		for _, s := range ledger.Stages {
 			n, err := o.sweepStage(ctx, s)
 			if err != nil && ctx.Err() == nil {
 				o.log.Warn("sweep for expiring messages", slog.String("stage", string(s)), slog.String("cause", err.Error()))
@@ -44,18 +44,18 @@ func (o *owner) sweep(ctx context.Context) {
 // takeover, or one that was stopped and made its consumer when it was none any
 // more. They would hold in their stream, for ever, what they have not read.
 func (o *owner) tidy(ctx context.Context) (all error) {
-	for _, s := range []events.Stage{events.Enrich, events.Handle} {
-		list, err := o.d.o.Ports.Inbox.Followers(ctx, streamOf(s))
+	for _, s := range ledger.Stages {
+		list, err := o.d.o.Ports.Inbox.Followers(ctx, orders.StreamOf(s))
 		if err != nil {
 			return err
 		}
 		for _, f := range list {
-			for _, k := range desks {
-				epoch := epochOf(f.Name, k, o.t.Name)
+			for _, k := range orders.Queues {
+				epoch := k.EpochOf(f.Name, o.t.Name)
 				if epoch == 0 || epoch >= o.tenure.Epoch {
 					continue
 				}
-				if err := o.d.o.Ports.Inbox.DeleteConsumer(ctx, streamOf(s), f.Name); !errors.Is(err, bus.ErrNotFound) {
+				if err := o.d.o.Ports.Inbox.DeleteConsumer(ctx, orders.StreamOf(s), f.Name); !errors.Is(err, bus.ErrNotFound) {
 					all = errors.Join(all, err)
 				}
 			}
@@ -67,30 +67,30 @@ func (o *owner) tidy(ctx context.Context) (all error) {
 // sweepStage looks at what each waiting head's stream would forget before the
 // sweep after the next, and says how many those are.
 func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err error) {
-	u, err := o.d.o.Ports.Log.Usage(ctx, streamOf(s))
+	u, err := o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(s))
 	if err != nil || u.MaxAge <= 0 {
 		return 0, err
 	}
 	old := &ages{edge: time.Now().Add(-u.MaxAge + 2*o.d.o.Expiry)}
 	var all error
 	err = o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
-		k, err := orderOf(e.Key)
+		k, err := orders.ParseKey(e.Key)
 		if err != nil {
 			return nil // said so at the takeover
 		}
-		r, err := readRecord(ctx, o.d.state, o.t.Name, k)
+		r, err := orders.ReadRecord(ctx, o.d.state, o.t.Name, k)
 		if err != nil {
 			all = errors.Join(all, err)
 			return nil
 		}
-		l := laneOf(r, s)
+		l := r.Progress(s)
 		if l.Head == nil || l.History != o.store.History {
 			return nil
 		}
-		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Ports.Log.Get(ctx, streamOf(s), l.Head.Seq) })
+		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Ports.Log.Get(ctx, orders.StreamOf(s), l.Head.Seq) })
 		if all = errors.Join(all, err); due {
 			n++
-			o.bring(k, true, desk{s, k.noun}, expiring{ledger.Expiring{Stage: s, Seq: l.Head.Seq}})
+			o.bring(k, true, orders.Queue{Stage: s, Noun: k.Noun}, expiring{ledger.Expiring{Stage: s, Seq: l.Head.Seq}})
 		}
 		return nil
 	})
@@ -124,23 +124,4 @@ func (a *ages) due(seq uint64, get func() (bus.Stored, error)) (bool, error) {
 		a.young = seq
 		return false, nil
 	}
-}
-
-// errRecord is the class of a record that cannot be understood.
-var errRecord = errors.New("record not understood")
-
-// readRecord reads an order's record; one never written is the zero record.
-func readRecord(ctx context.Context, state Records, tenant string, k order) (ledger.Record, error) {
-	e, err := state.Get(ctx, recordKey(tenant, k))
-	if errors.Is(err, bus.ErrNotFound) {
-		return ledger.Record{}, nil
-	}
-	if err != nil {
-		return ledger.Record{}, err
-	}
-	r, err := ledger.Decode(e.Value)
-	if err != nil {
-		return r, fmt.Errorf("%w: %w", errRecord, err)
-	}
-	return r, nil
 }

@@ -12,6 +12,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 
 // found is an order that waits or has a call open, as an owner before left it.
 type found struct {
-	key    order
+	key    orders.ID
 	record ledger.Record
 	err    error // the record cannot be understood
 }
@@ -38,20 +39,20 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 	for _, w := range waiting {
 		for _, e := range w.record.Effects {
 			if e.Bill != nil && (e.State == ledger.Intent || e.State == ledger.InDoubt) {
-				o.bays.enter(*e.Bill, w.key)
+				o.bills.Lock(*e.Bill, w.key)
 			}
 		}
 	}
 	now := time.Now()
 	for _, w := range waiting {
-		if w.err == nil && !w.record.NeedsRecovery(o.store.History, o.recheck(w.key.noun)) && onlyWaits(w.record, now) {
+		if w.err == nil && !w.record.NeedsRecovery(o.store.History, o.recheck(w.key.Noun)) && onlyWaits(w.record, now) {
 			o.post(w.key, true, nudge{record: &w.record})
 			continue
 		}
 		o.mu.Lock()
 		o.listed[w.key] = true
 		o.mu.Unlock()
-		o.wakes[desk{busyStage(w.record), w.key.noun}].set(w.key, now)
+		o.timers[orders.Queue{Stage: busyStage(w.record), Noun: w.key.Noun}].Set(w.key, now)
 	}
 	return len(waiting), nil
 }
@@ -60,7 +61,7 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
 	var out []found
 	err := o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
-		k, err := orderOf(e.Key)
+		k, err := orders.ParseKey(e.Key)
 		if err != nil {
 			o.log.Error("waiting order not understood", slog.String("key", e.Key), slog.String("cause", err.Error()))
 			return nil
@@ -77,7 +78,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
 		readers.Go(func() error {
 			w := &out[i]
 			var err error
-			if w.record, err = readRecord(ctx, o.d.state, o.t.Name, w.key); errors.Is(err, errRecord) {
+			if w.record, err = orders.ReadRecord(ctx, o.d.state, o.t.Name, w.key); errors.Is(err, orders.ErrRecord) {
 				w.err, err = err, nil // its order says so when it is loaded
 			}
 			return err
@@ -88,7 +89,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
 
 // onlyWaits reports whether taking the order up does nothing but set its timer.
 func onlyWaits(r ledger.Record, now time.Time) bool {
-	for _, l := range []ledger.Lane{r.Enrich, r.Handle} {
+	for _, l := range []ledger.Progress{r.Enrich, r.Handle} {
 		h := l.Head
 		switch {
 		case l.Last != nil && !l.Last.Published, h == nil && l.Behind:

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,11 +16,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // ownerOf is an owner that has not opened anything yet, under a claim of its own.
@@ -51,15 +53,15 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 }
 
 // waits puts an order's record and wait key down.
-func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
+func (o *owner) waits(t *testing.T, key string, r ledger.Record) orders.ID {
 	t.Helper()
-	k := order{events.WorkOrder, key}
+	k := orders.ID{Noun: events.WorkOrder, Key: key}
 	data, err := r.Encode()
 	if err == nil {
-		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", k), data)
 	}
 	if err == nil {
-		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.WaitKey("acme", k), []byte{})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +69,8 @@ func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
 	return k
 }
 
-func head(why ledger.Why, next time.Time) ledger.Lane {
-	return ledger.Lane{Behind: true, Head: &ledger.Head{
+func head(why ledger.Why, next time.Time) ledger.Progress {
+	return ledger.Progress{Behind: true, Head: &ledger.Head{
 		Message: ledger.Message{Seq: 1, EventID: "e1"}, Why: why, Since: next, Next: next,
 	}}
 }
@@ -92,13 +94,13 @@ func TestBillsOfOpenCallsAreTakenFirst(t *testing.T) {
 	if n, err := o.takeOver(t.Context()); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}
-	if o.bays.enter(bill, order{events.WorkOrder, "1"}) {
+	if o.bills.Lock(bill, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("another order is let into the bill of a call in doubt")
 	}
-	if !o.bays.enter(bill, doubted) {
+	if !o.bills.Lock(bill, doubted) {
 		t.Error("the order in doubt does not have its bill")
 	}
-	if !o.bays.enter(ledger.Bill{ID: "78"}, order{events.WorkOrder, "1"}) {
+	if !o.bills.Lock(ledger.Bill{ID: "78"}, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("a bill is taken whose call is done")
 	}
 	if len(o.actors) != 0 {
@@ -127,11 +129,11 @@ func loadMany(t testing.TB, n int) time.Duration {
 	fill := errgroup.Group{}
 	fill.SetLimit(64)
 	for i := range n {
-		k := order{events.WorkOrder, strconv.Itoa(i)}
+		k := orders.ID{Noun: events.WorkOrder, Key: strconv.Itoa(i)}
 		fill.Go(func() error {
-			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", k), data)
 			if err == nil {
-				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.WaitKey("acme", k), []byte{})
 			}
 			return err
 		})
@@ -146,8 +148,8 @@ func loadMany(t testing.TB, n int) time.Duration {
 	}
 	o.busy.Wait()
 	took := time.Since(began)
-	if w := o.wakes[desk{events.Handle, events.WorkOrder}]; len(w.at) != n || len(o.actors) != n || len(o.listed) != 0 {
-		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.at), len(o.actors), len(o.listed), n)
+	if w := o.timers[orders.Queue{Stage: events.Handle, Noun: events.WorkOrder}]; len(w.At) != n || len(o.actors) != n || len(o.listed) != 0 {
+		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.At), len(o.actors), len(o.listed), n)
 	}
 	return took
 }
@@ -158,7 +160,7 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &Guard{}
 		line := connectors.NewLine(connectors.LineOptions{
-			Vendor: "any", HTTP: &http.Client{Transport: refusing{}}, Before: guard.Check,
+			Vendor: "any", HTTP: &http.Client{Transport: unreachable{}}, Before: guard.Check,
 			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
 			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
@@ -184,4 +186,11 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Errorf("the first call after a takeover waits %v", took)
 		}
 	})
+}
+
+// unreachable is a vendor that no connection reaches.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route")
 }

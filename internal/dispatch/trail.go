@@ -3,13 +3,13 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/orders"
 )
 
 // fewEpochs is how many consumers are asked for one by one. After more takeovers
@@ -33,7 +33,7 @@ func (r *room) succeed(ctx context.Context) error {
 	}
 	left := epochs[:0]
 	for _, epoch := range epochs {
-		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, streamOf(r.k.stage), r.name(epoch))
+		info, err := r.o.d.o.Ports.Inbox.ConsumerInfo(ctx, orders.StreamOf(r.k.Stage), r.name(epoch))
 		if errors.Is(err, bus.ErrNotFound) {
 			continue
 		}
@@ -48,7 +48,7 @@ func (r *room) succeed(ctx context.Context) error {
 	}
 	if known && len(left) == 0 {
 		// It is gone, and with it how far it had come since it was looked at last.
-		u, err := r.o.d.o.Ports.Log.Usage(ctx, streamOf(r.k.stage))
+		u, err := r.o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(r.k.Stage))
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (r *room) succeed(ctx context.Context) error {
 		return err
 	}
 	for _, epoch := range left {
-		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, streamOf(r.k.stage), r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
+		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, orders.StreamOf(r.k.Stage), r.name(epoch)); err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return err
 		}
 	}
@@ -69,7 +69,7 @@ func (r *room) succeed(ctx context.Context) error {
 // recall takes up the trail of the owners before: the first epoch of which a consumer
 // may be left. A tenant without one is new.
 func (r *room) recall(ctx context.Context) (first uint64, known bool, err error) {
-	t, err := readTrail(ctx, r.o.d.state, r.o.t.Name, r.k)
+	t, err := orders.ReadCheckpoint(ctx, r.o.d.state, r.o.t.Name, r.k)
 	if err != nil || t.Epoch == 0 {
 		return 1, false, err
 	}
@@ -80,7 +80,7 @@ func (r *room) recall(ctx context.Context) (first uint64, known bool, err error)
 
 // reaches makes sure that the stream holds what the owners before had come to.
 func (r *room) reaches(ctx context.Context) error {
-	stream := streamOf(r.k.stage)
+	stream := orders.StreamOf(r.k.Stage)
 	u, err := r.o.d.o.Ports.Log.Usage(ctx, stream)
 	if err != nil {
 		return err
@@ -103,32 +103,32 @@ func (r *room) came(ctx context.Context) error {
 	if m == nil {
 		return nil
 	}
-	return r.o.witness(ctx, r.k.stage, m.Sequence, m.Time.UnixNano())
+	return r.o.witness(ctx, r.k.Stage, m.Sequence, m.Time.UnixNano())
 }
 
 // settled makes sure that an order knows the last message that was settled: if it does
 // not, the stream went back and has another one in its place.
 func (r *room) settled(ctx context.Context, seq uint64) error {
-	stream := streamOf(r.k.stage)
+	stream := orders.StreamOf(r.k.Stage)
 	m, err := r.o.d.o.Ports.Log.Get(ctx, stream, seq)
 	if errors.Is(err, bus.ErrNotFound) {
-		return r.o.held(ctx, r.k.stage, seq)
+		return r.o.held(ctx, r.k.Stage, seq)
 	}
 	if err != nil {
 		return err
 	}
 	route, err := events.ParseRoute(m.Subject)
-	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.k.noun {
+	if err != nil || route.Tenant != r.o.t.Name || route.Noun != r.k.Noun {
 		return nil // another's: this queue began behind it
 	}
-	rec, err := readRecord(ctx, r.o.d.state, r.o.t.Name, order{route.Noun, route.Key})
-	if errors.Is(err, errRecord) {
+	rec, err := orders.ReadRecord(ctx, r.o.d.state, r.o.t.Name, orders.ID{Noun: route.Noun, Key: route.Key})
+	if errors.Is(err, orders.ErrRecord) {
 		return nil // its order says so when it is loaded
 	}
 	if err != nil {
 		return err
 	}
-	l := laneOf(rec, r.k.stage)
+	l := rec.Progress(r.k.Stage)
 	if rec.Unknown() {
 		worked, err := r.worked(ctx, route.Key)
 		if keep := r.o.d.o.KeepSettled; err != nil || worked && keep > 0 && time.Since(m.Time) >= keep {
@@ -139,15 +139,15 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 		}
 	}
 	if l.Cursor < seq && !l.Behind {
-		return r.o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
+		return r.o.misfit(ctx, stream, "holds message "+strconv.FormatUint(seq, 10)+" as settled, which its order's record does not know: the stream went back, or STATE did")
 	}
-	return r.o.witness(ctx, r.k.stage, l.Cursor, l.At)
+	return r.o.witness(ctx, r.k.Stage, l.Cursor, l.At)
 }
 
 // worked reports whether the streams know work on an order.
 func (r *room) worked(ctx context.Context, key string) (bool, error) {
-	subject := "gongdan." + events.Token(r.o.t.Name) + ".event.enriched." + string(r.k.noun) + ".*." + events.Token(key)
-	if r.k.stage == events.Handle {
+	subject := "gongdan." + events.Token(r.o.t.Name) + ".event.enriched." + string(r.k.Noun) + ".*." + events.Token(key)
+	if r.k.Stage == events.Handle {
 		subject = "gongdan." + events.Token(r.o.t.Name) + ".event.kingdee.handle_order.*." + events.Token(key)
 	}
 	_, err := r.o.d.o.Ports.Log.Next(ctx, bus.Events, subject, 1)
@@ -161,7 +161,7 @@ func (r *room) worked(ctx context.Context, key string) (bool, error) {
 // what was stored before is looked at again beside it. No consumer of another history
 // is trusted, whatever its epoch.
 func (r *room) restart(ctx context.Context) error {
-	stream := streamOf(r.k.stage)
+	stream := orders.StreamOf(r.k.Stage)
 	// They go before it is on record that the history has begun: whoever comes after a
 	// death here begins it once more.
 	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, stream)
@@ -169,7 +169,7 @@ func (r *room) restart(ctx context.Context) error {
 		return err
 	}
 	for _, f := range followers {
-		if epochOf(f.Name, r.k, r.o.t.Name) == 0 {
+		if r.k.EpochOf(f.Name, r.o.t.Name) == 0 {
 			continue
 		}
 		if err := r.o.d.o.Ports.Inbox.DeleteConsumer(ctx, stream, f.Name); err != nil && !errors.Is(err, bus.ErrNotFound) {
@@ -195,12 +195,12 @@ func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 		}
 		return out, nil
 	}
-	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, streamOf(r.k.stage))
+	followers, err := r.o.d.o.Ports.Inbox.Followers(ctx, orders.StreamOf(r.k.Stage))
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range followers {
-		if epoch := epochOf(f.Name, r.k, r.o.t.Name); epoch > 0 && epoch < r.o.tenure.Epoch {
+		if epoch := r.k.EpochOf(f.Name, r.o.t.Name); epoch > 0 && epoch < r.o.tenure.Epoch {
 			out = append(out, epoch)
 		}
 	}
@@ -210,10 +210,10 @@ func (r *room) epochs(ctx context.Context, first uint64) ([]uint64, error) {
 // mark puts on record what a consumer that comes after this one begins behind, and
 // up to where messages were delivered.
 func (r *room) mark(ctx context.Context, delivered uint64) error {
-	m := trailMark{
+	m := orders.Checkpoint{
 		Epoch: r.o.tenure.Epoch, History: r.history, Recheck: r.recheck, Rechecks: r.rechecks.Load(), Floor: max(r.start, 1) - 1, Delivered: delivered,
 	}
-	_, err := r.o.d.state.PutFenced(ctx, trailKey(r.o.t.Name, r.k), m.encode(), r.o.tenure.Fence)
+	_, err := r.o.d.state.PutFenced(ctx, orders.CheckpointKey(r.o.t.Name, r.k), m.Encode(), r.o.tenure.Fence)
 	if err == nil {
 		r.marked = m.Rechecks
 	}
@@ -241,20 +241,4 @@ func (r *room) look(ctx context.Context) error {
 // heal ends a doubt about what was lost on the way.
 func (r *room) heal(missed, floor uint64) bool {
 	return missed > 0 && floor >= missed && r.missed.CompareAndSwap(missed, 0)
-}
-
-// readTrail is what the last takeover of a desk left; nothing, if none was.
-func readTrail(ctx context.Context, state Records, tenant string, k desk) (trailMark, error) {
-	e, err := state.Get(ctx, trailKey(tenant, k))
-	if errors.Is(err, bus.ErrNotFound) {
-		return trailMark{}, nil
-	}
-	if err != nil {
-		return trailMark{}, err
-	}
-	m, err := decodeTrail(e.Value)
-	if err != nil {
-		return trailMark{}, fmt.Errorf("consumer trail %s: %w", e.Key, err)
-	}
-	return m, nil
 }

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // A delivery that was lost on the way costs its order's trust only until all is
@@ -107,7 +108,7 @@ func TestATakeoverAsksForFewConsumers(t *testing.T) {
 // successor is the first room of the owner after o, whose consumer is gone: nine
 // callbacks of one order are stored, the record of the order has lane, and the mark of
 // the last owner has start 5 and delivered 6.
-func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Lane) *room {
+func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Progress) *room {
 	t.Helper()
 	for range 9 {
 		if _, err := b.Publish(t.Context(), bus.Message{Subject: "gongdan.acme.event.weiban.work_order_change.close.1", Data: []byte("x")}); err != nil {
@@ -118,7 +119,7 @@ func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Lane) *room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Bucket(bus.State).Put(t.Context(), recordKey("acme", order{events.WorkOrder, "1"}), data); err != nil {
+	if _, err := b.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", orders.ID{Noun: events.WorkOrder, Key: "1"}), data); err != nil {
 		t.Fatal(err)
 	}
 	before := o.rooms[0]
@@ -135,7 +136,7 @@ func successor(t *testing.T, b *bus.Bus, o *owner, lane ledger.Lane) *room {
 func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
-	r := successor(t, b, o, ledger.Lane{Cursor: 4})
+	r := successor(t, b, o, ledger.Progress{Cursor: 4})
 	if err := r.succeed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +148,7 @@ func TestAConsumerThatIsGoneIsSucceededToo(t *testing.T) {
 // A consumer that had settled a message which is now another one does not count: the
 // order of what lies there knows nothing of it, or of another time.
 func TestAConsumerOfAnotherHistoryEndsTheTenure(t *testing.T) {
-	for name, lane := range map[string]ledger.Lane{"never settled": {}, "another message": {Cursor: 4, At: 1}} {
+	for name, lane := range map[string]ledger.Progress{"never settled": {}, "another message": {Cursor: 4, At: 1}} {
 		t.Run(name, func(t *testing.T) {
 			b := bustest.New(t)
 			o := ownerOf(t, b)

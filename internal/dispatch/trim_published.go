@@ -6,6 +6,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // acknowledged reports whether a message was acknowledged for good, and so what
@@ -19,9 +20,9 @@ func (a *actor) acknowledged(ctx context.Context, p ledger.Publish) (bool, error
 		return false, nil
 	}
 	// An actor that a delivery made, since its order was let go, does not know.
-	if _, err := a.o.d.state.Get(ctx, waitKey(a.o.t.Name, a.key)); !errors.Is(err, bus.ErrNotFound) {
+	if _, err := a.o.d.state.Get(ctx, orders.WaitKey(a.o.t.Name, a.key)); !errors.Is(err, bus.ErrNotFound) {
 		return false, err
 	}
-	floor, err := floorOf(ctx, a.o.d.state, a.o.d.o.Ports.Inbox, a.o.t.Name, desk{p.Stage, a.key.noun})
+	floor, err := orders.FloorOf(ctx, a.o.d.state, a.o.d.o.Ports.Inbox, a.o.t.Name, orders.Queue{Stage: p.Stage, Noun: a.key.Noun})
 	return p.Seq <= floor, err
 }

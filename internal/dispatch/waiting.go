@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
 // observe has what stands at the moment counted whenever somebody asks.
@@ -36,7 +37,7 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 	}
 	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(letters, d.letters.Load())
-		for name, share := range d.space.shares() {
+		for name, share := range d.space.Shares() {
 			o.ObserveFloat64(used, share, metric.WithAttributes(attribute.String("store", name)))
 		}
 		for _, t := range d.o.Tenants {
@@ -51,8 +52,8 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 		d.mu.Unlock()
 		for _, own := range owners {
 			for w, n := range own.waiting() {
-				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.stage)),
-					attribute.String("noun", string(w.noun)), attribute.String("why", string(w.why))))
+				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.Stage)),
+					attribute.String("noun", string(w.Noun)), attribute.String("why", string(w.why))))
 			}
 		}
 		return nil
@@ -60,20 +61,20 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 	return err
 }
 
-// wait is a sort of waiting: at which desk, and for what.
-type wait struct {
-	desk
+// waitKind is a sort of waiting: at which desk, and for what.
+type waitKind struct {
+	orders.Queue
 	why ledger.Why
 }
 
 // waiting counts the orders that wait. What none waits for any more is told as 0,
 // and so is a person's word from the beginning.
-func (o *owner) waiting() map[wait]int64 {
+func (o *owner) waiting() map[waitKind]int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := map[wait]int64{}
-	for _, k := range desks {
-		n[wait{k, ledger.Held}] = 0
+	n := map[waitKind]int64{}
+	for _, k := range orders.Queues {
+		n[waitKind{k, ledger.Held}] = 0
 	}
 	for w := range o.waited {
 		n[w] = 0
@@ -81,7 +82,7 @@ func (o *owner) waiting() map[wait]int64 {
 	for _, a := range o.actors {
 		for i, why := range a.waitsWhy() {
 			if why != "" && why != ledger.Running {
-				n[wait{desk{stages[i], a.key.noun}, why}]++
+				n[waitKind{orders.Queue{Stage: ledger.Stages[i], Noun: a.key.Noun}, why}]++
 			}
 		}
 	}

@@ -11,8 +11,9 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/operate"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // measured is a metric's value for the labels that are given, 0 where there is none.
@@ -74,7 +75,7 @@ func TestWaitingOrdersAreCounted(t *testing.T) {
 	stop()
 	b.run("two", nil)
 	b.until("the next owner counts it", func() bool { return held() == 1 && measured(t, reader, "gongdan.dead.letters") == 1 })
-	if _, err := dispatch.Settle(t.Context(), b.bus, b.box, b.letters()[0].Number, ledger.SettleApplied, deadletter.Act{Who: "wang", Reason: "it is there"}); err != nil {
+	if _, err := operate.Settle(t.Context(), b.bus, b.box, b.letters()[0].Number, ledger.SettleApplied, deadletter.Act{Who: "wang", Reason: "it is there"}); err != nil {
 		t.Fatal(err)
 	}
 	b.ended(id, "applied")

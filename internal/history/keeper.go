@@ -59,6 +59,14 @@ type Keeper struct {
 // NewKeeper returns the keeper of a store.
 func NewKeeper(o Options) *Keeper { return &Keeper{o: o, turn: make(chan struct{}, 1)} }
 
+// KeeperOf returns a keeper for a command: it tells nobody what it finds. silence is the
+// life of a lease.
+func KeeperOf(b *bus.Bus, silence time.Duration) *Keeper {
+	return NewKeeper(Options{
+		Log: b, State: b.Bucket(bus.State), Tables: b.Bucket(bus.Tables), Silence: silence, Alert: func(Note) {},
+	})
+}
+
 // take waits for the turn and returns what gives it back.
 func (k *Keeper) take(ctx context.Context) (func(), error) {
 	select {

@@ -18,8 +18,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // flood is how much strangers send beside genuine callbacks.

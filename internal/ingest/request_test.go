@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"maps"
@@ -127,13 +126,10 @@ func TestCompressedBodyIs415(t *testing.T) {
 	}
 }
 
-// sealed is an address that asks for the echo of text, signed at a time.
-func sealed(t *testing.T, k weiban.Key, text, timestamp string) string {
+// echoQuery asks for the echo of text, signed at a time.
+func echoQuery(t *testing.T, k weiban.Key, text, timestamp string) string {
 	t.Helper()
-	encrypt, signature, err := k.Seal([]byte(text), corp, timestamp, "2", rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	encrypt, signature := sealed(t, k, corp, text, timestamp, "2")
 	return "msg_signature=" + signature + "&timestamp=" + timestamp + "&nonce=2&echostr=" + strings.NewReplacer("=", "%3D", "+", "%2B").Replace(encrypt)
 }
 
@@ -144,7 +140,7 @@ func TestEchoTellsNoCallback(t *testing.T) {
 		"84512345": 200, "aGVsbG8-_.": 200, strings.Repeat("7", 64): 200,
 		notice("m1", "close", "1"): 400, `{"a":1}`: 400, `[1]`: 400, `"a"`: 400, "": 400, "a b": 400, "a\n": 400, "工单": 400, strings.Repeat("7", 65): 400,
 	} {
-		answer, got := ask(t, http.MethodGet, at+"/weiban/acme?"+sealed(t, key, text, "1"), nil, nil)
+		answer, got := ask(t, http.MethodGet, at+"/weiban/acme?"+echoQuery(t, key, text, "1"), nil, nil)
 		if answer.StatusCode != want || (got == text) != (want == 200) {
 			t.Errorf("echo of %q: %d %q, want %d", text, answer.StatusCode, got, want)
 		}
@@ -160,7 +156,7 @@ func TestTimestampHasTenDigits(t *testing.T) {
 		fmt.Sprint(now * 1000): 400, "1": 400, fmt.Sprintf("%d.0", now): 400,
 	} {
 		// Signed over the text behind the escapes, which are in the address alone.
-		query := strings.Replace(sealed(t, key, "84512345", strings.ReplaceAll(timestamp, "%2B", "+")), "timestamp=+", "timestamp=%2B", 1)
+		query := strings.Replace(echoQuery(t, key, "84512345", strings.ReplaceAll(timestamp, "%2B", "+")), "timestamp=+", "timestamp=%2B", 1)
 		if answer, _ := ask(t, http.MethodGet, at+"/weiban/acme?"+query, nil, nil); answer.StatusCode != want {
 			t.Errorf("timestamp %s: %d, want %d", timestamp, answer.StatusCode, want)
 		}
@@ -184,7 +180,7 @@ func TestUnknownTenantAnswersAsAWrongSignature(t *testing.T) {
 		header              http.Header
 	}{
 		"callback":      {http.MethodPost, query, body, nil},
-		"echo":          {http.MethodGet, sealed(t, other, "1", "2"), "", nil},
+		"echo":          {http.MethodGet, echoQuery(t, other, "1", "2"), "", nil},
 		"no parameters": {http.MethodGet, "", "", nil},
 		"no callback":   {http.MethodPost, query, "{}", nil},
 		"large":         {http.MethodPost, query, strings.Repeat("A", 9<<10), nil},

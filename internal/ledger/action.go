@@ -50,13 +50,13 @@ type Plan struct{ Seq uint64 }
 // ReadBill looks the bill up in Kingdee, by id where it has one. → BillRead
 type ReadBill struct{ Bill Bill }
 
-// Enter asks for the bill's bay: one order at a time is in it. Asked at a
-// takeover the bay is given in any case and the answer is not waited for;
-// entering twice is entering once. Who is told Busy gets a Freed when the bay
-// is left. → Entered
+// Enter asks for the lock on the bill: one order at a time holds it. Asked at a
+// takeover the lock is given in any case and the answer is not waited for;
+// entering twice is entering once. An order that is told Busy gets a Freed when
+// the lock is released. → Entered
 type Enter struct{ Bill Bill }
 
-// Leave gives the bay back.
+// Leave releases the lock on the bill.
 type Leave struct{ Bill Bill }
 
 // CheckStatus reads the bill's billstatus. → StatusRead

@@ -35,7 +35,7 @@
 //	               ▼                      running       in hand, too many followers to hold
 //	           settled: verdict and cursor written ─▶ published ─▶ acknowledged ─▶ Next
 //
-// Every message at or below a lane's cursor has had its verdict (enriched;
+// Every message at or below a stage's cursor has had its verdict (enriched;
 // applied, superseded, ignored or dead); a copy that comes again is dropped. The
 // head is always the lowest message above the cursor, so verdicts come in the
 // stream's order and none is skipped. What a head waits for and all that was

@@ -60,7 +60,7 @@ type Takeover struct {
 	Quiet  time.Time // no call before: the ownership's begin and one vendor read time-out
 	Listed bool      // the record was loaded because its wait key is there
 
-	History  string    // of the streams; the record's lanes name the one that they belong to
+	History  string    // of the streams; the record's progress names the one that it belongs to
 	Start    [2]uint64 // of enrich and of handle: where an order begins that was never seen
 	Doubtful Doubtful
 	Recovery *Recovery // nil: the record fits; needed where [Record.NeedsRecovery] says so
@@ -156,7 +156,7 @@ type Timer struct{}
 // Resumed says that an API is up again; heads paused on it go at once.
 type Resumed struct{ On API }
 
-// Freed says that a bill's bay is free for which this order was told Busy.
+// Freed says that a bill is unlocked for which this order was told Busy.
 type Freed struct{}
 
 // Word is what a person says about a held head.

@@ -16,8 +16,8 @@ import (
 // writes it. The zero Record is an order never seen.
 type Record struct {
 	Bill    *Bill    `json:"bill,omitempty"`
-	Enrich  Lane     `json:"enrich"`
-	Handle  Lane     `json:"handle"`
+	Enrich  Progress `json:"enrich"`
+	Handle  Progress `json:"handle"`
 	Effects []Effect `json:"effects,omitempty"` // the one touched last stands last
 	Applied string   `json:"applied,omitempty"` // position of the newest event applied
 	Status  string   `json:"status,omitempty"`  // letter (F, H, G) of the call applied last
@@ -30,8 +30,8 @@ type Bill struct {
 	OrderNo string `json:"orderNo,omitempty"` // 服务工单单据编码
 }
 
-// Lane is how far one stage has come with the order.
-type Lane struct {
+// Progress is how far one stage has come with the order.
+type Progress struct {
 	History string   `json:"history,omitempty"` // of the streams, that the sequences belong to
 	Cursor  uint64   `json:"cursor,omitempty"`  // every message up to here has its verdict
 	At      int64    `json:"at,omitempty"`      // when the message at Cursor was stored, Unix nanoseconds: a witness
@@ -193,7 +193,7 @@ func Decode(b []byte) (Record, error) {
 // Open reports whether something remains to be done that no delivery will bring
 // back: such a record is listed under its wait key and never expires.
 func (r Record) Open() bool {
-	for _, l := range []Lane{r.Enrich, r.Handle} {
+	for _, l := range []Progress{r.Enrich, r.Handle} {
 		if l.Head != nil || l.Behind {
 			return true
 		}
@@ -234,9 +234,9 @@ func (r Record) NextGeneration(names ...string) int {
 	return next
 }
 
-// Needs is the lowest message of the stage's stream that this lane still needs
+// Needs is the lowest message of the stage's stream that this stage still needs
 // and that may have been acknowledged; such a message must not be trimmed.
-func (l Lane) Needs() (seq uint64, ok bool) {
+func (l Progress) Needs() (seq uint64, ok bool) {
 	switch {
 	case l.Last != nil && !l.Last.Published:
 		return l.Last.Seq, true
@@ -247,6 +247,14 @@ func (l Lane) Needs() (seq uint64, ok bool) {
 	}
 }
 
+// Progress is how far a stage has come with the order.
+func (r Record) Progress(st events.Stage) Progress {
+	if st == events.Enrich {
+		return r.Enrich
+	}
+	return r.Handle
+}
+
 // clone copies what Step may change; bodies and identities are replaced, never
 // written into.
 func (r Record) clone() Record {
@@ -255,7 +263,7 @@ func (r Record) clone() Record {
 	return r
 }
 
-func (l Lane) clone() Lane {
+func (l Progress) clone() Progress {
 	if l.Head != nil {
 		h := *l.Head
 		l.Head = &h

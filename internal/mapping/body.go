@@ -51,7 +51,7 @@ func FailuresOf(err error) Failures {
 }
 
 // Body works out and checks the handle-order request for the bill of that id
-// and number. The error is an [events.Failure] of kind unmapped that names rule,
+// and number. The id may be "" where [Match.NeedsBillID] is false. The error is an [events.Failure] of kind unmapped that names rule,
 // field, expression and, where one is missing, the word.
 func (x *Match) Body(id, orderNo string) (kingdee.HandleOrder, error) {
 	x.scope.SetBill(expr.Bill{ID: id, OrderNo: orderNo})
@@ -61,7 +61,7 @@ func (x *Match) Body(id, orderNo string) (kingdee.HandleOrder, error) {
 	body, _ := w.work(x.rule.body).(map[string]any)
 	if len(w.failures) == 0 {
 		complete(body, orderNo)
-		w.check(id, body)
+		w.check(cmp.Or(id, anyBillID), body)
 	}
 	if len(w.failures) > 0 {
 		return kingdee.HandleOrder{}, w.failed()
@@ -145,7 +145,7 @@ func (w *worker) failed() *events.Failure {
 		for i, r := range rest {
 			fields[i] = r.Field
 		}
-		f.Reason += fmt.Sprintf(" (and %d more: %s)", len(rest), list(fields))
+		f.Reason += fmt.Sprintf(" (and %d more: %s)", len(rest), strings.Join(fields, ", "))
 	}
 	f.Err = w.failures
 	return &f

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/facts"
+	"gongdan-bridge/internal/textfile"
 	"gongdan-bridge/schemas"
 )
 
@@ -121,7 +121,7 @@ func (c checker) misfit(body map[string]any, f schemas.Fault) []misfit {
 		m.message, m.expected = s.label(name)+" does not fit: "+f.Message, ""
 	}
 	if text, ok := value.(string); ok && s.exact {
-		m.word = facts.Shorten(text)
+		m.word = textfile.Shorten(text)
 		m.message = fmt.Sprintf("%s cannot be %q", s.label(name), m.word)
 	}
 	return []misfit{m}

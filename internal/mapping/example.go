@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Example is one event with what the mapping is expected to make of it, kept in
@@ -63,10 +63,10 @@ type exampleFile struct {
 func ReadExamples(path string) ([]Example, error) {
 	files, err := exampleFiles(path)
 	if err != nil {
-		return nil, fault.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
+		return nil, textfile.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
 	}
 	var out []Example
-	var faults fault.List
+	var faults textfile.List
 	for _, f := range files {
 		ex, err := readExample(f)
 		if err != nil {
@@ -79,16 +79,16 @@ func ReadExamples(path string) ([]Example, error) {
 		return nil, err
 	}
 	if len(out) == 0 {
-		return nil, fault.Faults{{File: path, Message: "holds no examples", Expected: "files that end in .yaml, .yml or .json"}}
+		return nil, textfile.Faults{{File: path, Message: "holds no examples", Expected: "files that end in .yaml, .yml or .json"}}
 	}
 	return out, nil
 }
 
-func exampleFaults(file string, err error) fault.Faults {
-	if f := fault.Of(err); f != nil {
+func exampleFaults(file string, err error) textfile.Faults {
+	if f := textfile.Of(err); f != nil {
 		return f
 	}
-	return fault.Faults{{File: file, Message: err.Error()}}
+	return textfile.Faults{{File: file, Message: err.Error()}}
 }
 
 func exampleFiles(path string) ([]string, error) {
@@ -203,16 +203,12 @@ func recorded(raw []byte) (Recorded, error) {
 // yamlToJSON turns YAML (or JSON, which is YAML) into JSON, scalars taken as
 // they are written: a 19-digit id keeps its digits.
 func yamlToJSON(file string, b []byte) ([]byte, error) {
-	var doc yaml.Node
-	if err := yaml.Load(b, &doc); err != nil {
-		return nil, fault.Faults{fault.YAML(file, err)}
+	r := newReader(file)
+	var v any
+	if root := r.Document(b, "an example"); root != nil {
+		v = r.plain(root, 0)
 	}
-	if len(doc.Content) == 0 {
-		return nil, errors.New("the file is empty")
-	}
-	r := &reader{file: file}
-	v := r.plain(doc.Content[0], 0)
-	if err := r.faults.Err(); err != nil {
+	if err := r.Faults.Err(); err != nil {
 		return nil, err
 	}
 	return json.Marshal(v)
@@ -220,15 +216,15 @@ func yamlToJSON(file string, b []byte) ([]byte, error) {
 
 // plain is a YAML value as JSON has it.
 func (r *reader) plain(n *yaml.Node, level int) any {
-	n = r.resolve(n)
-	if r.spent(n, level) {
+	n = r.Resolve(n)
+	if r.Spent(n, level) {
 		return nil
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		out := map[string]any{}
-		for _, p := range r.pairs(n, "", level) {
-			out[p.key.Value] = r.plain(p.value, level+1)
+		for _, p := range r.Pairs(n, "", level) {
+			out[p.Key.Value] = r.plain(p.Value, level+1)
 		}
 		return out
 	case yaml.SequenceNode:

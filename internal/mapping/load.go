@@ -10,19 +10,19 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/textfile"
 	"gongdan-bridge/schemas"
 )
 
 // Fault is one thing that a mapping file or a table gets wrong.
-type Fault = fault.Fault
+type Fault = textfile.Fault
 
 // Faults is every fault of one load; see [FaultsOf].
-type Faults = fault.Faults
+type Faults = textfile.Faults
 
 // FaultsOf is the faults in err's chain, nil if it holds none.
-func FaultsOf(err error) Faults { return fault.Of(err) }
+func FaultsOf(err error) Faults { return textfile.Of(err) }
 
 // Options are a load's settings; the zero Options are sound.
 type Options struct {
@@ -63,7 +63,7 @@ func Load(path string, o Options) (*Mapping, error) { return loadWith(path, os.R
 func loadWith(path string, read func(string) ([]byte, error), o Options) (*Mapping, error) {
 	src, err := read(path)
 	if err != nil {
-		return nil, fault.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
+		return nil, textfile.Faults{{File: path, Message: "cannot be read: " + cause(err)}}
 	}
 	return Parse(path, src, read, o)
 }
@@ -78,10 +78,10 @@ func Parse(path string, src []byte, read func(path string) ([]byte, error), o Op
 	if err != nil {
 		return nil, err
 	}
-	if root := l.document(src); root != nil {
+	if root := l.Document(src, "version, bill and rules"); root != nil {
 		l.sections(root)
 	}
-	if err := l.faults.Err(); err != nil {
+	if err := l.Faults.Err(); err != nil {
 		return nil, err
 	}
 	l.digest = append(l.digest, events.Hash(src)...)
@@ -114,7 +114,7 @@ func newLoader(path string, read func(string) ([]byte, error), o Options) (*load
 		return nil, fmt.Errorf("load mapping %s: %w", path, err)
 	}
 	return &loader{
-		reader: &reader{file: path},
+		reader: newReader(path),
 		read:   read,
 		m: &Mapping{
 			file: path, files: []string{path}, tables: table.Set{}, tableFile: map[string]string{}, overlay: o.Tables,
@@ -154,7 +154,7 @@ func (l *loader) beside(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(filepath.Dir(l.file), path)
+	return filepath.Join(filepath.Dir(l.File), path)
 }
 
 // cause is an error of the file system without the path, which stands beside it

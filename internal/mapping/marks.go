@@ -7,8 +7,15 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
+
+// reader reads a mapping or an example.
+type reader struct{ *textfile.Reader }
+
+func newReader(file string) *reader {
+	return &reader{textfile.NewReader(file, textfile.Small())}
+}
 
 // marked takes the marks off an expression. A scalar without them is a literal.
 // ok is false where the marks are wrong, which is a fault already.
@@ -19,7 +26,7 @@ func (r *reader) marked(n *yaml.Node, where string) (text string, isExpr, ok boo
 		return s[1:], false, true
 	case !strings.HasPrefix(s, "${"):
 		if strings.Contains(s, "${") {
-			r.fault(n, where, "an expression is not the whole value", `one ${…} around everything, texts joined with +: ${"工单 " + work_order.title}`)
+			r.Fault(n, where, "an expression is not the whole value", `one ${…} around everything, texts joined with +: ${"工单 " + work_order.title}`)
 			return "", false, false
 		}
 		return n.Value, false, true
@@ -27,13 +34,13 @@ func (r *reader) marked(n *yaml.Node, where string) (text string, isExpr, ok boo
 	end := closing(s[2:])
 	switch {
 	case end < 0:
-		r.fault(n, where, "${ is not closed", "} at the end; quotes around the value where it holds ' #'")
+		r.Fault(n, where, "${ is not closed", "} at the end; quotes around the value where it holds ' #'")
 		return "", false, false
 	case 2+end != len(s)-1:
-		r.fault(n, where, "an expression is not the whole value", `one ${…} around everything, texts joined with +: ${"工单 " + work_order.title}`)
+		r.Fault(n, where, "an expression is not the whole value", `one ${…} around everything, texts joined with +: ${"工单 " + work_order.title}`)
 		return "", false, false
 	case strings.TrimSpace(s[2:2+end]) == "":
-		r.fault(n, where, "the expression is empty", "")
+		r.Fault(n, where, "the expression is empty", "")
 		return "", false, false
 	}
 	return s[2 : 2+end], true, true
@@ -71,8 +78,8 @@ func (r *reader) compile(n *yaml.Node, where, source string, l *expr.Language, s
 	p, issues := l.Compile(source, s)
 	for _, i := range issues {
 		line, column := r.place(n, source, i.Line, i.Column)
-		r.faults.Add(fault.Fault{
-			File: r.file, Line: line, Column: column, Where: where,
+		r.Faults.Add(textfile.Fault{
+			File: r.File, Line: line, Column: column, Where: where,
 			Expr: strings.TrimSpace(source), Message: i.Message, Expected: i.Expected,
 		})
 	}
@@ -93,8 +100,12 @@ func (r *reader) place(n *yaml.Node, source string, line, column int) (int, int)
 		return n.Line, n.Column
 	}
 	indent := len(text) - len(bare) // blanks are one byte each
-	for at := n.Line; at <= len(r.lines) && at <= n.Line+len(lines)+1; at++ {
-		l, from := r.lines[at-1], 0
+	for at := n.Line; at <= n.Line+len(lines)+1; at++ {
+		l, ok := r.Line(at)
+		if !ok {
+			break
+		}
+		from := 0
 		if at == n.Line {
 			from = byteOffset(l, n.Column-1)
 		}

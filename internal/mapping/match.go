@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
 	"gongdan-bridge/internal/mapping/facts"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Input is one enriched event, decoded; see [NewInput].
@@ -76,6 +77,10 @@ func (x *Match) Rule() string { return x.rule.name }
 // Late says what becomes of the event if it is older than what was applied.
 func (x *Match) Late() Late { return x.rule.late }
 
+// NeedsBillID says whether the body speaks of the bill's id, so that the bill must be
+// found before the body is worked out.
+func (x *Match) NeedsBillID() bool { return x.rule.needsBillID }
+
 var billID = regexp.MustCompile(`^[0-9]{1,20}$`)
 
 // maxOrderNo is the longest bill number that is believed.
@@ -126,7 +131,7 @@ func (x *Match) context(loops bool) (context.Context, context.CancelFunc) {
 }
 
 func (x *Match) unfit(field string, p *expr.Program, word, reason string) *events.Failure {
-	return x.failure(field, p, &facts.Missing{Word: facts.Shorten(word), Reason: reason})
+	return x.failure(field, p, &facts.Missing{Word: textfile.Shorten(word), Reason: reason})
 }
 
 // failure words why a field has no value.

@@ -10,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Late says what becomes of an event that is older than what was applied.
@@ -32,6 +33,8 @@ type rule struct {
 	body *part
 	// loops says whether any expression of the body needs a deadline.
 	loops bool
+	// needsBillID says whether any expression of the body speaks of the bill's id.
+	needsBillID bool
 }
 
 // Bounds of the rules.
@@ -42,11 +45,11 @@ const (
 
 func (l *loader) rules(n, bill *yaml.Node) {
 	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		l.fault(n, "rules", "is "+nodeKind(n), "a list with at least one rule")
+		l.Fault(n, "rules", "is "+textfile.Describe(n), "a list with at least one rule")
 		return
 	}
 	if len(n.Content) > maxRules {
-		l.fault(n, "rules", fmt.Sprintf("holds %d rules", len(n.Content)), fmt.Sprintf("at most %d", maxRules))
+		l.Fault(n, "rules", fmt.Sprintf("holds %d rules", len(n.Content)), fmt.Sprintf("at most %d", maxRules))
 		return
 	}
 	r := &ruleReader{
@@ -54,7 +57,7 @@ func (l *loader) rules(n, bill *yaml.Node) {
 		names: map[string]int{}, seen: map[string]condition{}, shared: map[events.Noun]*billRule{},
 	}
 	for i, x := range n.Content {
-		r.read(l.resolve(x), "rules["+strconv.Itoa(i)+"]")
+		r.read(l.Resolve(x), "rules["+strconv.Itoa(i)+"]")
 	}
 }
 
@@ -74,7 +77,7 @@ type condition struct {
 }
 
 func (l *ruleReader) read(n *yaml.Node, where string) {
-	s, ok := l.section(n, where, 2, "name", "noun", "when", "late", "bill", "body")
+	s, ok := l.Section(n, where, 2, "name", "noun", "when", "late", "bill", "body")
 	if !ok {
 		return
 	}
@@ -83,12 +86,12 @@ func (l *ruleReader) read(n *yaml.Node, where string) {
 		where = "rules." + r.name
 	}
 	if x := s["noun"]; x != nil {
-		if w, ok := l.choice(x, where+".noun", string(events.WorkOrder), string(events.Opportunity)); ok {
+		if w, ok := l.Choice(x, where+".noun", string(events.WorkOrder), string(events.Opportunity)); ok {
 			r.noun = events.Noun(w)
 		}
 	}
 	if x := s["late"]; x != nil {
-		if w, ok := l.choice(x, where+".late", string(Skip), string(Apply), string(Letter)); ok {
+		if w, ok := l.Choice(x, where+".late", string(Skip), string(Apply), string(Letter)); ok {
 			r.late = Late(w)
 		}
 	}
@@ -96,24 +99,27 @@ func (l *ruleReader) read(n *yaml.Node, where string) {
 	l.ruleBill(n, s["bill"], where, r)
 	l.body(n, s["body"], where, r)
 	if r.body != nil {
-		r.body.programs(func(p *expr.Program) { r.loops = r.loops || p.Loops() })
+		r.body.programs(func(p *expr.Program) {
+			r.loops = r.loops || p.Loops()
+			r.needsBillID = r.needsBillID || p.NeedsBillID
+		})
 	}
 	l.m.rules = append(l.m.rules, r)
 }
 
 func (l *ruleReader) ruleName(rule, n *yaml.Node, where string) string {
 	if n == nil {
-		l.fault(rule, where, `lacks "name"`, "a name by which outcomes and letters call the rule")
+		l.Fault(rule, where, `lacks "name"`, "a name by which outcomes and letters call the rule")
 		return ""
 	}
-	name, ok := l.word(n, where+".name", "a name")
+	name, ok := l.Word(n, where+".name", "a name")
 	switch {
 	case !ok:
 		return ""
 	case utf8.RuneCountInString(name) > maxName:
-		l.fault(n, where+".name", "is too long", fmt.Sprintf("at most %d characters", maxName))
+		l.Fault(n, where+".name", "is too long", fmt.Sprintf("at most %d characters", maxName))
 	case l.names[name] > 0:
-		l.fault(n, where+".name", fmt.Sprintf("%q names two rules", name), fmt.Sprintf("another name; the other is on line %d", l.names[name]))
+		l.Fault(n, where+".name", fmt.Sprintf("%q names two rules", name), fmt.Sprintf("another name; the other is on line %d", l.names[name]))
 	default:
 		l.names[name] = n.Line
 	}
@@ -125,10 +131,10 @@ func (l *ruleReader) condition(rule, n *yaml.Node, where string, r *rule) {
 	where += ".when"
 	switch {
 	case n == nil:
-		l.fault(rule, strings.TrimSuffix(where, ".when"), `lacks "when"`, expected)
+		l.Fault(rule, strings.TrimSuffix(where, ".when"), `lacks "when"`, expected)
 		return
 	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || strings.TrimSpace(n.Value) == "":
-		l.fault(n, where, "is "+nodeKind(n), expected)
+		l.Fault(n, where, "is "+textfile.Describe(n), expected)
 		return
 	}
 	source := n.Value
@@ -146,7 +152,7 @@ func (l *ruleReader) condition(rule, n *yaml.Node, where string, r *rule) {
 			if earlier == "true" {
 				why = "takes everything"
 			}
-			l.fault(n, where, fmt.Sprintf("the rule is never reached: rule %q on line %d %s", c.rule, c.line, why), "it before that rule, or another condition")
+			l.Fault(n, where, fmt.Sprintf("the rule is never reached: rule %q on line %d %s", c.rule, c.line, why), "it before that rule, or another condition")
 			break
 		}
 	}
@@ -162,7 +168,7 @@ func (l *ruleReader) ruleBill(rule, own *yaml.Node, where string, r *rule) {
 	case own != nil:
 		r.bill = l.bill(own, where+".bill", r.noun)
 	case l.fileBill == nil:
-		l.fault(rule, where, `has no "bill", and neither has the file`, "bill: with orderNo or id")
+		l.Fault(rule, where, `has no "bill", and neither has the file`, "bill: with orderNo or id")
 	case l.shared[r.noun] == nil:
 		l.shared[r.noun] = l.bill(l.fileBill, "bill", r.noun)
 		r.bill = l.shared[r.noun]
@@ -175,10 +181,10 @@ func (l *ruleReader) body(rule, n *yaml.Node, where string, r *rule) {
 	s := l.m.checker.shape
 	switch {
 	case n == nil:
-		l.fault(rule, where, `lacks "body"`, "body: in the shape of handle-order's body_")
+		l.Fault(rule, where, `lacks "body"`, "body: in the shape of handle-order's body_")
 		return
 	case n.Kind != yaml.MappingNode:
-		l.fault(n, where+".body", "is "+nodeKind(n), "a mapping of handle-order's fields")
+		l.Fault(n, where+".body", "is "+textfile.Describe(n), "a mapping of handle-order's fields")
 		return
 	}
 	t := &treeReader{reader: l.reader, language: l.m.language, spec: l.spec(r.noun, true, expr.Text), where: where}
@@ -194,11 +200,11 @@ func (l *ruleReader) literals(body *part, where string) {
 		return
 	}
 	complete(doc, "fwgs-20250605-00000001")
-	for _, m := range l.m.checker.misfits("1", doc) {
+	for _, m := range l.m.checker.misfits(anyBillID, doc) {
 		p := body.find(m.steps)
 		if m.missing || p.prg != nil || p == body || m.with != "" && body.find([]string{m.with}).prg != nil {
 			continue
 		}
-		l.fault(p.node, where+"."+m.field(), m.message, m.expected)
+		l.Fault(p.node, where+"."+m.field(), m.message, m.expected)
 	}
 }

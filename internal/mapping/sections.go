@@ -12,8 +12,8 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/textfile"
 )
 
 // maxWait is the longest that an order may wait for its bill.
@@ -23,13 +23,13 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 // sections reads the file's sections: tables before what asks them.
 func (l *loader) sections(root *yaml.Node) {
-	top, ok := l.section(root, "", 0, "version", "bill", "otherwise", "tables", "rules")
+	top, ok := l.Section(root, "", 0, "version", "bill", "otherwise", "tables", "rules")
 	if !ok {
 		return
 	}
 	l.version(root, top["version"])
 	if n := top["otherwise"]; n != nil {
-		w, _ := l.choice(n, "otherwise", "ignore", "letter")
+		w, _ := l.Choice(n, "otherwise", "ignore", "letter")
 		l.m.letter = w == "letter"
 	}
 	if n := top["tables"]; n != nil {
@@ -38,17 +38,17 @@ func (l *loader) sections(root *yaml.Node) {
 	if n := top["rules"]; n != nil {
 		l.rules(n, top["bill"])
 	} else {
-		l.fault(root, "", `lacks "rules"`, "rules: with at least one rule")
+		l.Fault(root, "", `lacks "rules"`, "rules: with at least one rule")
 	}
 }
 
 func (l *loader) version(root, n *yaml.Node) {
 	if n == nil {
-		l.fault(root, "", `lacks "version"`, "version: 1")
+		l.Fault(root, "", `lacks "version"`, "version: 1")
 		return
 	}
 	if n.Value != "1" {
-		l.fault(n, "version", "is "+nodeKind(n), "1")
+		l.Fault(n, "version", "is "+textfile.Describe(n), "1")
 	}
 }
 
@@ -57,55 +57,50 @@ var tableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_-]{0,63}$`)
 
 func (l *loader) tables(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
-		l.fault(n, "tables", "is "+nodeKind(n), "a mapping of name to {file: …} or {rows: …}")
+		l.Fault(n, "tables", "is "+textfile.Describe(n), "a mapping of name to {file: …} or {rows: …}")
 		return
 	}
-	for _, p := range l.pairs(n, "tables", 1) {
-		name, where := p.key.Value, "tables."+p.key.Value
+	for _, p := range l.Pairs(n, "tables", 1) {
+		name, where := p.Key.Value, "tables."+p.Key.Value
 		if !tableName.MatchString(name) {
-			l.fault(p.key, where, fmt.Sprintf("%q is no name for a table", name), "a letter, then at most 63 letters, digits, _ or -")
+			l.Fault(p.Key, where, fmt.Sprintf("%q is no name for a table", name), "a letter, then at most 63 letters, digits, _ or -")
 			continue
 		}
 		// A table with faults is known all the same, or every look-up would be one.
-		l.m.tables[name] = l.table(p.value, name, where)
+		l.m.tables[name] = l.table(p.Value, name, where)
 	}
 }
 
 // table reads one table; nil where it has faults.
 func (l *loader) table(n *yaml.Node, name, where string) *table.Table {
-	s, ok := l.section(n, where, 2, "file", "rows", "columns")
+	s, ok := l.Section(n, where, 2, "file", "rows", "columns")
 	if !ok {
 		return nil
 	}
 	switch file, rows, columns := s["file"], s["rows"], s["columns"]; {
 	case file != nil && rows != nil || columns != nil && (file != nil || rows != nil):
-		l.fault(n, where, "has several of file, rows and columns", "one of them")
+		l.Fault(n, where, "has several of file, rows and columns", "one of them")
 	case file != nil:
 		return l.tableFile(file, name, where+".file")
 	case rows != nil:
-		t, err := table.FromNode(l.file, rows)
-		for _, f := range fault.Of(err) {
-			f.Where = where + ".rows"
-			l.faults.Add(f)
-		}
-		return t
+		return table.FromNode(l.Reader, rows, where+".rows")
 	case columns != nil:
 		return l.emptyTable(columns, where+".columns")
 	default:
-		l.fault(n, where, "is empty", "file: staff.csv, or rows:, or columns: of a table that is filled while the bridge runs")
+		l.Fault(n, where, "is empty", "file: staff.csv, or rows:, or columns: of a table that is filled while the bridge runs")
 	}
 	return nil
 }
 
 func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
-	path, ok := l.word(n, where, "a CSV or YAML file beside the mapping")
+	path, ok := l.Word(n, where, "a CSV or YAML file beside the mapping")
 	if !ok {
 		return nil
 	}
 	path = l.beside(path)
 	b, err := l.read(path)
 	if err != nil {
-		l.fault(n, where, fmt.Sprintf("%s cannot be read: %s", path, cause(err)), "")
+		l.Fault(n, where, fmt.Sprintf("%s cannot be read: %s", path, cause(err)), "")
 		return nil
 	}
 	l.m.files = append(l.m.files, path)
@@ -118,27 +113,27 @@ func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
 	case strings.HasSuffix(lower, ".yaml"), strings.HasSuffix(lower, ".yml"):
 		t, err = table.ReadYAML(path, b)
 	default:
-		l.fault(n, where, fmt.Sprintf("%s is of no known kind", path), ".csv, .yaml or .yml at its end")
+		l.Fault(n, where, fmt.Sprintf("%s is of no known kind", path), ".csv, .yaml or .yml at its end")
 		return nil
 	}
-	l.faults.Merge(fault.Of(err))
+	l.Faults.Merge(textfile.Of(err))
 	return t
 }
 
 func (l *loader) emptyTable(n *yaml.Node, where string) *table.Table {
 	var columns []string
 	for _, c := range n.Content {
-		w, ok := l.word(l.resolve(c), where, "a column's name")
+		w, ok := l.Word(l.Resolve(c), where, "a column's name")
 		switch {
 		case !ok:
 		case slices.Contains(columns, w):
-			l.fault(c, where, fmt.Sprintf("column %q stands twice", w), "it once")
+			l.Fault(c, where, fmt.Sprintf("column %q stands twice", w), "it once")
 		default:
 			columns = append(columns, w)
 		}
 	}
 	if n.Kind != yaml.SequenceNode || len(columns) == 0 {
-		l.fault(n, where, "is "+nodeKind(n), "a list of column names")
+		l.Fault(n, where, "is "+textfile.Describe(n), "a list of column names")
 		return nil
 	}
 	return table.New(columns)
@@ -161,20 +156,20 @@ type billRule struct {
 }
 
 func (l *loader) bill(n *yaml.Node, where string, noun events.Noun) *billRule {
-	s, ok := l.section(n, where, 2, "orderNo", "id", "wait")
+	s, ok := l.Section(n, where, 2, "orderNo", "id", "wait")
 	if !ok {
 		return nil
 	}
 	b := &billRule{}
 	switch number, id := s["orderNo"], s["id"]; {
 	case number != nil && id != nil:
-		l.fault(id, where, "has both orderNo and id", "one of them")
+		l.Fault(id, where, "has both orderNo and id", "one of them")
 	case number != nil:
 		b.orderNo = l.billExpr(number, where+".orderNo", noun)
 	case id != nil:
 		b.id = l.billExpr(id, where+".id", noun)
 	default:
-		l.fault(n, where, "says neither orderNo nor id", "orderNo: ${…} or id: ${…}")
+		l.Fault(n, where, "says neither orderNo nor id", "orderNo: ${…} or id: ${…}")
 	}
 	if n := s["wait"]; n != nil {
 		b.wait = l.wait(n, where+".wait")
@@ -185,12 +180,12 @@ func (l *loader) bill(n *yaml.Node, where string, noun events.Noun) *billRule {
 func (l *loader) billExpr(n *yaml.Node, where string, noun events.Noun) *expr.Program {
 	const expected = `an expression such as ${component("金蝶工单号")}`
 	if n.Kind != yaml.ScalarNode {
-		l.fault(n, where, "is "+nodeKind(n), expected)
+		l.Fault(n, where, "is "+textfile.Describe(n), expected)
 		return nil
 	}
 	text, isExpr, ok := l.marked(n, where)
 	if ok && !isExpr {
-		l.fault(n, where, "is "+nodeKind(n), expected)
+		l.Fault(n, where, "is "+textfile.Describe(n), expected)
 	}
 	if !ok || !isExpr {
 		return nil
@@ -203,7 +198,7 @@ func (l *loader) spec(noun events.Noun, bill bool, kind expr.Kind) expr.Spec {
 }
 
 func (l *loader) wait(n *yaml.Node, where string) time.Duration {
-	w, ok := l.word(n, where, "a duration such as 30m or 24h")
+	w, ok := l.Word(n, where, "a duration such as 30m or 24h")
 	if !ok {
 		return 0
 	}
@@ -212,7 +207,7 @@ func (l *loader) wait(n *yaml.Node, where string) time.Duration {
 	}
 	d, err := time.ParseDuration(w)
 	if err != nil || d < 0 || d > maxWait {
-		l.fault(n, where, fmt.Sprintf("%q is no time to wait", w), "a duration such as 30m or 24h, at most 720h")
+		l.Fault(n, where, fmt.Sprintf("%q is no time to wait", w), "a duration such as 30m or 24h, at most 720h")
 		return 0
 	}
 	return d

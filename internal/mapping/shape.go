@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 	"gongdan-bridge/schemas"
 )
 
@@ -156,5 +156,5 @@ func (s *shape) meant(name string) string {
 			return strconv.Quote(member)
 		}
 	}
-	return fault.Choice(name, s.order)
+	return textfile.Choice(name, s.order)
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"regexp"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // exampleKeys are what an example's file may hold, wherever in it.
@@ -24,7 +24,7 @@ func strict(raw []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
 			text := fmt.Sprintf("unknown key %q", m[1])
-			if near := fault.Nearest(m[1], exampleKeys()); near != "" {
+			if near := textfile.Nearest(m[1], exampleKeys()); near != "" {
 				text += fmt.Sprintf("; expected %q", near)
 			}
 			return errors.New(text)

@@ -6,10 +6,12 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"gongdan-bridge/internal/mapping/expr"
+	"gongdan-bridge/internal/textfile"
 )
 
 // part is one place of a body: a literal, an expression, an object or a list.
@@ -39,7 +41,7 @@ type treeReader struct {
 
 // read reads what stands in n for a place of that shape; nil after a fault.
 func (t *treeReader) read(n *yaml.Node, field string, s *shape, level int) *part {
-	if t.spent(n, level) {
+	if t.Spent(n, level) {
 		return nil
 	}
 	p := &part{field: field, shape: s, node: n}
@@ -55,7 +57,7 @@ func (t *treeReader) read(n *yaml.Node, field string, s *shape, level int) *part
 			return t.list(p, level)
 		}
 	}
-	t.fault(n, t.at(field), "is "+nodeKind(n), wanted(s))
+	t.Fault(n, t.at(field), "is "+textfile.Describe(n), wanted(s))
 	return nil
 }
 
@@ -66,7 +68,7 @@ func wanted(s *shape) string {
 	case expr.List:
 		return "a list, or ${…} that gives one"
 	case expr.Object:
-		return "an object with " + list(s.order)
+		return "an object with " + strings.Join(s.order, ", ")
 	case expr.Number:
 		return "a number, or ${…} that gives one"
 	}
@@ -76,7 +78,7 @@ func wanted(s *shape) string {
 func (t *treeReader) scalar(p *part) *part {
 	where := t.at(p.field)
 	if p.node.ShortTag() == "!!null" {
-		t.fault(p.node, where, "has no value", wanted(p.shape)+`; "" for an empty text`)
+		t.Fault(p.node, where, "has no value", wanted(p.shape)+`; "" for an empty text`)
 		return nil
 	}
 	text, isExpr, ok := t.marked(p.node, where)
@@ -94,12 +96,12 @@ func (t *treeReader) scalar(p *part) *part {
 		p.literal = text
 	case expr.Number:
 		if !jsonNumber.MatchString(text) {
-			t.fault(p.node, where, fmt.Sprintf("%q is not a number", text), "a plain number such as 10 or 1.5")
+			t.Fault(p.node, where, fmt.Sprintf("%q is not a number", text), "a plain number such as 10 or 1.5")
 			return nil
 		}
 		p.literal = json.Number(text)
 	default:
-		t.fault(p.node, where, "is "+nodeKind(p.node), wanted(p.shape))
+		t.Fault(p.node, where, "is "+textfile.Describe(p.node), wanted(p.shape))
 		return nil
 	}
 	return p
@@ -109,26 +111,26 @@ var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,15})?$`)
 
 func (t *treeReader) object(p *part, level int) *part {
 	given := map[string]bool{}
-	for _, e := range t.pairs(p.node, t.at(p.field), level) {
-		name := e.key.Value
+	for _, e := range t.Pairs(p.node, t.at(p.field), level) {
+		name := e.Key.Value
 		s := p.shape.members[name]
 		if s == nil {
-			t.fault(e.key, t.at(p.field), fmt.Sprintf("handle-order has no %q", name), p.shape.meant(name))
+			t.Fault(e.Key, t.at(p.field), fmt.Sprintf("handle-order has no %q", name), p.shape.meant(name))
 			continue
 		}
 		given[name] = true
-		m := t.read(e.value, join(p.field, name), s, level+1)
+		m := t.read(e.Value, join(p.field, name), s, level+1)
 		if m == nil {
-			m = &part{field: join(p.field, name), shape: s, node: e.value, literal: s.example} // reported already
+			m = &part{field: join(p.field, name), shape: s, node: e.Value, literal: s.example} // reported already
 		}
 		p.members = append(p.members, member{name, m})
 	}
-	if t.gaveUp {
+	if t.GaveUp {
 		return nil
 	}
 	for _, name := range p.shape.required {
 		if !given[name] && !filledIn(p.field, name) {
-			t.fault(p.node, t.at(p.field), "lacks "+p.shape.members[name].label(name), p.shape.members[name].takes)
+			t.Fault(p.node, t.at(p.field), "lacks "+p.shape.members[name].label(name), p.shape.members[name].takes)
 		}
 	}
 	return p
@@ -142,7 +144,7 @@ func filledIn(object, name string) bool {
 func (t *treeReader) list(p *part, level int) *part {
 	for i, n := range p.node.Content {
 		field := p.field + "[" + strconv.Itoa(i) + "]"
-		if item := t.read(t.resolve(n), field, p.shape.item, level+1); item != nil {
+		if item := t.read(t.Resolve(n), field, p.shape.item, level+1); item != nil {
 			p.items = append(p.items, item)
 		}
 	}

@@ -9,10 +9,9 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// What a trial may stand in for: the bill of an event that was never looked up
-// in Kingdee.
+// What stands for a bill that has not been looked up in Kingdee.
 const (
-	trialBillID  = "1"
+	anyBillID    = "1"
 	trialOrderNo = "trial-bill"
 )
 
@@ -70,7 +69,7 @@ func (m *Mapping) Try(meta Meta, data events.Enriched, known BillRef) Trial {
 		return failedTrial(t, err)
 	}
 	t.Bill = &ref
-	order, err := x.Body(cmp.Or(known.ID, ref.ID, trialBillID), cmp.Or(known.OrderNo, ref.OrderNo, trialOrderNo))
+	order, err := x.Body(cmp.Or(known.ID, ref.ID, anyBillID), cmp.Or(known.OrderNo, ref.OrderNo, trialOrderNo))
 	if err != nil {
 		return failedTrial(t, err)
 	}

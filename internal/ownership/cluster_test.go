@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/sleep"
 )
 
 // cluster is several instances over one memory, in one bubble. At each claim it
@@ -186,7 +187,7 @@ func (c *cluster) settled(t *testing.T, living ...string) {
 // slowly stops within d if it may, and is cut off otherwise.
 func slowly(d time.Duration) func(context.Context, *Tenure) error {
 	return func(ctx context.Context, _ *Tenure) error {
-		if !pause(ctx, d) {
+		if !sleep.For(ctx, d) {
 			return errors.New("cut off")
 		}
 		return nil

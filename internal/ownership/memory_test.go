@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/sleep"
 )
 
 // memory is a bucket in memory, linearizable as the real one is.
@@ -258,7 +259,7 @@ func (l *link) Watch(ctx context.Context, pattern string, each func(bus.Entry)) 
 				each(e)
 				return
 			}
-			pause(ctx, 100*time.Millisecond)
+			sleep.For(ctx, 100*time.Millisecond)
 		}
 	})
 }

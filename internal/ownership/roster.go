@@ -14,7 +14,6 @@ type sighting struct {
 	at       time.Time // when it was written, by the server's clock
 	since    time.Time // when this was first seen here, by our monotonic clock
 	gone     bool      // it is not on record: whoever deletes a lease knows that it is over
-	renewed  time.Time // by the server's clock; for people only
 	tenants  []string
 }
 
@@ -60,7 +59,7 @@ func (r *roster) sawBeat(instance string, e bus.Entry, now time.Time) bool {
 	}
 	is := sighting{revision: e.Revision, at: e.Time, since: now, gone: e.Deleted}
 	if !is.gone {
-		is.renewed, is.tenants = e.Time, decodeBeat(e).Tenants
+		is.tenants = decodeBeat(e).Tenants
 	}
 	r.peers[instance] = is
 	return was.living(now, r.expire) == is.gone || !slices.Equal(was.tenants, is.tenants)
@@ -181,29 +180,4 @@ func (r *roster) forget() {
 			delete(r.peers, i)
 		}
 	}
-}
-
-// ownerships lists the claims, and the tenants that have none. renewed is when our
-// own lease was renewed last.
-func (r *roster) ownerships(tenants []string, renewed time.Time) []Ownership {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]Ownership, 0, len(r.claims))
-	for t, c := range r.claims {
-		if !c.present {
-			continue
-		}
-		at := r.peers[c.Instance].renewed
-		if c.Instance == r.self {
-			at = renewed
-		}
-		out = append(out, c.ownership(t, at))
-	}
-	for _, t := range tenants {
-		if !r.claims[t].present {
-			out = append(out, Ownership{Tenant: t})
-		}
-	}
-	sortOwnerships(out)
-	return out
 }

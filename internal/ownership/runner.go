@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Options say who we are and what we may own.
@@ -42,7 +43,6 @@ type Runner struct {
 	mu      sync.Mutex
 	leaving bool
 	lease   *lease
-	renewed time.Time
 	trouble error // why the lease was not renewed last
 	holds   map[string]*hold
 	delayed map[string]time.Time // tenants that did not start, until when
@@ -153,7 +153,7 @@ func (r *Runner) watch(ctx context.Context, prefix string, each func(name string
 			return
 		}
 		r.log.Warn("watch ended, beginning again", slog.String("keys", prefix), slog.Any("cause", err))
-		if !pause(ctx, r.set.Retry) {
+		if !sleep.For(ctx, r.set.Retry) {
 			return
 		}
 	}
@@ -187,7 +187,7 @@ func (r *Runner) compare(tenant string, revision uint64) {
 func (r *Runner) leased(sent moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.renewed, r.trouble = time.Now(), nil
+	r.trouble = nil
 	if r.lease != nil && r.lease.extend(sent) {
 		return
 	}
@@ -280,31 +280,10 @@ func (r *Runner) drop(h *hold) {
 	r.idle.Done()
 }
 
-// Snapshot lists who owns what, as seen here, ordered by tenant; a tenant of ours
-// that nobody claimed has no instance.
-func (r *Runner) Snapshot() []Ownership {
-	r.mu.Lock()
-	renewed := r.renewed
-	r.mu.Unlock()
-	return r.roster.ownerships(r.tenants, renewed)
-}
-
 // signal wakes whoever listens, once.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// pause waits; it is false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/sleep"
 )
 
 // abreast is how many pictures of a tenant are in memory at once.
@@ -178,11 +179,7 @@ func (u *Uploader) try(ctx context.Context, op func() error) *events.Failure {
 		if f == nil || f.Kind != events.Unavailable || n >= u.o.Tries || f.Wait > wait {
 			return f
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.For(ctx, wait) {
 			return f
 		}
 		wait *= 2

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // fate is what has to become of a callback.
@@ -215,7 +215,7 @@ func (b *base) phase(t *testing.T, x *tale, late bool, waits, letters int) {
 	}
 	books := b.in.books()
 	until(t, patience, 100*time.Millisecond, "the base is told", func() (bool, string) {
-		x, err := dispatch.BalanceOf(t.Context(), books.bus, c.Name, b.epoch.Add(-time.Hour), func(string, uint64, uint64) {})
+		x, err := inspect.BalanceOf(t.Context(), books.bus, c.Name, b.epoch.Add(-time.Hour), func(string, uint64, uint64) {})
 		if err != nil {
 			return false, err.Error()
 		}

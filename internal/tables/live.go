@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Live is one tenant's rows in memory, for [mapping.Options].Tables: a change
@@ -77,7 +78,7 @@ func (l *Live) Run(ctx context.Context) {
 			return
 		}
 		l.warn("tables are not followed", err)
-		l.wait(ctx)
+		sleep.For(ctx, pause)
 		if err := l.reload(ctx); err != nil {
 			l.warn("tables are not read again yet", err)
 		}
@@ -97,15 +98,6 @@ func (l *Live) reload(ctx context.Context) error {
 	close(l.moved)
 	l.moved = make(chan struct{})
 	return nil
-}
-
-func (l *Live) wait(ctx context.Context) {
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 // Fresh returns when every change is here that was made before it was called: a

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // Rows of a bucket that is removed and made again are gone, also from memory, and

@@ -52,7 +52,7 @@ func TestRedactorKnowsShapes(t *testing.T) {
 		`{"access_token":"17515896966fadec","n":1}`:                                                                  `{"access_token":"…","n":1}`,
 		`"body":"{\"accessToken\":\"17515896966fadec\"}"`:                                                            `"body":"{\"accessToken\":\"…\"}"`,
 		`Client_Secret=0123456789abcdef rest`:                                                                        `Client_Secret=… rest`,
-		`tenants[0].kingdee.app.client_secret: found nothing, expected env:NAME or file:PATH`:                        `tenants[0].kingdee.app.client_secret: found nothing, expected env:NAME or file:PATH`,
+		`tenants[0].kingdee.app: lacks "client_secret"; expected env:NAME or file:PATH`:                              `tenants[0].kingdee.app: lacks "client_secret"; expected env:NAME or file:PATH`,
 		`https://open.weibanzhushou.com/open-api/workorder/detail?access_token=…`:                                    `https://open.weibanzhushou.com/open-api/workorder/detail?access_token=…`,
 		`level=INFO msg="token renewed" tenant=acme`:                                                                 `level=INFO msg="token renewed" tenant=acme`,
 		`why? because`: `why? because`,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 
+	"gongdan-bridge/internal/textfile"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
@@ -11,8 +13,6 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 	"github.com/shopspring/decimal"
-
-	"gongdan-bridge/internal/mapping/facts"
 )
 
 // number is an exact decimal in an expression. CEL's own double never reaches
@@ -28,11 +28,11 @@ const (
 
 func parseDecimal(text string) ref.Val {
 	if len(text) > maxDecimalText {
-		return failed(Missing{Word: facts.Shorten(text), Reason: "a number of more than 40 characters"})
+		return failed(Missing{Word: textfile.Shorten(text), Reason: "a number of more than 40 characters"})
 	}
 	d, err := decimal.NewFromString(text)
 	if err != nil {
-		return failed(Missing{Word: facts.Shorten(text), Reason: "not a number"})
+		return failed(Missing{Word: textfile.Shorten(text), Reason: "not a number"})
 	}
 	return bounded(d)
 }

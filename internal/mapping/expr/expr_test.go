@@ -268,3 +268,27 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// TestNeedsBillID: whatever is more than the bill's number needs the bill itself.
+func TestNeedsBillID(t *testing.T) {
+	l := language(t)
+	for source, want := range map[string]bool{
+		`bill.orderNo`:                          false,
+		`bill.orderNo + "/" + work_order.title`: false,
+		`has(bill.orderNo) ? "a" : "b"`:         false,
+		`"no bill.id here"`:                     false,
+		`bill.id`:                               true,
+		`bill.orderNo + bill.id`:                true,
+		`join(["x"].map(b, b + bill.id), "")`:   true,
+		`bill == bill ? "a" : "b"`:              true,
+		`work_order.id`:                         false,
+	} {
+		p, issues := l.Compile(source, spec(Text))
+		if issues != nil {
+			t.Fatalf("%s: %v", source, issues)
+		}
+		if p.NeedsBillID != want {
+			t.Errorf("%s: %v, want %v", source, p.NeedsBillID, want)
+		}
+	}
+}

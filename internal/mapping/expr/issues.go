@@ -16,7 +16,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/parser"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Issue is one thing that is wrong with an expression. Line counts from 1
@@ -55,8 +55,8 @@ func syntax(errs []*common.Error) []Issue {
 		r, _ := utf8.DecodeRuneInString(at[1])
 		i.Message = "not an expression: a character that does not belong there: " + quote(string(r))
 		i.Expected = `texts in "quotes", names of letters, digits and _`
-		if mark := fault.HalfWidth(r); mark != "" && strings.Contains("()[]{}.,:?!=<>&|+-*/%\"'", mark) {
-			i.Expected = fault.InHalfWidth(mark)
+		if mark := textfile.HalfWidth(r); mark != "" && strings.Contains("()[]{}.,:?!=<>&|+-*/%\"'", mark) {
+			i.Expected = textfile.InHalfWidth(mark)
 		}
 		if strings.HasPrefix(at[1], "=") {
 			i.Message, i.Expected = "not an expression: = does not compare", "=="
@@ -115,7 +115,7 @@ func (e *env) field(i *Issue, a *ast.AST, id int64, name string) {
 		}
 	}
 	i.Message = "no member " + quote(name) + of
-	i.Expected = fault.Choice(name, members)
+	i.Expected = textfile.Choice(name, members)
 	if name == "msg_data" {
 		i.Expected = "its members directly, such as callback.staff_id"
 	}
@@ -139,7 +139,7 @@ func (e *env) typeOf(a *ast.AST, x ast.Expr) *object {
 func (e *env) name(i *Issue, a *ast.AST, id int64, name string, s Spec) {
 	if x := find(a, id); x != nil && x.Kind() == ast.CallKind {
 		i.Message = "there is no helper " + quote(name)
-		i.Expected = fault.Choice(name, helperNames())
+		i.Expected = textfile.Choice(name, helperNames())
 		return
 	}
 	switch first, _, _ := strings.Cut(name, "."); {
@@ -151,7 +151,7 @@ func (e *env) name(i *Issue, a *ast.AST, id int64, name string, s Spec) {
 		i.Expected = "noun: of the rule to fit"
 	default:
 		i.Message = "there is no variable " + quote(name)
-		i.Expected = fault.Choice(name, slices.Sorted(maps.Keys(e.variables)))
+		i.Expected = textfile.Choice(name, slices.Sorted(maps.Keys(e.variables)))
 		if i.Expected == "" || e.variables[strings.Trim(i.Expected, `"`)] == nil {
 			i.Expected = `a variable, or a text in "quotes"`
 		}

@@ -28,9 +28,12 @@ const (
 type Program struct {
 	Source string
 	Uses   []Use // tables that it asks
-	prg    cel.Program
-	loops  bool
-	kind   Kind
+	// NeedsBillID says that the expression speaks of the bill, and not of its number alone.
+	NeedsBillID bool
+
+	prg   cel.Program
+	loops bool
+	kind  Kind
 }
 
 // Spec says where an expression stands and what it must give.

@@ -12,6 +12,7 @@ import (
 
 	"gongdan-bridge/internal/mapping/facts"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Bill is variable `bill`: the Kingdee service work order (服务工单), known once
@@ -181,7 +182,7 @@ func (s *Scope) find(name, key, column string) (string, error) {
 	if key == "" {
 		return "", &Missing{Table: name, Reason: "the word to look up in table " + name + " is empty"}
 	}
-	m := &Missing{Table: name, Word: facts.Shorten(key)}
+	m := &Missing{Table: name, Word: textfile.Shorten(key)}
 	for _, t := range s.tables {
 		row, ok := t.Lookup(name, key)
 		if !ok {

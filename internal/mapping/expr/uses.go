@@ -6,7 +6,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Use is one question that an expression asks a table.
@@ -24,12 +24,14 @@ type inspector struct {
 	spec   Spec
 	p      *Program
 	loops  map[string]ast.Expr // a loop's variable → what it runs over
+	bills  int                 // mentions of the bill whose number is not all that is asked
 	issues []Issue
 }
 
 func inspect(p *Program, a *ast.AST, s Spec) []Issue {
 	in := &inspector{a: a, spec: s, p: p, loops: map[string]ast.Expr{}}
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(in.visit))
+	p.NeedsBillID = in.bills > 0
 	return in.issues
 }
 
@@ -40,6 +42,14 @@ func (in *inspector) issue(x ast.Expr, message, expected string) {
 
 func (in *inspector) visit(x ast.Expr) {
 	switch x.Kind() {
+	case ast.IdentKind:
+		if x.AsIdent() == varBill {
+			in.bills++
+		}
+	case ast.SelectKind:
+		if s := x.AsSelect(); s.FieldName() == "orderNo" && s.Operand().Kind() == ast.IdentKind && s.Operand().AsIdent() == varBill {
+			in.bills-- // the visit goes on to the operand, which counts one
+		}
 	case ast.ComprehensionKind:
 		in.p.loops = true
 		in.loops[x.AsComprehension().IterVar()] = x.AsComprehension().IterRange()
@@ -132,12 +142,12 @@ func tableChoice(name string, tables []string) string {
 	if len(tables) == 0 {
 		return "a table of that name under tables:"
 	}
-	return fault.Choice(name, tables)
+	return textfile.Choice(name, tables)
 }
 
 func columnChoice(name string, columns []string) string {
 	if len(columns) == 1 {
 		return "no column: the table has one value a row"
 	}
-	return fault.Choice(name, columns)
+	return textfile.Choice(name, columns)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/textfile"
 )
 
 // start is 2025-07-17 08:00:00 in China.
@@ -219,7 +220,7 @@ func TestMissingWords(t *testing.T) {
 		`table staff has no dept for "x"`:     {Table: "staff", Column: "dept", Word: "x"},
 		`not a number: "x"`:                   {Reason: "not a number", Word: "x"},
 		"division by zero":                    {Reason: "division by zero"},
-		`: "` + strings.Repeat("密", 60) + `…`: {Reason: "r", Word: Shorten(long)},
+		`: "` + strings.Repeat("密", 60) + `…`: {Reason: "r", Word: textfile.Shorten(long)},
 	} {
 		if got := m.Error(); !strings.Contains(got, want) {
 			t.Errorf("got %s, want %s", got, want)

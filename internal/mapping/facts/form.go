@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // Titles lists what the order's form asks, in its order: titles of the
@@ -58,10 +58,10 @@ func (f *Facts) Answers(title string) ([]string, error) {
 		return nil, err
 	}
 	reason := "the form has no component"
-	if near := fault.Nearest(strings.TrimSpace(title), f.Titles()); near != "" {
+	if near := textfile.Nearest(strings.TrimSpace(title), f.Titles()); near != "" {
 		reason = fmt.Sprintf("the form has %q and no component", near)
 	}
-	return nil, &Missing{Word: Shorten(title), Reason: reason}
+	return nil, &Missing{Word: textfile.Shorten(title), Reason: reason}
 }
 
 // Answer is the one answer under that title. No answer and several answers are
@@ -72,7 +72,7 @@ func (f *Facts) Answer(title string) (string, error) {
 		return "", err
 	}
 	if len(answers) == 0 {
-		return "", &Missing{Word: Shorten(title), Reason: "nothing was filled in under the form component"}
+		return "", &Missing{Word: textfile.Shorten(title), Reason: "nothing was filled in under the form component"}
 	}
 	return single(title, answers)
 }
@@ -106,7 +106,7 @@ func (f *Facts) wholeForm() error {
 func single(title string, answers []string) (string, error) {
 	if len(answers) > 1 {
 		reason := fmt.Sprintf("components() is for the %d answers of the form component", len(answers))
-		return "", &Missing{Word: Shorten(title), Reason: reason}
+		return "", &Missing{Word: textfile.Shorten(title), Reason: reason}
 	}
 	return answers[0], nil
 }
@@ -124,7 +124,7 @@ func (f *Facts) answers(title string) (found []string, asked bool, err error) {
 		case found == nil:
 			found = answers
 		default:
-			err = &Missing{Word: Shorten(title), Reason: "the form asks this twice and got two answers"}
+			err = &Missing{Word: textfile.Shorten(title), Reason: "the form asks this twice and got two answers"}
 		}
 		return err == nil
 	})

@@ -2,8 +2,6 @@ package facts
 
 import (
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"gongdan-bridge/internal/connectors/weiban"
 )
@@ -58,16 +56,4 @@ func (f *Facts) rows(members ...string) ([]weiban.ProcessingFlow, error) {
 		err = readable("processing_flows["+strconv.Itoa(i)+"].", &rows[i], members...)
 	}
 	return rows, err
-}
-
-// maxWord is how much of a word an error shows.
-const maxWord = 60
-
-// Shorten cuts a word to what an error shows.
-func Shorten(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if utf8.RuneCountInString(s) <= maxWord {
-		return s
-	}
-	return string([]rune(s)[:maxWord]) + "…"
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/textfile"
 )
 
 // history is the rows of the order's history up to the event, oldest first. The
@@ -97,9 +98,9 @@ func (f *Facts) step(staff string) (time.Time, []weiban.ProcessingFlow, error) {
 		return f.WorkOrder.CreatedAt.Time(), rows, nil
 	}
 	if unclear {
-		return time.Time{}, nil, &Missing{Word: Shorten(staff), Reason: "the row that hands it to this staff member was written in the event's own second, and no row can be tied to the event"}
+		return time.Time{}, nil, &Missing{Word: textfile.Shorten(staff), Reason: "the row that hands it to this staff member was written in the event's own second, and no row can be tied to the event"}
 	}
-	return time.Time{}, nil, &Missing{Word: Shorten(staff), Reason: "no row of the order's history hands it to this staff member"}
+	return time.Time{}, nil, &Missing{Word: textfile.Shorten(staff), Reason: "no row of the order's history hands it to this staff member"}
 }
 
 func (f *Facts) acts(staff string) bool {

@@ -8,47 +8,45 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
-// MaxFile is the largest table file that is read, in bytes.
-const MaxFile = 64 << 20
+// bounds are wide: a table may have been exported from another system.
+func bounds() textfile.Bounds { return textfile.Bounds{Bytes: 64 << 20, Nodes: 64 << 20} }
 
 // ReadCSV reads a table from CSV in UTF-8: a header line, then a row a line, the
 // first column being the key. Every cell stays text, white space around it is
 // dropped, blank lines and lines that begin with # are skipped. The error is a
-// [fault.Faults] that names file, line and column of everything at once.
+// [textfile.Faults] that names file, line and column of everything at once.
 func ReadCSV(file string, b []byte) (*Table, error) {
-	c := &csvReader{file: file, t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
+	c := &csvReader{Reader: textfile.NewReader(file, bounds()), t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
 	if !c.open(b) {
-		return nil, c.faults.Err()
+		return nil, c.Faults.Err()
 	}
 	for c.next() {
 		c.row()
 	}
-	if c.t.Len() == 0 && c.faults.Empty() {
+	if c.t.Len() == 0 && c.Faults.Empty() {
 		c.fault(1, 0, "the table has no rows", "a header line and at least one row")
 	}
-	if err := c.faults.Err(); err != nil {
+	if err := c.Faults.Err(); err != nil {
 		return nil, err
 	}
 	return c.t, nil
 }
 
 type csvReader struct {
-	file   string
+	*textfile.Reader
 	r      *csv.Reader
 	record []string
 	width  int // cells of a full row
 	t      *Table
 	lines  map[string]int // key → line, for duplicates
-	faults fault.List
 }
 
 func (c *csvReader) fault(line, column int, message, expected string) {
-	c.faults.Add(fault.Fault{File: c.file, Line: line, Column: column, Message: message, Expected: expected})
+	c.Faults.Add(textfile.Fault{File: c.File, Line: line, Column: column, Message: message, Expected: expected})
 }
 
 // faultAt reports a fault of one cell of the present record.
@@ -60,18 +58,13 @@ func (c *csvReader) faultAt(cell int, message, expected string) {
 // open looks at the bytes and reads the header.
 func (c *csvReader) open(b []byte) bool {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	switch {
-	case len(b) > MaxFile:
-		c.fault(0, 0, "the file is too large", fmt.Sprintf("at most %d MiB", MaxFile>>20))
-		return false
-	case !utf8.Valid(b):
-		c.fault(invalidLine(b), 0, "the file is not UTF-8", `"CSV UTF-8" when a spreadsheet saves it`)
+	if !c.Sound(b) {
 		return false
 	}
 	c.r = csv.NewReader(bytes.NewReader(b))
 	c.r.FieldsPerRecord, c.r.ReuseRecord, c.r.Comment = -1, false, '#'
 	if !c.next() {
-		if c.faults.Empty() {
+		if c.Faults.Empty() {
 			c.fault(1, 0, "the file is empty", "a header line such as staff_id,emp,dept")
 		}
 		return false
@@ -98,7 +91,7 @@ func (c *csvReader) header() bool {
 		case name == "":
 			c.faultAt(i, fmt.Sprintf("column %d has no name", i+1), "a name for every column")
 		case strings.Contains(name, "，"):
-			c.faultAt(i, fmt.Sprintf("column %q holds a full-width comma", name), fault.InHalfWidth(","))
+			c.faultAt(i, fmt.Sprintf("column %q holds a full-width comma", name), textfile.InHalfWidth(","))
 		case seen[name]:
 			c.faultAt(i, fmt.Sprintf("column %q stands twice", name), "")
 		}
@@ -168,18 +161,3 @@ func (c *csvReader) row() {
 // trim drops white space of every kind, the ideographic and the non-breaking
 // one too, and the marks that a spreadsheet leaves around a cell.
 func trim(s string) string { return strings.Trim(s, " \t\r\n\u00a0\u3000\ufeff") }
-
-func invalidLine(b []byte) int {
-	line := 1
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n == 1 {
-			break
-		}
-		if r == '\n' {
-			line++
-		}
-		b = b[n:]
-	}
-	return line
-}

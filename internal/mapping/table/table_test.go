@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 func TestReadCSV(t *testing.T) {
@@ -72,7 +72,7 @@ func TestFaultsOfFiles(t *testing.T) {
 	}{
 		"GBK": {
 			func() error { _, err := ReadCSV("x.csv", []byte("id,emp\nLiYang,\xc0\xee\n")); return err },
-			`x.csv:2: the file is not UTF-8; expected "CSV UTF-8" when a spreadsheet saves it`,
+			`x.csv:2: the file is not UTF-8; expected UTF-8 ("CSV UTF-8" when a spreadsheet saves it)`,
 		},
 		"rounded by another spreadsheet": {
 			func() error { _, err := ReadCSV("x.csv", []byte("id,emp\nLiYang,1.69700925133713E+018\n")); return err },
@@ -83,19 +83,19 @@ func TestFaultsOfFiles(t *testing.T) {
 			"x.yaml:1:10: 1.69701E+18 is a number that a spreadsheet has rounded; expected all digits",
 		},
 		"large": {
-			func() error { _, err := ReadCSV("x.csv", make([]byte, MaxFile+1)); return err },
+			func() error { _, err := ReadCSV("x.csv", make([]byte, bounds().Bytes+1)); return err },
 			"x.csv: the file is too large; expected at most 64 MiB",
 		},
 		"many": {
 			func() error {
-				_, err := ReadCSV("x.csv", []byte("id,emp\n"+strings.Repeat("a\n", fault.Limit+7)))
-				return fault.Of(err)[fault.Limit:]
+				_, err := ReadCSV("x.csv", []byte("id,emp\n"+strings.Repeat("a\n", textfile.Limit+7)))
+				return textfile.Of(err)[textfile.Limit:]
 			},
 			"x.csv: and 7 more faults",
 		},
 		"YAML bytes": {
 			func() error { _, err := ReadYAML("x.yaml", []byte{0xff}); return err },
-			"x.yaml: the file is too large or not UTF-8",
+			`x.yaml:1: the file is not UTF-8; expected UTF-8 ("CSV UTF-8" when a spreadsheet saves it)`,
 		},
 		"YAML syntax": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("a: [")); return err },
@@ -103,11 +103,11 @@ func TestFaultsOfFiles(t *testing.T) {
 		},
 		"YAML empty": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("# nothing\n")); return err },
-			"x.yaml: the file is empty",
+			"x.yaml: the file is empty; expected key: text, a row a line",
 		},
 		"YAML list": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("[a, b]")); return err },
-			"x.yaml:1:1: a table is a mapping; expected key: text, or key: {column: text}",
+			"x.yaml:1:1: is a list; expected a mapping: key: text, or key: {column: text}",
 		},
 		"YAML cell": {
 			func() error { _, err := ReadYAML("x.yaml", []byte("a: {b: [1]}\n? [x]\n: y\n")); return err },
@@ -168,7 +168,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := ReadCSV("x.csv", b)
 		if err != nil {
-			if fault.Of(err) == nil {
+			if textfile.Of(err) == nil {
 				t.Fatalf("not faults: %v", err)
 			}
 			return
@@ -188,7 +188,7 @@ func FuzzReadYAML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := ReadYAML("x.yaml", b)
-		if err != nil && fault.Of(err) == nil {
+		if err != nil && textfile.Of(err) == nil {
 			t.Fatalf("not faults: %v", err)
 		}
 		if err == nil && got.Len() == 0 {

@@ -3,59 +3,59 @@ package table
 import (
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
-	"gongdan-bridge/internal/mapping/fault"
+	"gongdan-bridge/internal/textfile"
 )
 
 // ReadYAML reads a table from YAML: a mapping of key to text, or of key to a
 // mapping of column to text. Every scalar is taken as it is written, so that
-// 0123 stays 0123. The error is a [fault.Faults].
+// 0123 stays 0123. The error is a [textfile.Faults].
 func ReadYAML(file string, b []byte) (*Table, error) {
-	if len(b) > MaxFile || !utf8.Valid(b) {
-		return nil, fault.Faults{{File: file, Message: "the file is too large or not UTF-8"}}
+	r := textfile.NewReader(file, bounds())
+	root := r.Document(b, rowForm)
+	if root == nil {
+		return nil, r.Faults.Err()
 	}
-	var doc yaml.Node
-	if err := yaml.Load(b, &doc); err != nil {
-		return nil, fault.Faults{fault.YAML(file, err)}
-	}
-	if len(doc.Content) == 0 {
-		return nil, fault.Faults{{File: file, Line: 1, Message: "the table has no rows", Expected: "key: text, a row a line"}}
-	}
-	return FromNode(file, doc.Content[0])
+	t := FromNode(r, root, "")
+	return t, r.Faults.Err()
 }
 
-// FromNode reads a table from a part of a YAML document, as [ReadYAML] does.
-func FromNode(file string, n *yaml.Node) (*Table, error) {
-	y := &yamlReader{file: file, t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
-	n = resolve(n)
-	if n.Kind != yaml.MappingNode {
-		y.fault(n, "a table is a mapping", "key: text, or key: {column: text}")
-		return nil, y.faults.Err()
+const rowForm = "key: text, a row a line"
+
+// FromNode reads a table from a part of a YAML document, as [ReadYAML] does; nil
+// where it has faults.
+func FromNode(r *textfile.Reader, n *yaml.Node, where string) *Table {
+	y := &yamlReader{r: r, where: where, t: New(nil), lines: map[string]int{}, good: true}
+	n = r.Resolve(n)
+	switch {
+	case n.Kind != yaml.MappingNode:
+		y.fault(n, "is "+textfile.Describe(n), "a mapping: key: text, or key: {column: text}")
+	case len(n.Content) == 0:
+		y.fault(n, "the table has no rows", rowForm)
+	default:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			y.row(n.Content[i], r.Resolve(n.Content[i+1]))
+		}
 	}
-	if len(n.Content) == 0 {
-		y.fault(n, "the table has no rows", "key: text, a row a line")
+	if !y.good {
+		return nil
 	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		y.row(n.Content[i], resolve(n.Content[i+1]))
-	}
-	if err := y.faults.Err(); err != nil {
-		return nil, err
-	}
-	return y.t, nil
+	return y.t
 }
 
 type yamlReader struct {
-	file   string
-	t      *Table
-	lines  map[string]int
-	faults fault.List
+	r     *textfile.Reader
+	where string
+	t     *Table
+	lines map[string]int
+	good  bool
 }
 
 func (y *yamlReader) fault(n *yaml.Node, message, expected string) {
-	y.faults.Add(fault.Fault{File: y.file, Line: n.Line, Column: n.Column, Message: message, Expected: expected})
+	y.good = false
+	y.r.Fault(n, y.where, message, expected)
 }
 
 func (y *yamlReader) row(k, v *yaml.Node) {
@@ -69,25 +69,20 @@ func (y *yamlReader) row(k, v *yaml.Node) {
 		return
 	}
 	y.lines[key] = k.Line
-	values, ok := y.values(key, v)
-	if !ok {
-		return
-	}
-	y.t.rows[key] = values
+	y.t.rows[key] = y.values(key, v)
 	y.t.order = append(y.t.order, key)
 }
 
 // values is one row's values under the table's columns, which the first row
 // gives.
-func (y *yamlReader) values(key string, v *yaml.Node) ([]string, bool) {
+func (y *yamlReader) values(key string, v *yaml.Node) []string {
 	if v.Kind != yaml.MappingNode {
 		if len(y.t.columns) > 0 && y.t.columns[0] != TextColumn {
-			y.fault(v, fmt.Sprintf("row %q has no columns", key), "the columns "+fault.OneOf(y.t.columns))
-			return nil, false
+			y.fault(v, fmt.Sprintf("row %q has no columns", key), "the columns "+textfile.OneOf(y.t.columns))
+			return nil
 		}
 		y.t.columns = []string{TextColumn}
-		text, ok := y.text(key, v)
-		return []string{text}, ok
+		return []string{y.text(key, v)}
 	}
 	if len(y.t.columns) == 0 {
 		for i := 0; i+1 < len(v.Content); i += 2 {
@@ -97,48 +92,35 @@ func (y *yamlReader) values(key string, v *yaml.Node) ([]string, bool) {
 	return y.cells(key, v)
 }
 
-func (y *yamlReader) cells(key string, v *yaml.Node) ([]string, bool) {
-	values, seen, good := make([]string, len(y.t.columns)), map[string]bool{}, true
+func (y *yamlReader) cells(key string, v *yaml.Node) []string {
+	values, seen := make([]string, len(y.t.columns)), map[string]bool{}
 	for i := 0; i+1 < len(v.Content); i += 2 {
 		name := v.Content[i].Value
 		at := slices.Index(y.t.columns, name)
 		switch {
 		case at < 0:
-			y.fault(v.Content[i], fmt.Sprintf("row %q has a column %q that the first row has not", key, name), fault.Choice(name, y.t.columns))
-			good = false
-			continue
+			y.fault(v.Content[i], fmt.Sprintf("row %q has a column %q that the first row has not", key, name), textfile.Choice(name, y.t.columns))
 		case seen[name]:
 			y.fault(v.Content[i], fmt.Sprintf("column %q stands twice", name), "")
-			good = false
-			continue
+		default:
+			seen[name] = true
+			values[at] = y.text(key, y.r.Resolve(v.Content[i+1]))
 		}
-		seen[name] = true
-		text, ok := y.text(key, resolve(v.Content[i+1]))
-		values[at], good = text, good && ok
 	}
-	return values, good
+	return values
 }
 
-func (y *yamlReader) text(key string, n *yaml.Node) (string, bool) {
+func (y *yamlReader) text(key string, n *yaml.Node) string {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		y.fault(n, fmt.Sprintf("a cell of row %q is not a text", key), "one text")
-		return "", false
+		return ""
 	case n.ShortTag() == "!!null":
-		return "", true
+		return ""
 	}
 	text := trim(n.Value)
 	if Rounded(text) {
 		y.fault(n, fmt.Sprintf("%s is a number that a spreadsheet has rounded", text), "all digits")
-		return "", false
 	}
-	return text, true
-}
-
-// resolve follows an alias; YAML does not let one alias name another.
-func resolve(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode && n.Alias != nil {
-		return n.Alias
-	}
-	return n
+	return text
 }
