@@ -142,8 +142,11 @@ func forgeries(t *testing.T, at string) func(c *http.Client, n int) (status int)
 	query, body := signed(t, key, corp, notice("m1", "close", "1"))
 	query = strings.Replace(query, "msg_signature=", "msg_signature=0", 1)
 	sorts := []struct{ path, query, body string }{
-		{"/weiban/acme", query, body}, {"/weiban/nobody", query, body}, {"/callback", query, body},
-		{"/weiban/acme", "", "{}"}, {"/weiban/acme", query, strings.Repeat("[", 4000)},
+		{"/weiban/acme", query, body},
+		{"/weiban/nobody", query, body},
+		{"/callback", query, body},
+		{"/weiban/acme", "", "{}"},
+		{"/weiban/acme", query, strings.Repeat("[", 4000)},
 	}
 	return func(c *http.Client, n int) (status int) {
 		s := sorts[n%len(sorts)]

@@ -21,8 +21,15 @@ import (
 	"gongdan-bridge/internal/ingest"
 )
 
+// reply is an answer that was read to its end.
+type reply struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
 // ask sends one request to a real listener, with a client that follows no redirect.
-func ask(tb testing.TB, method, to string, body io.Reader, header http.Header) (*http.Response, string) {
+func ask(tb testing.TB, method, to string, body io.Reader, header http.Header) reply {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, to, body)
 	if err != nil {
@@ -39,7 +46,7 @@ func ask(tb testing.TB, method, to string, body io.Reader, header http.Header) (
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return answer, string(text)
+	return reply{answer.StatusCode, answer.Header, string(text)}
 }
 
 // listening is the endpoint behind a real listener.
@@ -72,9 +79,9 @@ func TestAddressesThatAreNearlyRight(t *testing.T) {
 		"/weiban/acme?nonce=%zz&" + query:            400,
 		"/weiban/acme?" + query + "&msg_signature=%": 200, // the first of a name counts
 	} {
-		answer, text := ask(t, http.MethodPost, at+address, strings.NewReader(body), nil)
-		if answer.StatusCode != want {
-			t.Errorf("%s: %d %s, want %d", address, answer.StatusCode, text, want)
+		answer := ask(t, http.MethodPost, at+address, strings.NewReader(body), nil)
+		if answer.Status != want {
+			t.Errorf("%s: %d %s, want %d", address, answer.Status, answer.Body, want)
 		}
 		if answer.Header.Get("Location") != "" {
 			t.Errorf("%s: redirected", address)
@@ -119,9 +126,9 @@ func TestCompressedBodyIs415(t *testing.T) {
 		if encoding != "" {
 			header.Set("Content-Encoding", encoding)
 		}
-		answer, text := ask(t, http.MethodPost, at+"/weiban/acme?"+query, strings.NewReader(tt.body), header)
-		if answer.StatusCode != tt.want || tt.want == 415 && (!strings.Contains(text, "without a Content-Encoding") || answer.Header.Get("Accept-Encoding") != "identity") {
-			t.Errorf("encoding %q: %d %s %v", encoding, answer.StatusCode, text, answer.Header)
+		answer := ask(t, http.MethodPost, at+"/weiban/acme?"+query, strings.NewReader(tt.body), header)
+		if answer.Status != tt.want || tt.want == 415 && (!strings.Contains(answer.Body, "without a Content-Encoding") || answer.Header.Get("Accept-Encoding") != "identity") {
+			t.Errorf("encoding %q: %d %s %v", encoding, answer.Status, answer.Body, answer.Header)
 		}
 	}
 }
@@ -140,9 +147,9 @@ func TestEchoTellsNoCallback(t *testing.T) {
 		"84512345": 200, "aGVsbG8-_.": 200, strings.Repeat("7", 64): 200,
 		notice("m1", "close", "1"): 400, `{"a":1}`: 400, `[1]`: 400, `"a"`: 400, "": 400, "a b": 400, "a\n": 400, "工单": 400, strings.Repeat("7", 65): 400,
 	} {
-		answer, got := ask(t, http.MethodGet, at+"/weiban/acme?"+echoQuery(t, key, text, "1"), nil, nil)
-		if answer.StatusCode != want || (got == text) != (want == 200) {
-			t.Errorf("echo of %q: %d %q, want %d", text, answer.StatusCode, got, want)
+		answer := ask(t, http.MethodGet, at+"/weiban/acme?"+echoQuery(t, key, text, "1"), nil, nil)
+		if answer.Status != want || (answer.Body == text) != (want == 200) {
+			t.Errorf("echo of %q: %d %q, want %d", text, answer.Status, answer.Body, want)
 		}
 	}
 }
@@ -157,8 +164,8 @@ func TestTimestampHasTenDigits(t *testing.T) {
 	} {
 		// Signed over the text behind the escapes, which are in the address alone.
 		query := strings.Replace(echoQuery(t, key, "84512345", strings.ReplaceAll(timestamp, "%2B", "+")), "timestamp=+", "timestamp=%2B", 1)
-		if answer, _ := ask(t, http.MethodGet, at+"/weiban/acme?"+query, nil, nil); answer.StatusCode != want {
-			t.Errorf("timestamp %s: %d, want %d", timestamp, answer.StatusCode, want)
+		if answer := ask(t, http.MethodGet, at+"/weiban/acme?"+query, nil, nil); answer.Status != want {
+			t.Errorf("timestamp %s: %d, want %d", timestamp, answer.Status, want)
 		}
 	}
 }
@@ -170,11 +177,6 @@ func TestUnknownTenantAnswersAsAWrongSignature(t *testing.T) {
 	at := listening(t, io.Discard, func(o *ingest.Options) { o.Refuse = full })
 	other := weiban.Key{Token: "other", EncodingAESKey: strings.Repeat("zyxwvutsrqp", 4)[:43]}
 	query, body := signed(t, other, corp, notice("m1", "close", "1"))
-	type reply struct {
-		Status int
-		Header http.Header
-		Body   string
-	}
 	for name, send := range map[string]struct {
 		method, query, body string
 		header              http.Header
@@ -190,9 +192,9 @@ func TestUnknownTenantAnswersAsAWrongSignature(t *testing.T) {
 	} {
 		var replies [2]reply
 		for i, tenant := range []string{"acme", "nobody"} {
-			answer, text := ask(t, send.method, at+"/weiban/"+tenant+"?"+send.query, strings.NewReader(send.body), send.header)
+			answer := ask(t, send.method, at+"/weiban/"+tenant+"?"+send.query, strings.NewReader(send.body), send.header)
 			answer.Header.Del("Date")
-			replies[i] = reply{answer.StatusCode, answer.Header, text}
+			replies[i] = answer
 		}
 		if diff := cmp.Diff(replies[0], replies[1]); diff != "" {
 			t.Errorf("%s (-known +unknown):\n%s", name, diff)
