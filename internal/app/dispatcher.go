@@ -100,7 +100,7 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh,
 			Ledger: b.ledger(t, builder.CallBound(t)), Guard: guard,
 			Quick:  wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
-			Weiban: c.Weiban, WeibanLine: c.WeibanLine, Kingdee: c.Kingdee, KingdeeLine: c.KingdeeLine,
+			Weiban: c.Weiban, WeibanAccount: c.WeibanAccount, Kingdee: c.Kingdee, KingdeeAccount: c.KingdeeAccount,
 		}
 		if c.Photos != nil {
 			x.Photos = c.Photos
@@ -110,8 +110,8 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 	return out, nil
 }
 
-// concurrency is the setting, but never so much that orders wait for the pace
-// until their calls' deadlines have passed.
+// concurrency is the setting, lowered so that no order waits for the pace until its
+// call's deadline has passed.
 func (b *base) concurrency() int {
 	c := b.cfg.Dispatcher
 	n := c.Concurrency
@@ -125,7 +125,7 @@ func (b *base) concurrency() int {
 	return n
 }
 
-// ledger is what the state machine is told of a tenant; call bounds one handle-order.
+// ledger are the settings of a tenant's state machine; call bounds one handle-order.
 func (b *base) ledger(t config.Tenant, call time.Duration) ledger.Settings {
 	c, r := b.cfg.Dispatcher, t.Retries
 	s := ledger.Defaults(t.Name)

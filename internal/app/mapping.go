@@ -15,10 +15,11 @@ import (
 	"gongdan-bridge/internal/telemetry"
 )
 
-// mappingBeat is how often a mapping's files are looked at for a change.
+// mappingBeat is how often a mapping's files are read for a change.
 const mappingBeat = time.Second
 
-// mapping keeps a tenant's mapping and its tables as they change, until the end.
+// mapping loads a tenant's mapping and its tables, and follows their changes until the
+// program stops.
 func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*mapping.Live, *tables.Live, error) {
 	log := b.log.With(slog.String("tenant", t.Name))
 	rows, err := tables.NewLive(ctx, conn, t.Name, b.log)
@@ -50,7 +51,7 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*ma
 	return live, rows, nil
 }
 
-// refusedBy tells of a mapping's file that is not in force, in one line.
+// refusedBy says in one line why a changed mapping file is not in force.
 func refusedBy(m *mapping.Live) func() error {
 	return func() error {
 		err := m.Refused()
@@ -68,8 +69,8 @@ func refusedBy(m *mapping.Live) func() error {
 	}
 }
 
-// mappingChecks tell of mappings that were refused. Work is done by the old ones, so
-// they make no program unready.
+// mappingChecks name the mappings whose change was refused. The old ones are in use,
+// so the program stays ready.
 func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 	var all []telemetry.Check
 	for _, t := range tenants {

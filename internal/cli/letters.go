@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/operate"
 )
 
@@ -74,7 +76,7 @@ type deadSettleCmd struct {
 }
 
 func (c deadSettleCmd) Run(ctx context.Context, s *session) error {
-	l, err := s.Settle(ctx, operate.SettleRequest{Decision: c.decides(c.Reason), Number: c.Number, As: c.Word})
+	l, err := s.Settle(ctx, operate.SettleRequest{Decision: c.decides(c.Reason), Number: c.Number, Word: ledger.Word(strings.ReplaceAll(c.Word, "-", " "))})
 	return s.print(err, "settled %d as %s: %s %s at %s\n", c.Number, c.Word, l.Noun, l.Key, l.Stage)
 }
 

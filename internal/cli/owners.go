@@ -9,7 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/operate"
+	"gongdan-bridge/internal/inspect"
 )
 
 type ownersCmd struct {
@@ -21,10 +21,10 @@ func (c ownersCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(show(s.out, c.JSON, list, ownersText), operate.Unowned(list))
+	return errors.Join(show(s.out, c.JSON, list, ownersText), inspect.Unowned(list))
 }
 
-func ownersText(list []operate.Owner) string {
+func ownersText(list []inspect.Owner) string {
 	t := newTable("tenant", "state", "owner", "since", "epoch", "lease renewed", "paused", "trouble")
 	t.SetColumnConfigs([]table.ColumnConfig{counts(5), wrapped(7, 60), wrapped(8, 80)})
 	for _, o := range list {

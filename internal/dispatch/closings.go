@@ -27,6 +27,7 @@ type closed struct {
 	stage  events.Stage
 	letter string // its id
 	number int    // among the letters of its message
+	ends   bool   // the message with it: after some words of a person it goes on
 	ledger.Ended
 }
 
@@ -59,7 +60,7 @@ func (c *closings) of(ctx context.Context, o *owner, k orders.ID) ([]closed, err
 		}
 		var a deadletter.Audit
 		if json.Unmarshal(m.Data, &a) == nil && a.Letter != nil { // what cannot be read closes nothing
-			c.add(a.Letter)
+			c.add(a)
 		}
 		c.read = m.Sequence
 	}
@@ -73,8 +74,12 @@ func (c *closings) closed(ctx context.Context, o *owner, k orders.ID, letter str
 }
 
 // add reads the replay that a letter was about out of its id.
-func (c *closings) add(l *deadletter.AuditedEvent) {
-	x := closed{stage: l.Stage, letter: l.ID, number: 1, Ended: ledger.Ended{EventID: l.EventID}}
+func (c *closings) add(a deadletter.Audit) {
+	l := a.Letter
+	x := closed{
+		stage: l.Stage, letter: l.ID, number: 1, Ended: ledger.Ended{EventID: l.EventID},
+		ends: a.Action != deadletter.ActionSettle || ledger.Word(a.Word).Ends(),
+	}
 	if _, tail, ok := strings.Cut(l.ID, l.EventID+"~"+string(l.Stage)+"~"); ok {
 		replay, number, _ := strings.Cut(tail, ".")
 		if n, err := strconv.Atoi(replay); err == nil {

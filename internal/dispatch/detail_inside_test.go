@@ -80,9 +80,9 @@ func oddVendor(t *testing.T, body *[]byte) *weiban.Client {
 		_, _ = w.Write(*body)
 	}))
 	t.Cleanup(v.Close)
-	line := connectors.NewLine(connectors.LineOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
-	t.Cleanup(line.Close)
-	return weiban.New(weiban.Options{BaseURL: v.URL, CorpID: "1", Secret: "s", Line: line, Vault: connectors.MemoryVault()})
+	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
+	t.Cleanup(account.Close)
+	return weiban.New(weiban.Options{BaseURL: v.URL, CorpID: "1", Secret: "s", Account: account, Vault: connectors.MemoryVault()})
 }
 
 // TestAnyDetailGoesOn: whatever JSON stands in one member of a detail, the detail

@@ -50,20 +50,20 @@ type Tenant struct {
 	// if they do not change.
 	Fresh func(context.Context) error
 
-	Weiban      *weiban.Client
-	Kingdee     *kingdee.Client
-	Photos      Photos           // nil: pictures are passed on by their address
-	WeibanLine  *connectors.Line // the lines of the two clients: their state pauses stages
-	KingdeeLine *connectors.Line
-	Guard       *Guard // asked by both lines before anything is sent
+	Weiban         *weiban.Client
+	Kingdee        *kingdee.Client
+	Photos         Photos              // nil: pictures are passed on by their address
+	WeibanAccount  *connectors.Account // the accounts of the two clients: their state pauses stages
+	KingdeeAccount *connectors.Account
+	Guard          *Guard // asked by both accounts before anything is sent
 }
 
-// Guard keeps a tenant's lines closed unless this process owns the tenant.
+// Guard keeps a tenant's accounts closed unless this process owns the tenant.
 type Guard struct {
 	tenure atomic.Pointer[ownership.Tenure]
 }
 
-// Check is for [connectors.LineOptions].Before.
+// Check is for [connectors.AccountOptions].Before.
 func (g *Guard) Check(ctx context.Context) error {
 	t := g.tenure.Load()
 	if t == nil {

@@ -58,7 +58,7 @@ func TestHistoryTellsALife(t *testing.T) {
 	b.ended(id, "dead")
 	act := deadletter.Act{Who: "wang", Reason: "审批完成"}
 	b.until("the owner listens", func() bool {
-		return operate.HoldStage(t.Context(), b.bus, b.box, "acme", events.Enrich, true, act) == nil
+		return b.acts.Pause(t.Context(), stageBy(events.Enrich, act.Reason)) == nil
 	})
 	h := historyOf(t, b.bus, number, false)
 	if len(h) != 1 || h[0].Noun != events.WorkOrder || h[0].Bill == nil || h[0].Bill.OrderNo != bill {
@@ -71,7 +71,7 @@ func TestHistoryTellsALife(t *testing.T) {
 	if _, err := b.box.Replay(t.Context(), b.letters()[0].Number, act); err != nil {
 		t.Fatal(err)
 	}
-	if err := operate.HoldStage(t.Context(), b.bus, b.box, "acme", events.Enrich, false, act); err != nil {
+	if err := b.acts.Resume(t.Context(), stageBy(events.Enrich, act.Reason)); err != nil {
 		t.Fatal(err)
 	}
 	b.ended(id, "applied")
@@ -124,7 +124,7 @@ func TestSettleClosesTheLetter(t *testing.T) {
 		t.Errorf("letter: %s", s)
 	}
 	settle := func(word ledger.Word, reason string) error {
-		_, err := operate.Settle(t.Context(), b.bus, b.box, l.Number, word, deadletter.Act{Who: "wang", Reason: reason})
+		_, err := b.acts.Settle(t.Context(), operate.SettleRequest{Decision: wang(reason), Number: l.Number, Word: word})
 		return err
 	}
 	for _, tt := range []struct {
@@ -180,7 +180,7 @@ func TestLetterOfAnOrderThatWentOn(t *testing.T) {
 	if waits() {
 		t.Error("the order still waits")
 	}
-	if _, err := operate.Settle(t.Context(), b.bus, b.box, l.Number, ledger.Discard, deadletter.Act{Who: "wang", Reason: "x"}); err == nil {
+	if _, err := b.acts.Settle(t.Context(), operate.SettleRequest{Decision: wang("x"), Number: l.Number, Word: ledger.Discard}); err == nil {
 		t.Error("settled an order that has gone on")
 	}
 	if _, err := b.box.Discard(t.Context(), l.Number, deadletter.Act{Who: "wang", Reason: "settled", Left: true}); err != nil {

@@ -51,7 +51,7 @@ type owner struct {
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, apis: wait.NewAPIs(t.Name, t.WeibanLine, t.KingdeeLine), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(), timers: map[orders.Queue]*wait.Timers{},
+		d: d, t: t, tenure: tenure, apis: wait.NewAPIs(t.Name, t.WeibanAccount, t.KingdeeAccount), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(), timers: map[orders.Queue]*wait.Timers{},
 		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
 		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[waitKind]bool{}, ctx: tenure.Context(),
 		walked: make(chan struct{}),
@@ -120,7 +120,7 @@ func (o *owner) open() error {
 // claimLines lets calls be made under this tenure, without a burst at first: the
 // owner before may just have spent its own.
 func (o *owner) claimLines() {
-	for _, l := range []*connectors.Line{o.t.WeibanLine, o.t.KingdeeLine} {
+	for _, l := range []*connectors.Account{o.t.WeibanAccount, o.t.KingdeeAccount} {
 		l.Empty()
 	}
 	o.t.Guard.tenure.Store(o.tenure)

@@ -113,7 +113,9 @@ func (a *actor) recall(ctx context.Context, r ledger.Record, rec ledger.Recovery
 	}
 	list = append(list, source{bus.Events, every + "event.kingdee.handle_order.*." + key, c.outcome})
 	for _, x := range closed {
-		c.end(x.stage, x.Ended)
+		if x.ends {
+			c.end(x.stage, x.Ended)
+		}
 		c.closed(x)
 		c.open[x.letter] = true // as good as open: somebody has answered it
 	}

@@ -51,7 +51,7 @@ func (r *room) open(ctx context.Context) error {
 		Stream: orders.StreamOf(r.k.Stage), Name: r.name(r.o.tenure.Epoch),
 		Filters:       events.StageFilters(r.o.t.Name, r.k.Stage, r.k.Noun),
 		StartSequence: r.start, AckWait: r.o.d.o.AckWait, MaxAckPending: r.o.d.o.MaxHeld, Batch: 2 * r.o.d.o.Concurrency,
-		Look: r.o.d.o.Stalls,
+		CheckEvery: r.o.d.o.Stalls,
 	}, r.take)
 	if err != nil {
 		return err

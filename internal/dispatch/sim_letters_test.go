@@ -63,7 +63,7 @@ func (p *people) close(l deadletter.Open) {
 		w.logf("letter %d of %s is discarded: %v", l.Number, l.EventID, err)
 	}
 	if err == nil {
-		w.books.answer(l)
+		w.books.answer(l, true)
 	}
 	w.trouble(fmt.Sprint("letter ", l.Number), err)
 }
@@ -123,7 +123,7 @@ func doubted(r ledger.Record, l deadletter.Open) bool {
 func (p *people) settled(l deadletter.Open, word string) {
 	err := p.w.box.Settled(context.Background(), l, word, deadletter.Act{Who: "li", Reason: "looked"})
 	if err == nil {
-		p.w.books.answer(l)
+		p.w.books.answer(l, ledger.Word(word).Ends())
 	}
 	p.w.trouble(fmt.Sprint("letter ", l.Number), err)
 }

@@ -180,22 +180,22 @@ func (p *process) options() dispatch.Options {
 			return w.tools.rules[0]
 		},
 	}
-	line := func(vendor string, base http.RoundTripper) *connectors.Line {
-		return connectors.NewLine(connectors.LineOptions{
+	account := func(vendor string, base http.RoundTripper) *connectors.Account {
+		return connectors.NewAccount(connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 20 * time.Second, MaxWait: 2 * time.Second, Before: guard.Check,
 			HTTP:    &http.Client{Transport: &wire{p: p, vendor: vendor, base: base}},
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 10 * time.Second},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.WeibanLine, t.KingdeeLine = line("weiban", w.weiban.Transport()), line("kingdee", w.kingdee.Transport())
+	t.WeibanAccount, t.KingdeeAccount = account("weiban", w.weiban.Transport()), account("kingdee", w.kingdee.Transport())
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: w.weiban.URL(), CorpID: w.weiban.CorpID(), Secret: simSecret, Line: t.WeibanLine,
+		BaseURL: w.weiban.URL(), CorpID: w.weiban.CorpID(), Secret: simSecret, Account: t.WeibanAccount,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := w.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(), UserID: a.UserID,
+		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Account: t.KingdeeAccount, Vault: connectors.MemoryVault(), UserID: a.UserID,
 		Static: &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
 	})
 	return dispatch.Options{

@@ -19,7 +19,6 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/inspect"
-	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/bustest"
 )
@@ -174,7 +173,7 @@ func TestEveryBucketIsWatched(t *testing.T) {
 	}
 	b.says(d.StoreReady, "no room in AUDIT")
 	// What could not be kept is not done.
-	err := operate.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, true, actOf("wang"))
+	err := b.acts.Pause(t.Context(), stageBy(events.Handle, actOf("wang").Reason))
 	if !errors.Is(err, bus.ErrFull) || !strings.Contains(err.Error(), "nats.streams.audit.max_bytes") {
 		t.Errorf("pause: %v", err)
 	}

@@ -35,14 +35,14 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		o:      Options{Bus: b, Ports: portsOf(b), Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
-	line := connectors.NewLine(connectors.LineOptions{Vendor: "any"})
+	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "any"})
 	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	set := ledger.Defaults("acme")
 	o := d.owner(
-		Tenant{Name: "acme", Ledger: set, WeibanLine: line, KingdeeLine: line, Guard: &Guard{}},
+		Tenant{Name: "acme", Ledger: set, WeibanAccount: account, KingdeeAccount: account, Guard: &Guard{}},
 		ownership.Grant(t.Context(), "acme", 7, bus.Fence{Key: "owner.acme", Revision: revision}),
 	)
 	t.Cleanup(func() {
@@ -159,14 +159,14 @@ func loadMany(t testing.TB, n int) time.Duration {
 func TestATakeoverHasNoBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &Guard{}
-		line := connectors.NewLine(connectors.LineOptions{
+		account := connectors.NewAccount(connectors.AccountOptions{
 			Vendor: "any", HTTP: &http.Client{Transport: unreachable{}}, Before: guard.Check,
 			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
 			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 		call := func() (took time.Duration) {
 			begun := time.Now()
-			_, _ = line.Do(t.Context(), connectors.Call{API: "x", Request: func(ctx context.Context) (*http.Request, error) {
+			_, _ = account.Do(t.Context(), connectors.Call{API: "x", Request: func(ctx context.Context) (*http.Request, error) {
 				return httptest.NewRequestWithContext(ctx, http.MethodGet, "http://vendor.test/", nil), nil
 			}})
 			return time.Since(begun)
@@ -177,7 +177,7 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Fatalf("no burst was collected: a call waits %v", took)
 		}
 		tenure := ownership.Grant(t.Context(), "acme", 7, bus.Fence{})
-		o := &owner{t: Tenant{WeibanLine: line, KingdeeLine: line, Guard: guard}, tenure: tenure}
+		o := &owner{t: Tenant{WeibanAccount: account, KingdeeAccount: account, Guard: guard}, tenure: tenure}
 		o.claimLines()
 		if guard.tenure.Load() != tenure {
 			t.Error("calls are not made under the new tenure")

@@ -61,10 +61,10 @@ func (c *Codec) EncodeAny(e Event) (b []byte, misfit, err error) {
 	b, err = c.Encode(e)
 	if faults := (*schemas.Faults)(nil); errors.As(err, &faults) {
 		misfit = faults
-		b, err = json.Marshal(e)
+		b, err = Marshal(e)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("event %s: encode: %w", e.ID(), err)
+		return nil, nil, err
 	}
 	return b, misfit, nil
 }
@@ -117,7 +117,7 @@ func Decode(contentType string, b []byte) (Event, error) {
 		return Event{}, fmt.Errorf("%w: %w", ErrNotEvent, err)
 	}
 	e := event.New()
-	if err := json.Unmarshal(b, &e); err != nil {
+	if err := e.UnmarshalJSON(b); err != nil {
 		// The SDK's text can quote the input.
 		return Event{}, fmt.Errorf("%w: attributes cannot be read", ErrNotEvent)
 	}

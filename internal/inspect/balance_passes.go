@@ -273,8 +273,8 @@ func (c *counter) letters(ctx context.Context) error {
 	}
 	names := map[string]string{} // one copy of each
 	return box.Audits(ctx, c.Tenant, from, func(a deadletter.Audit) error {
-		if a.Letter == nil {
-			return nil
+		if a.Letter == nil || a.Action == deadletter.ActionSettle && !ledger.Word(a.Word).Ends() {
+			return nil // the event goes on
 		}
 		h := hash(orders.RootID(a.Letter.EventID))
 		if f := c.died(a.Letter.EventID); f != nil {

@@ -170,6 +170,9 @@ const (
 	Discard       Word = "discard"    // let it be; the followers go on
 )
 
+// Ends reports whether the word ends the event. After any other the event goes on.
+func (w Word) Ends() bool { return w == SettleApplied || w == Discard }
+
 // Operator is a person's word on the waiting head of a stage, answered by Answer.
 type Operator struct {
 	Stage events.Stage

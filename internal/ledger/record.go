@@ -48,6 +48,7 @@ type Message struct {
 	At         int64  `json:"at,omitempty"` // when it was stored, Unix nanoseconds
 	EventID    string `json:"event"`
 	Position   string `json:"position,omitempty"`   // events.Position; decides what is late
+	Arrived    bool   `json:"arrived,omitempty"`    // Position has the time of arrival, since Weiban's lies in the future
 	Replay     int    `json:"replay,omitempty"`     // number of the replay of this stage, 0 for none
 	Asked      bool   `json:"asked,omitempty"`      // a person wants this run: a replay of this stage, or what a replay of enrich made
 	Forced     string `json:"forced,omitempty"`     // a person's reason to run it whatever was applied before

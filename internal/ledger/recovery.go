@@ -49,8 +49,9 @@ type Moments struct {
 	Time              time.Time
 }
 
-// covers reports whether a message of handle, or the callback that it comes from, is
-// of that moment or earlier.
+// covers reports whether a message of handle, or the callback that it comes from, may
+// be of that moment or earlier. A time of arrival says nothing: Weiban may have sent
+// the callback before.
 func (s Moments) covers(m Message) bool {
 	if s.Time.IsZero() {
 		return false
@@ -58,7 +59,7 @@ func (s Moments) covers(m Message) bool {
 	millis, sequence, ok := strings.Cut(m.Position, "-")
 	callback, err := strconv.ParseUint(sequence, 10, 64)
 	at, err2 := strconv.ParseInt(millis, 10, 64)
-	return m.Seq <= s.Events || ok && (err == nil && callback <= s.Callbacks || err2 == nil && at <= s.Time.UnixMilli())
+	return m.Seq <= s.Events || m.Arrived || ok && (err == nil && callback <= s.Callbacks || err2 == nil && at <= s.Time.UnixMilli())
 }
 
 // NeedsRecovery reports whether the record must not be gone on with before the

@@ -202,7 +202,7 @@ func parse(t *testing.T, w []string) ledger.Input {
 
 func message(rest []string, opt map[string]string) ledger.Message {
 	seq, _ := strconv.ParseUint(rest[1], 10, 64)
-	m := ledger.Message{Seq: seq, EventID: rest[2], Asked: opt["asked"] != "", Forced: opt["forced"]}
+	m := ledger.Message{Seq: seq, EventID: rest[2], Arrived: opt["arrived"] != "", Asked: opt["asked"] != "", Forced: opt["forced"]}
 	m.Replay, _ = strconv.Atoi(opt["replay"])
 	m.Generation, _ = strconv.Atoi(opt["generation"])
 	at, _ := time.ParseDuration(opt["at"])

@@ -8,7 +8,6 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/inspect"
-	"gongdan-bridge/internal/ledger"
 )
 
 // Letters are at most n letters of a filter from a number on, oldest first, and the
@@ -66,25 +65,6 @@ func (a *Acts) close(ctx context.Context, r LetterRequest, do func(context.Conte
 	}
 	act.Left = true
 	return do(ctx, r.Number, act)
-}
-
-// SettleRequest says what becomes of an order that waits with a letter.
-type SettleRequest struct {
-	Decision
-	Number uint64
-	As     string // applied, send-again, try-again or discard
-}
-
-// Settle tells the owner of the letter's order, then closes the letter. It closes
-// nothing where the owner refuses.
-func (a *Acts) Settle(ctx context.Context, r SettleRequest) (deadletter.Open, error) {
-	word, known := map[string]ledger.Word{
-		"applied": ledger.SettleApplied, "send-again": ledger.SendAgain, "try-again": ledger.TryAgain, "discard": ledger.Discard,
-	}[r.As]
-	if !known {
-		return deadletter.Open{}, refuse("a letter cannot be settled as %q", r.As)
-	}
-	return Settle(ctx, a.o.Bus, a.box, r.Number, word, deadletter.Act{Who: r.Who, Reason: r.Reason})
 }
 
 // BulkRequest asks to replay all letters of a filter, oldest first.

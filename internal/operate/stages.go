@@ -5,6 +5,7 @@ import (
 
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/orders"
 )
 
 // StageRequest names a stage of a tenant.
@@ -20,9 +21,20 @@ func (a *Acts) Pause(ctx context.Context, r StageRequest) error { return a.hold(
 // Resume has the tenant's owner let a paused stage go on.
 func (a *Acts) Resume(ctx context.Context, r StageRequest) error { return a.hold(ctx, r, false) }
 
+// hold asks the owner, and then writes the audit, in which there must be space.
 func (a *Acts) hold(ctx context.Context, r StageRequest, on bool) error {
 	if _, err := a.tenant(r.Tenant); err != nil {
 		return err
 	}
-	return HoldStage(ctx, a.o.Bus, a.box, r.Tenant, r.Stage, on, deadletter.Act{Who: r.Who, Reason: r.Reason})
+	verb, action := orders.VerbResume, deadletter.ActionResume
+	if on {
+		verb, action = orders.VerbPause, deadletter.ActionPause
+	}
+	if err := deadletter.Auditable(ctx, a.o.Bus.Usage); err != nil {
+		return err
+	}
+	if err := orders.Ask(ctx, a.o.Bus, r.Tenant, verb, orders.Request{Stage: r.Stage, Who: r.Who, Why: r.Reason}); err != nil {
+		return err
+	}
+	return a.box.Note(ctx, deadletter.Audit{Action: action, Tenant: r.Tenant, Stage: r.Stage, Who: r.Who, Reason: r.Reason})
 }

@@ -10,6 +10,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/sleep"
 )
 
 // Store is what of the store does not fit, and how far its recovery is for the given
@@ -41,8 +42,18 @@ func (a *Acts) unknown(s inspect.StoreState) (out []string) {
 	return out
 }
 
-// LookAgain has everything that is stored looked at again. It is an error if one of the
-// given tenants has no owner; the next owner then looks.
+// Owners are who works for each tenant, those included that have no owner.
+func (a *Acts) Owners(ctx context.Context) ([]inspect.Owner, error) {
+	all, err := a.Tenants("")
+	if err != nil {
+		return nil, err
+	}
+	return inspect.Owners(ctx, a.o.Bus, all, a.o.Silence)
+}
+
+// LookAgain begins a new history of the store, so that the owners look at everything
+// that is stored again. It is an error if one of the given tenants has no owner; the
+// next owner then looks.
 func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) error {
 	list, err := a.Owners(ctx)
 	if err != nil {
@@ -51,15 +62,14 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 	if d.Reason == "" {
 		return deadletter.ErrNeedsReason
 	}
-	all, err := a.Tenants("")
-	if err != nil {
+	if err := a.auditStore(ctx, deadletter.ActionRecover, d); err != nil {
 		return err
 	}
-	if err := LookAgain(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason}); err != nil {
+	if _, err := history.KeeperOf(a.o.Bus, 0).Again(ctx, d.Who, d.Reason); err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(o Owner) bool { return !slices.Contains(tenants, o.Tenant) })
-	if err := Unowned(list); err != nil {
+	list = slices.DeleteFunc(list, func(o inspect.Owner) bool { return !slices.Contains(tenants, o.Tenant) })
+	if err := inspect.Unowned(list); err != nil {
 		return fmt.Errorf("%w: it is looked at again as soon as a dispatcher does", err)
 	}
 	return nil
@@ -68,8 +78,6 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 // AwaitRecovery returns when the owners of the given tenants have looked at everything
 // again. The end of ctx ends only the waiting.
 func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell inspect.Progress) error {
-	beat := time.NewTicker(200 * time.Millisecond)
-	defer beat.Stop()
 	for {
 		done, err := a.recovered(ctx, tenants)
 		switch {
@@ -80,10 +88,8 @@ func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell inspect
 			return nil
 		}
 		tell("tenants looked at again", uint64(done), uint64(len(tenants)))
-		select {
-		case <-ctx.Done():
+		if !sleep.For(ctx, 200*time.Millisecond) {
 			return fmt.Errorf("not waited for any longer; the dispatchers go on, and dispatcher recover shows how far they are: %w", context.Cause(ctx))
-		case <-beat.C:
 		}
 	}
 }
@@ -105,9 +111,22 @@ func (a *Acts) recovered(ctx context.Context, tenants []string) (done int, err e
 
 // Acknowledge marks what does not fit as seen, and counts it.
 func (a *Acts) Acknowledge(ctx context.Context, d Decision) (int, error) {
-	all, err := a.Tenants("")
-	if err != nil {
+	r, err := inspect.StoreRecord(ctx, a.o.Bus)
+	if err != nil || len(r.Open()) == 0 {
 		return 0, err
 	}
-	return AcknowledgeStore(ctx, a.o.Bus, a.box, all, deadletter.Act{Who: d.Who, Reason: d.Reason})
+	if err := a.auditStore(ctx, deadletter.ActionAcknowledge, d); err != nil {
+		return 0, err
+	}
+	return history.KeeperOf(a.o.Bus, 0).Acknowledge(ctx, d.Who)
+}
+
+// auditStore writes an act on the whole store into the audit of every tenant.
+func (a *Acts) auditStore(ctx context.Context, action string, d Decision) error {
+	for _, t := range a.o.Tenants {
+		if err := a.box.Note(ctx, deadletter.Audit{Action: action, Tenant: t.Name, Who: d.Who, Reason: d.Reason}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

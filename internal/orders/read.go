@@ -51,6 +51,7 @@ func Read(stage events.Stage, s bus.Stored, maxFuture time.Duration) (m *Message
 	}
 	m.Event, m.EventID, m.Position = ev, ev.ID(), events.Extension(ev, events.ExtPosition)
 	if stage == events.Handle {
+		m.Arrived = events.Extension(ev, events.ExtArrived) != ""
 		// What a replay of enrich made is asked for, too.
 		m.Asked = m.Asked || strings.Contains(m.EventID, "~enrich~") && !strings.HasSuffix(m.EventID, "~enrich~0")
 		return m
@@ -65,7 +66,8 @@ func Read(stage events.Stage, s bus.Stored, maxFuture time.Duration) (m *Message
 		return m
 	}
 	m.Notice = n
-	m.Position = events.Position(events.Happened(ev, n.CreateTime, s.Time, maxFuture), m.Callback)
+	happened := events.Happened(ev, n.CreateTime, s.Time, maxFuture)
+	m.Position, m.Arrived = events.Position(happened, m.Callback), !happened.Equal(n.CreateTime)
 	return m
 }
 

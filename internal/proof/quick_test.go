@@ -77,9 +77,9 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 		return dispatch.Tenant{}, err
 	}
 	guard := &dispatch.Guard{}
-	line := func(vendor string, inFlight, perMinute int, pool string) *connectors.Line {
+	account := func(vendor string, inFlight, perMinute int, pool string) *connectors.Account {
 		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: connectors.DefaultBurst(perMinute)}
-		return connectors.NewLine(connectors.LineOptions{
+		return connectors.NewAccount(connectors.AccountOptions{
 			Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return r }, Before: guard.Check,
 			Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
 		})
@@ -87,18 +87,18 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
 		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: func() *mapping.Mapping { return m }, Ledger: ledger.Defaults(t.Name), Guard: guard,
-		WeibanLine: line("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), KingdeeLine: line("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set"),
+		WeibanAccount: account("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), KingdeeAccount: account("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set"),
 	}
-	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Line: x.WeibanLine})
+	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Account: x.WeibanAccount})
 	x.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Line: x.KingdeeLine,
+		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Account: x.KingdeeAccount,
 		ClientID: t.Kingdee.App.ClientID, ClientSecret: t.Kingdee.App.ClientSecret.Reveal(), OuterInstanceID: t.Kingdee.App.OuterInstanceID,
 		AuthorityKey: t.Kingdee.AuthorityKey, AuthorityIV: t.Kingdee.AuthorityIV,
 	})
 	return x, nil
 }
 
-// scaledPace is what PerMinute must be for the line to make factor times the
+// scaledPace is what PerMinute must be for the account to make factor times the
 // calls that it makes at perMinute with its ordinary burst.
 func scaledPace(perMinute, factor int) int {
 	burst := connectors.DefaultBurst(perMinute)

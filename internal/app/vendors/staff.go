@@ -19,12 +19,12 @@ func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tena
 		return nil, err
 	}
 	c, w := cfg.Dispatcher, t.Weiban
-	line := connectors.NewLine(connectors.LineOptions{
+	account := connectors.NewAccount(connectors.AccountOptions{
 		Vendor: "weiban", Tenant: t.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
 		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute, Burst: 1} },
 	})
-	defer line.Close()
-	list, err := weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
+	defer account.Close()
+	list, err := weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Account: account}).Staff(ctx)
 	out := make([]mapping.Staff, len(list))
 	for i, x := range list {
 		out[i] = mapping.Staff{ID: string(x.ID), Name: string(x.Name), Department: strings.Join(x.Department, " ")}

@@ -41,35 +41,35 @@ func NewBuilder(cfg *config.Config, tel *telemetry.Telemetry, conn *bus.Bus, pic
 
 // Clients are one tenant's. Close ends their idle connections.
 type Clients struct {
-	Weiban      *weiban.Client
-	WeibanLine  *connectors.Line
-	Kingdee     *kingdee.Client
-	KingdeeLine *connectors.Line
-	Photos      *photos.Uploader // nil where pictures are passed on as they are
+	Weiban         *weiban.Client
+	WeibanAccount  *connectors.Account
+	Kingdee        *kingdee.Client
+	KingdeeAccount *connectors.Account
+	Photos         *photos.Uploader // nil where pictures are passed on as they are
 }
 
 // Build makes the clients of t. before is asked right before each call, see
-// [connectors.LineOptions].
+// [connectors.AccountOptions].
 func (b *Builder) Build(t config.Tenant, before func(context.Context) error) *Clients {
 	c := &Clients{
-		WeibanLine:  b.line("weiban", t, before, t.Weiban.InFlight, connectors.Rate{PerMinute: t.Weiban.PerMinute}),
-		KingdeeLine: b.line("kingdee", t, before, t.Kingdee.InFlight, kingdeeRate(t)),
+		WeibanAccount:  b.account("weiban", t, before, t.Weiban.InFlight, connectors.Rate{PerMinute: t.Weiban.PerMinute}),
+		KingdeeAccount: b.account("kingdee", t, before, t.Kingdee.InFlight, kingdeeRate(t)),
 	}
 	c.Weiban = weiban.New(weiban.Options{
-		BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: b.vault, Line: c.WeibanLine,
+		BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: b.vault, Account: c.WeibanAccount,
 		Drift: b.drift, Known: b.known("weiban", t),
 	})
-	c.Kingdee = b.kingdee(t, c.KingdeeLine)
+	c.Kingdee = b.kingdee(t, c.KingdeeAccount)
 	c.Photos = b.photos(t, c.Kingdee)
 	return c
 }
 
 // Close ends the idle connections; it may be called twice.
-func (c *Clients) Close() { c.WeibanLine.Close(); c.KingdeeLine.Close() }
+func (c *Clients) Close() { c.WeibanAccount.Close(); c.KingdeeAccount.Close() }
 
-func (b *Builder) line(vendor string, t config.Tenant, before func(context.Context) error, inFlight int, rate connectors.Rate) *connectors.Line {
+func (b *Builder) account(vendor string, t config.Tenant, before func(context.Context) error, inFlight int, rate connectors.Rate) *connectors.Account {
 	c := b.cfg.Dispatcher
-	return connectors.NewLine(connectors.LineOptions{
+	return connectors.NewAccount(connectors.AccountOptions{
 		Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return rate },
 		Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, MaxBody: int64(c.Calls.MaxAnswer), MaxWait: c.Calls.MaxWait,
 		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor}, Before: before,
@@ -88,12 +88,12 @@ func kingdeeRate(t config.Tenant) connectors.Rate {
 	return rate
 }
 
-func (b *Builder) kingdee(t config.Tenant, l *connectors.Line) *kingdee.Client {
+func (b *Builder) kingdee(t config.Tenant, l *connectors.Account) *kingdee.Client {
 	k := t.Kingdee
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: b.vault, Paged: k.SendPaging,
 		UploadPart: k.Photos.Part, UploadWithin: b.cfg.Dispatcher.Calls.Timeout, Drift: b.drift, Known: b.known("kingdee", t),
-		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: l,
+		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Account: l,
 	}
 	if k.Static != nil {
 		o.Static = &kingdee.Static{AccessToken: k.Static.AccessToken.Reveal(), GroupName: k.Static.GroupName, Domain: k.Static.Domain}

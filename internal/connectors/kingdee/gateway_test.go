@@ -154,11 +154,11 @@ func always(status int, body string) http.HandlerFunc {
 
 // client is one of the bridge's processes.
 func (g *gateway) client(change func(*Options)) *Client {
-	line := connectors.NewLine(connectors.LineOptions{Vendor: "kingdee"}) // not paced: that costs time
-	g.t.Cleanup(line.Close)
+	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "kingdee"}) // not paced: that costs time
+	g.t.Cleanup(account.Close)
 	o := Options{
 		BaseURL: g.url, AccountID: accountID, ClientID: "200001", ClientSecret: clientSecret, OuterInstanceID: "42",
-		Line: line, PerMinute: 100,
+		Account: account, PerMinute: 100,
 	}
 	if change != nil {
 		change(&o)

@@ -31,7 +31,7 @@ func TestOnlyFetchesThatReachKingdeeCount(t *testing.T) {
 	g, network := newGateway(t), &cut{}
 	c := g.client(func(o *Options) {
 		o.PerMinute = 2
-		o.Line = connectors.NewLine(connectors.LineOptions{
+		o.Account = connectors.NewAccount(connectors.AccountOptions{
 			Vendor: "kingdee", HTTP: &http.Client{Transport: network}, Breaker: connectors.BreakerSettings{Failures: 100},
 		})
 	})

@@ -3,12 +3,11 @@ package weiban
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"gongdan-bridge/internal/strictjson"
@@ -64,20 +63,17 @@ func readPlain(plaintext []byte) (document, error) {
 	return d, nil
 }
 
-func (d *document) parse() (err error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(d.text), jsontext.AllowDuplicateNames(true))
-	if d.tree, err = d.value(dec, 0); err == nil {
-		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		return &strictjson.Error{Offset: dec.InputOffset(), Fault: "more after the end of the value"}
+func (d *document) parse() error {
+	if err := jsonv2.Unmarshal(d.text, d, jsontext.AllowDuplicateNames(true)); err != nil {
+		return strictjson.NewError(d.text, err)
 	}
-	// The decoder's text can quote names of members.
-	fault := "not JSON"
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		fault = "ends too early"
-	}
-	return &strictjson.Error{Offset: dec.InputOffset(), Fault: fault}
+	return nil
+}
+
+// UnmarshalJSONFrom reads the text's one value.
+func (d *document) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	d.tree, err = d.value(dec, 0)
+	return err
 }
 
 func (d *document) value(dec *jsontext.Decoder, depth int) (any, error) {

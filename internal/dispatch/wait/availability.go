@@ -16,14 +16,14 @@ import (
 )
 
 // Availability knows whether one vendor API may be called now, and for how long, in all,
-// it was up. It is safe for concurrent use. Under its lock mu it takes the line's lock and
+// it was up. It is safe for concurrent use. Under its lock mu it takes the account's lock and
 // that of [Space], and no other.
 type Availability struct {
-	Name  string
-	Stage events.Stage
-	line  *connectors.Line
-	apis  []string      // as the line knows them; all must be up
-	space func() string // why the results of a call would find no space; nil: they always do
+	Name    string
+	Stage   events.Stage
+	account *connectors.Account
+	apis    []string      // as the account knows them; all must be up
+	space   func() string // why the results of a call would find no space; nil: they always do
 
 	mu     sync.Mutex
 	last   time.Time
@@ -69,8 +69,8 @@ func (g *Availability) Refresh(now time.Time) (paused bool, up time.Duration) {
 	g.last = now
 	why, by := g.reason(now)
 	g.down = why
-	g.probed = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Breaker == "half-open" })
-	g.doubt = slices.ContainsFunc(g.apis, func(api string) bool { return g.line.State(api).Doubted })
+	g.probed = slices.ContainsFunc(g.apis, func(api string) bool { return g.account.State(api).Breaker == "half-open" })
+	g.doubt = slices.ContainsFunc(g.apis, func(api string) bool { return g.account.State(api).Doubted })
 	g.show(now, by)
 	return g.down != "", g.up
 }
@@ -107,7 +107,7 @@ func (g *Availability) reason(now time.Time) (string, cause) {
 		}
 	}
 	for _, api := range g.apis {
-		switch st := g.line.State(api); {
+		switch st := g.account.State(api); {
 		case st.Breaker == "open":
 			return api + " is down: its breaker is open", byBreaker
 		case st.PausedUntil.After(now):
@@ -221,17 +221,17 @@ type APIs struct {
 	Writes  *Availability
 }
 
-// NewAPIs returns the availability of a tenant's APIs, as its two vendors' lines tell it.
-func NewAPIs(tenant string, forWeiban, forKingdee *connectors.Line) *APIs {
+// NewAPIs returns the availability of a tenant's APIs, as its two vendors' accounts tell it.
+func NewAPIs(tenant string, forWeiban, forKingdee *connectors.Account) *APIs {
 	return &APIs{
 		tenant: tenant,
 		Details: map[events.Noun]*Availability{
-			events.WorkOrder:   {Name: "enrich work_order", Stage: events.Enrich, line: forWeiban, apis: []string{weiban.APIWorkOrder}},
-			events.Opportunity: {Name: "enrich opportunity", Stage: events.Enrich, line: forWeiban, apis: []string{weiban.APIOpportunity}},
+			events.WorkOrder:   {Name: "enrich work_order", Stage: events.Enrich, account: forWeiban, apis: []string{weiban.APIWorkOrder}},
+			events.Opportunity: {Name: "enrich opportunity", Stage: events.Enrich, account: forWeiban, apis: []string{weiban.APIOpportunity}},
 		},
-		Reads:   &Availability{Name: "handle (reads)", Stage: events.Handle, line: forKingdee, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
-		Uploads: &Availability{Name: "handle (pictures)", Stage: events.Handle, line: forKingdee, apis: []string{kingdee.APIUpload}},
-		Writes:  &Availability{Name: "handle (handle-order)", Stage: events.Handle, line: forKingdee, apis: []string{kingdee.APIHandleOrder}},
+		Reads:   &Availability{Name: "handle (reads)", Stage: events.Handle, account: forKingdee, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
+		Uploads: &Availability{Name: "handle (pictures)", Stage: events.Handle, account: forKingdee, apis: []string{kingdee.APIUpload}},
+		Writes:  &Availability{Name: "handle (handle-order)", Stage: events.Handle, account: forKingdee, apis: []string{kingdee.APIHandleOrder}},
 	}
 }
 

@@ -23,12 +23,12 @@ func (refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, e
 // however long nobody probes it.
 func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := connectors.NewLine(connectors.LineOptions{
+		l := connectors.NewAccount(connectors.AccountOptions{
 			Vendor: "kingdee", HTTP: &http.Client{Transport: refusing{}},
 			Breaker: connectors.BreakerSettings{Failures: 1, OpenFor: 30 * time.Second},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
-		g := &Availability{line: l, apis: []string{"handle-order"}}
+		g := &Availability{account: l, apis: []string{"handle-order"}}
 		g.Refresh(time.Now())
 		_, _ = l.Do(t.Context(), connectors.Call{API: "handle-order", Request: func(ctx context.Context) (*http.Request, error) {
 			return httptest.NewRequestWithContext(ctx, http.MethodGet, "http://kingdee.test/", nil), nil

@@ -3,6 +3,7 @@ package fakekingdee
 import (
 	"fmt"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -31,14 +32,14 @@ func (s *Server) handleOrder(in request) script.Answer {
 	if problem != "" {
 		return refusal(codeBusiness, problem)
 	}
-	s.apply(bill, h, string(in.body))
+	s.apply(bill, h, string(in.Body))
 	return success("操作成功")
 }
 
 // apply writes the record and changes the bill.
 func (s *Server) apply(bill *Bill, h handling, body string) {
 	now := s.o.Clock()
-	day := now.In(china()).Format("20060102")
+	day := now.In(fakevendor.China()).Format("20060102")
 	s.perDay[day]++
 	r := &DealRecord{
 		Seq: len(s.records) + 1, ID: s.nextID(), BillNo: fmt.Sprintf("CLJL-%s-%08d", day, s.perDay[day]),

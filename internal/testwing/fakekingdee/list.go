@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -123,7 +124,7 @@ func (s *Server) listed(rows []map[string]any, total int) script.Answer {
 	case ListOdd:
 		return s.say(APIList, script.Fault{Kind: script.Odd}, request{})
 	}
-	return script.Answer{Body: encode(envelope), Code: "ok"}
+	return script.Answer{Body: fakevendor.Encode(envelope), Code: "ok"}
 }
 
 // loadData is 根据ID查询: one bill or record.

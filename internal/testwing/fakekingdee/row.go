@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
 )
 
 // Names of the entities that can be read.
@@ -78,8 +80,8 @@ func (s *Server) billRow(b *Bill) row {
 	dept, _ := find(s.base.Departments, b.DeptID)
 	none := []any{}
 	return row{
-		"id": b.ID, "billno": b.OrderNo, "billdate": b.Date.In(china()).Format("2006-01-02"),
-		"feedbacktype": "", "feedbackdate": b.Date.In(china()).Format(layout), "dealman": handler, "dealdept": dept,
+		"id": b.ID, "billno": b.OrderNo, "billdate": b.Date.In(fakevendor.China()).Format("2006-01-02"),
+		"feedbacktype": "", "feedbackdate": b.Date.In(fakevendor.China()).Format(layout), "dealman": handler, "dealdept": dept,
 		"custdldate": "", "dispatchman": Item{}, "dispatchdept": Item{}, "project": Item{},
 		"actualcompletiontime": b.CompletedAt, "totalservicehours": b.Hours, "completionprogress": b.Progress,
 		"billstatus": b.Status, "servicecustomer": Item{ID: "1700000000000000001", Number: "KH001", Name: b.Customer},

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -115,7 +117,7 @@ func (s *Server) CallbackURL() string {
 func (s *Server) Send(ctx context.Context, n Notice) (Delivery, error) {
 	var last Attempt
 	for retry := range s.o.Callback.Tries {
-		if retry > 0 && !script.Wait(ctx, s.o.Callback.RetryWait) {
+		if retry > 0 && !sleep.For(ctx, s.o.Callback.RetryWait) {
 			break
 		}
 		last = s.attempt(ctx, n, retry)
@@ -153,7 +155,7 @@ func (s *Server) SendPlaintext(ctx context.Context, plaintext []byte) (int, []by
 	if err != nil {
 		return 0, nil, err
 	}
-	body := encode(object{"corp_id": s.o.CorpID, "app_id": s.o.Callback.AppID, "encrypt": encrypt})
+	body := fakevendor.Encode(object{"corp_id": s.o.CorpID, "app_id": s.o.Callback.AppID, "encrypt": encrypt})
 	return s.exchange(ctx, http.MethodPost, query.Encode(), body)
 }
 

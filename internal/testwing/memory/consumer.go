@@ -36,7 +36,7 @@ func (s *Server) Consume(_ context.Context, c bus.ConsumerConfig, handle func(*b
 	}
 	set(&c.MaxAckPending, 256)
 	set(&c.Batch, 16)
-	for _, d := range []*time.Duration{&c.AckWait, &c.Look} {
+	for _, d := range []*time.Duration{&c.AckWait, &c.CheckEvery} {
 		if *d <= 0 {
 			*d = 30 * time.Second
 		}
@@ -61,12 +61,12 @@ func (s *Server) Consume(_ context.Context, c bus.ConsumerConfig, handle func(*b
 	d.client = k
 	d.push()
 	go k.run()
-	go k.watch(c.Look)
+	go k.monitor(c.CheckEvery)
 	return k, nil
 }
 
 // watch keeps [Consumer.Floor].
-func (k *Consumer) watch(every time.Duration) {
+func (k *Consumer) monitor(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

@@ -20,7 +20,7 @@ var (
 	errUnsent = errors.New("nothing was sent")
 )
 
-// Unsent reports of a Failure of [Line.Do] that no byte of the request can have
+// Unsent reports of a Failure of [Account.Do] that no byte of the request can have
 // reached the vendor. False is no proof that one did.
 func Unsent(err error) bool {
 	return errors.Is(err, ErrOpen) || errors.Is(err, ErrPaused) || errors.Is(err, errUnsent)
@@ -31,8 +31,8 @@ const (
 	probeWait    = time.Second      // while another call is the breaker's probe
 )
 
-// lane is one API of a line.
-type lane struct {
+// endpoint is one API of an account.
+type endpoint struct {
 	breaker   *gobreaker.CircuitBreaker[struct{}]
 	suspects  suspects
 	openUntil atomic.Int64 // unix ns, as of the breaker's last opening
@@ -41,41 +41,41 @@ type lane struct {
 	pool      *pool
 }
 
-func (l *Line) lane(api string) *lane {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if ln, ok := l.lanes[api]; ok {
-		return ln
+func (acct *Account) endpoint(api string) *endpoint {
+	acct.mu.Lock()
+	defer acct.mu.Unlock()
+	if e, ok := acct.endpoints[api]; ok {
+		return e
 	}
-	r := l.o.Rate(api)
+	r := acct.o.Rate(api)
 	name := r.Pool
 	if name == "" {
 		name = "api " + api
 	}
-	p, ok := l.pools[name]
+	p, ok := acct.pools[name]
 	if !ok {
 		p = newPool(r)
-		l.pools[name] = p
+		acct.pools[name] = p
 	}
-	ln := &lane{pool: p}
-	ln.breaker = newBreaker(l.o.Breaker, ln)
-	l.lanes[api] = ln
-	return ln
+	e := &endpoint{pool: p}
+	e.breaker = newBreaker(acct.o.Breaker, e)
+	acct.endpoints[api] = e
+	return e
 }
 
 // admit waits for pause, slot and pace. What it returns must be called when the
 // call is over.
-func (l *Line) admit(ctx context.Context, ln *lane, c Call) (release func(), f *events.Failure) {
+func (acct *Account) admit(ctx context.Context, e *endpoint, c Call) (release func(), f *events.Failure) {
 	for {
-		if f := l.clear(ctx, ln); f != nil {
+		if f := acct.clear(ctx, e); f != nil {
 			return nil, f
 		}
-		release, f := l.grant(ctx, ln, c)
+		release, f := acct.grant(ctx, e, c)
 		if f != nil {
 			return nil, f
 		}
 		// Others were answered while this call stood in the queue.
-		if ln.pausedFor() <= 0 && ln.breaker.State() != gobreaker.StateOpen {
+		if e.pausedFor() <= 0 && e.breaker.State() != gobreaker.StateOpen {
 			return release, nil
 		}
 		release()
@@ -83,34 +83,34 @@ func (l *Line) admit(ctx context.Context, ln *lane, c Call) (release func(), f *
 }
 
 // clear sits out a short pause and refuses a long one, or an open breaker.
-func (l *Line) clear(ctx context.Context, ln *lane) *events.Failure {
+func (acct *Account) clear(ctx context.Context, e *endpoint) *events.Failure {
 	if ctx.Err() != nil {
 		return stopped(ctx)
 	}
-	if rest := ln.pausedFor(); rest > 0 {
-		if rest > l.o.MaxWait || endsWithin(ctx, rest) {
+	if rest := e.pausedFor(); rest > 0 {
+		if rest > acct.o.MaxWait || endsWithin(ctx, rest) {
 			return &events.Failure{Kind: events.Throttled, Wait: rest, Reason: "the API is paused", Err: ErrPaused}
 		}
 		if !sleep.For(ctx, rest) {
 			return stopped(ctx)
 		}
 	}
-	if ln.breaker.State() == gobreaker.StateOpen {
-		return ln.refusal()
+	if e.breaker.State() == gobreaker.StateOpen {
+		return e.refusal()
 	}
 	return nil
 }
 
-func (l *Line) grant(ctx context.Context, ln *lane, c Call) (func(), *events.Failure) {
+func (acct *Account) grant(ctx context.Context, e *endpoint, c Call) (func(), *events.Failure) {
 	var held []chan struct{}
 	release := func() {
 		for _, c := range held {
 			<-c
 		}
 	}
-	// A share's places come first: its queue must hold neither turn nor slot.
-	queue := []chan struct{}{ln.pool.turn, l.slots}
-	if s, ok := l.shares[c.Share]; ok {
+	// A share's place comes first: a call that waits for it must hold nothing else.
+	queue := []chan struct{}{e.pool.waiting, acct.slots}
+	if s, ok := acct.shares[c.Share]; ok {
 		queue = append([]chan struct{}{s}, queue...)
 	}
 	for _, place := range queue {
@@ -122,52 +122,52 @@ func (l *Line) grant(ctx context.Context, ln *lane, c Call) (func(), *events.Fai
 			return nil, stopped(ctx)
 		}
 	}
-	if f := ln.pool.pace(ctx, l.least(c)); f != nil {
+	if f := e.pool.pace(ctx, acct.least(c)); f != nil {
 		release()
 		return nil, f
 	}
-	<-ln.pool.turn
-	held = append(held[:len(held)-2], l.slots)
+	<-e.pool.waiting
+	held = append(held[:len(held)-2], acct.slots)
 	return release, nil
 }
 
 // least is the time that must be left when a call is let go. A write that is begun
 // right before its deadline is only put in doubt.
-func (l *Line) least(c Call) time.Duration {
+func (acct *Account) least(c Call) time.Duration {
 	if c.Write {
-		return l.o.Timeout / 5
+		return acct.o.Timeout / 5
 	}
 	return 0
 }
 
 // pausedFor is how long the API is still paused. Whoever finds a pause over empties
 // the pool: how the vendor counted what led to the pause is not known.
-func (ln *lane) pausedFor() time.Duration {
-	until := ln.paused.Load()
+func (e *endpoint) pausedFor() time.Duration {
+	until := e.paused.Load()
 	if until == 0 {
 		return 0
 	}
 	rest := time.Until(time.Unix(0, until))
 	if rest <= 0 {
-		ln.pool.empty()
-		ln.paused.CompareAndSwap(until, 0)
+		e.pool.empty()
+		e.paused.CompareAndSwap(until, 0)
 	}
 	return rest
 }
 
-func (ln *lane) pause(d time.Duration) {
+func (e *endpoint) pause(d time.Duration) {
 	until := time.Now().Add(d).UnixNano()
 	for {
-		old := ln.paused.Load()
-		if old >= until || ln.paused.CompareAndSwap(old, until) {
+		old := e.paused.Load()
+		if old >= until || e.paused.CompareAndSwap(old, until) {
 			return
 		}
 	}
 }
 
 // refusal is why the breaker lets nothing through.
-func (ln *lane) refusal() *events.Failure {
-	wait := time.Until(time.Unix(0, ln.openUntil.Load())) + time.Millisecond
+func (e *endpoint) refusal() *events.Failure {
+	wait := time.Until(time.Unix(0, e.openUntil.Load())) + time.Millisecond
 	if wait <= 0 {
 		wait = probeWait
 	}

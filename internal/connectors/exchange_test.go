@@ -49,7 +49,7 @@ func fine(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}
 // a kept one, so none can be lost on it or be repeated by net/http.
 func TestWritesUseFreshConnections(t *testing.T) {
 	url, conns, requests := counting(t, fine)
-	l := NewLine(LineOptions{Vendor: "v"})
+	l := NewAccount(AccountOptions{Vendor: "v"})
 	defer l.Close()
 	read := func(ctx context.Context) (*http.Request, error) {
 		return http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -95,7 +95,7 @@ func TestWriteIsNeverRepeated(t *testing.T) {
 				writes.Add(1)
 				panic(http.ErrAbortHandler)
 			})
-			l := NewLine(LineOptions{Vendor: "v", HTTP: tc.http()})
+			l := NewAccount(AccountOptions{Vendor: "v", HTTP: tc.http()})
 			warm := func(ctx context.Context) (*http.Request, error) {
 				return http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 			}
@@ -136,7 +136,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	l := NewLine(LineOptions{Vendor: "v"})
+	l := NewAccount(AccountOptions{Vendor: "v"})
 	for range 20 {
 		warm := func(ctx context.Context) (*http.Request, error) {
 			return http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
@@ -182,7 +182,7 @@ func TestBeforeTheFirstByte(t *testing.T) {
 				tc.start(s)
 				defer s.Close()
 				lost := errors.New("the lease is lost")
-				l := NewLine(LineOptions{Vendor: "v", HTTP: s.Client(), Before: func(context.Context) error {
+				l := NewAccount(AccountOptions{Vendor: "v", HTTP: s.Client(), Before: func(context.Context) error {
 					if asked.Add(1) == refuseAt {
 						return lost
 					}
@@ -224,7 +224,7 @@ func TestNothingRan(t *testing.T) {
 		{"TLS with a mute server", "https://" + mute.Addr().String(), "no answer in time"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := NewLine(LineOptions{Vendor: "v", Timeout: 2 * time.Second})
+			l := NewAccount(AccountOptions{Vendor: "v", Timeout: 2 * time.Second})
 			_, err := l.Do(t.Context(), Call{API: "x", Request: post(tc.url + "?access_token=sesame"), Write: true})
 			f := events.FailureOf(err)
 			if f == nil || f.Kind != events.Unavailable || f.Reason != tc.reason {
@@ -235,19 +235,19 @@ func TestNothingRan(t *testing.T) {
 	}
 }
 
-// TestGivenUpBeforeTheFirstByte: a flight that has landed lets no byte out, however
+// TestGivenUpBeforeTheFirstByte: a guard that is closed lets no byte out, however
 // late the writing goroutine comes.
 func TestGivenUpBeforeTheFirstByte(t *testing.T) {
 	here, there := net.Pipe()
 	defer func() { _, _ = here.Close(), there.Close() }()
-	fl := &flight{exact: true, before: func() error { return nil }}
-	conn := &guardedConn{Conn: here, flight: fl}
-	fl.boarded()
-	if sent, refused := fl.land(errTimeout); sent || refused != nil {
+	guard := &writeGuard{exact: true, before: func() error { return nil }}
+	conn := &guardedConn{Conn: here, guard: guard}
+	guard.connect()
+	if sent, refused := guard.close(errTimeout); sent || refused != nil {
 		t.Fatalf("sent %v, refused %v", sent, refused)
 	}
-	if n, err := conn.Write([]byte("POST")); n != 0 || !errors.Is(err, errGrounded) {
-		t.Errorf("wrote %d bytes after it had landed: %v", n, err)
+	if n, err := conn.Write([]byte("POST")); n != 0 || !errors.Is(err, errGivenUp) {
+		t.Errorf("wrote %d bytes after it was closed: %v", n, err)
 	}
 }
 
@@ -256,7 +256,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	url, _, requests := counting(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	})
-	l := NewLine(LineOptions{Vendor: "v"})
+	l := NewAccount(AccountOptions{Vendor: "v"})
 	a, err := l.Do(t.Context(), Call{API: "x", Request: post(url), Write: true, Classify: func(Answer) *events.Failure { return nil }})
 	if err != nil || a.Status != http.StatusTemporaryRedirect || requests.Load() != 1 {
 		t.Errorf("status %d after %d requests: %v", a.Status, requests.Load(), err)
@@ -269,7 +269,7 @@ func TestFaults(t *testing.T) {
 	for _, write := range []bool{false, true} {
 		connectortest.Run(t, write, []string{"sesame"}, func(t *testing.T, serve http.HandlerFunc) func(context.Context) error {
 			url, _, _ := counting(t, serve)
-			l := NewLine(LineOptions{Vendor: "v"})
+			l := NewAccount(AccountOptions{Vendor: "v"})
 			t.Cleanup(l.Close)
 			c := Call{API: "x", Request: post(url + "/p?access_token=sesame"), Write: write}
 			c.Classify = func(a Answer) *events.Failure {

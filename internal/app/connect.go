@@ -4,58 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/telemetry"
-	"gongdan-bridge/schemas"
 )
 
-// base is what both programs begin with.
-type base struct {
-	cfg  *config.Config
-	tel  *telemetry.Telemetry
-	log  *slog.Logger
-	undo cleanups
-}
-
-// begin starts logging, tracing and metrics, and teaches the redactor every
-// secret of the configuration.
-func (r Run) begin(ctx context.Context, service, instance string) (*base, error) {
-	cfg := r.Config
-	tel, err := telemetry.Start(ctx, telemetry.Options{
-		Service: service, Namespace: cfg.Telemetry.ServiceNamespace, Version: Version(), Instance: instance,
-		LogLevel: cfg.Telemetry.LogLevel, LogFormat: cfg.Telemetry.LogFormat, Log: r.Log, Env: r.Env,
-		Secrets: cfg.Secrets(), Spans: r.Spans,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", service, err)
-	}
-	if r.Alone {
-		tel.Install()
-	}
-	b := &base{cfg: cfg, tel: tel, log: tel.Logger}
-	b.undo.add("telemetry", func(ctx context.Context) error {
-		tel.Shutdown(ctx)
-		return nil
-	})
-	return b, nil
-}
-
-// end undoes everything within the bound and joins what went wrong.
-func (b *base) end(err error, bound time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
-	defer cancel()
-	return errors.Join(err, b.undo.run(ctx))
-}
-
-// busOptions are how to reach the configured server, or the embedded one.
+// busOptions say how to reach the configured server, or the embedded one.
 func busOptions(cfg *config.Config, name string) (bus.Options, error) {
 	n := cfg.NATS
 	o := bus.Options{
@@ -97,9 +53,9 @@ func clientTLS(t config.TLS) (*tls.Config, error) {
 	return c, nil
 }
 
-// connect opens the bus to a server that takes messages of that payload, in bytes, and
-// makes sure that every stream and bucket is there. Their limits are kept by one
-// program, or two with different files would take turns.
+// connect opens the bus to a server that takes messages of payload bytes, and makes
+// every stream and bucket that is missing. One program alone keeps their limits: two
+// with different configurations would overwrite each other's.
 func (b *base) connect(ctx context.Context, name string, payload int64, keepsLimits bool) (*bus.Bus, error) {
 	o, err := busOptions(b.cfg, name)
 	if err != nil {
@@ -115,14 +71,6 @@ func (b *base) connect(ctx context.Context, name string, payload int64, keepsLim
 	}
 	b.undo.add("bus", conn.Close)
 	return conn, conn.Provision(dial)
-}
-
-func eventCodec() (*events.Codec, error) {
-	set, err := schemas.Load()
-	if err != nil {
-		return nil, err
-	}
-	return events.NewCodec(set), nil
 }
 
 // Connect opens a connection for a command: nothing is provisioned.

@@ -13,9 +13,9 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// LineOptions says whose line it is and what the vendor allows. Every zero value
+// AccountOptions says whose account it is and what the vendor allows. Every zero value
 // is a sound default; only Vendor must be given.
-type LineOptions struct {
+type AccountOptions struct {
 	Vendor      string                // "weiban" or "kingdee"
 	Tenant      string                // for spans only
 	HTTP        *http.Client          // only its Transport is used; nil = a sound one
@@ -43,16 +43,16 @@ type Call struct {
 	API string // short, stable, secret-free: "workorder/detail"
 
 	// Request builds the request once slot and pace are granted. It must not call
-	// the same Line (a token is fetched before Do, or four waiting calls would
+	// the same Account (a token is fetched before Do, or four waiting calls would
 	// hold all the slots that the fetch needs): such a call is refused as Internal.
 	Request func(ctx context.Context) (*http.Request, error)
 
 	About    string                       // the order that it is about, for the breaker; "" = none: see BreakerSettings
 	Write    bool                         // its effect cannot be repeated: no answer after the first byte is Uncertain
-	Share    string                       // see LineOptions.Shares; "" = none
+	Share    string                       // see AccountOptions.Shares; "" = none
 	Classify func(Answer) *events.Failure // reads the outcome; nil result = success; nil func = by HTTP status
-	MaxBody  int64                        // 0 = the Line's
-	Timeout  time.Duration                // 0 = the Line's
+	MaxBody  int64                        // 0 = the Account's
+	Timeout  time.Duration                // 0 = the Account's
 }
 
 // Answer is what the vendor said, whole.
@@ -62,7 +62,7 @@ type Answer struct {
 	Body   []byte
 }
 
-// State is how an API of the line stands.
+// State is how an API of the account stands.
 type State struct {
 	Breaker     string    // "closed", "open" or "half-open"
 	PausedUntil time.Time // zero = not paused
@@ -70,11 +70,11 @@ type State struct {
 	InFlight    int       // calls of this API on the wire
 }
 
-// Line is one vendor account's line out. Everything that calls that account goes
-// through the same Line: its limits are only as good as that. Safe for concurrent
+// Account is the way out to one account at a vendor. Everything that calls it goes
+// through the same Account: its limits are only as good as that. Safe for concurrent
 // use.
-type Line struct {
-	o      LineOptions
+type Account struct {
+	o      AccountOptions
 	reads  http.RoundTripper
 	writes http.RoundTripper // a fresh connection for every request
 	known  bool              // writes goes over connections of ours, that know of the first byte
@@ -83,31 +83,31 @@ type Line struct {
 	meters meters
 	tracer trace.Tracer
 
-	mu    sync.Mutex
-	lanes map[string]*lane
-	pools map[string]*pool
+	mu        sync.Mutex
+	endpoints map[string]*endpoint
+	pools     map[string]*pool
 }
 
-// NewLine makes a Line.
-func NewLine(o LineOptions) *Line {
+// NewAccount makes a Account.
+func NewAccount(o AccountOptions) *Account {
 	o = o.withDefaults()
-	l := &Line{
-		o:      o,
-		slots:  make(chan struct{}, o.InFlight),
-		shares: make(map[string]chan struct{}, len(o.Shares)),
-		meters: newMeters(o.Meter),
-		tracer: newTracer(o.Tracer),
-		lanes:  make(map[string]*lane),
-		pools:  make(map[string]*pool),
+	acct := &Account{
+		o:         o,
+		slots:     make(chan struct{}, o.InFlight),
+		shares:    make(map[string]chan struct{}, len(o.Shares)),
+		meters:    newMeters(o.Meter),
+		tracer:    newTracer(o.Tracer),
+		endpoints: make(map[string]*endpoint),
+		pools:     make(map[string]*pool),
 	}
 	for name, n := range o.Shares {
-		l.shares[name] = make(chan struct{}, max(n, 1))
+		acct.shares[name] = make(chan struct{}, max(n, 1))
 	}
-	l.reads, l.writes, l.known = transports(o.HTTP, o.InFlight)
-	return l
+	acct.reads, acct.writes, acct.known = transports(o.HTTP, o.InFlight)
+	return acct
 }
 
-func (o LineOptions) withDefaults() LineOptions {
+func (o AccountOptions) withDefaults() AccountOptions {
 	if o.InFlight <= 0 {
 		o.InFlight = 4
 	}
@@ -143,11 +143,11 @@ func (o LineOptions) withDefaults() LineOptions {
 //   - Uncertain: a write whose first byte had left, and no usable answer;
 //   - Interrupted: ctx was cancelled, or Before refused, and no write had begun;
 //   - what Call.Classify makes of the answer, which is then returned too.
-func (l *Line) Do(ctx context.Context, c Call) (Answer, error) {
-	ctx, s := l.sight(ctx, c)
-	a, f := l.do(ctx, c, s)
+func (acct *Account) Do(ctx context.Context, c Call) (Answer, error) {
+	ctx, s := acct.span(ctx, c)
+	a, f := acct.do(ctx, c, s)
 	if f != nil {
-		f = l.named(f, c, a)
+		f = acct.named(f, c, a)
 	}
 	s.end(ctx, a, f)
 	if f != nil {
@@ -156,38 +156,38 @@ func (l *Line) Do(ctx context.Context, c Call) (Answer, error) {
 	return a, nil
 }
 
-func (l *Line) do(ctx context.Context, c Call, s *sight) (a Answer, f *events.Failure) {
-	if ctx.Value(insideKey{}) == l {
-		return a, &events.Failure{Kind: events.Internal, Reason: "a call's Request must not call its own line"}
+func (acct *Account) do(ctx context.Context, c Call, s *callSpan) (a Answer, f *events.Failure) {
+	if ctx.Value(insideKey{}) == acct {
+		return a, &events.Failure{Kind: events.Internal, Reason: "a call's Request must not call its own account"}
 	}
-	ln := l.lane(c.API)
-	release, f := l.admit(ctx, ln, c)
+	e := acct.endpoint(c.API)
+	release, f := acct.admit(ctx, e, c)
 	if f != nil {
 		return a, f
 	}
 	defer release()
 	s.admitted()
-	_, err := ln.breaker.Execute(func() (struct{}, error) {
-		a, f = l.exchange(ctx, ln, c, s)
-		return struct{}{}, ln.weigh(ctx, c, a, f)
+	_, err := e.breaker.Execute(func() (struct{}, error) {
+		a, f = acct.exchange(ctx, e, c, s)
+		return struct{}{}, e.weigh(ctx, c, a, f)
 	})
 	if f == nil && err != nil {
-		return a, ln.refusal()
+		return a, e.refusal()
 	}
 	if f != nil && f.Kind == events.Throttled {
 		if f.Wait <= 0 {
 			f.Wait = defaultPause
 		}
-		ln.pause(f.Wait)
+		e.pause(f.Wait)
 	}
 	return a, f
 }
 
 // named fills in what the place of the call knows, on a copy.
-func (l *Line) named(f *events.Failure, c Call, a Answer) *events.Failure {
+func (acct *Account) named(f *events.Failure, c Call, a Answer) *events.Failure {
 	g := *f
 	if g.API == "" {
-		g.API = l.o.Vendor + " " + c.API
+		g.API = acct.o.Vendor + " " + c.API
 	}
 	if g.Status == 0 {
 		g.Status = a.Status
@@ -197,31 +197,33 @@ func (l *Line) named(f *events.Failure, c Call, a Answer) *events.Failure {
 
 // Pause keeps an API from being called for d; a longer pause that is under way
 // stays.
-func (l *Line) Pause(api string, d time.Duration) { l.lane(api).pause(d) }
+func (acct *Account) Pause(api string, d time.Duration) { acct.endpoint(api).pause(d) }
 
 // State tells how an API stands; an API that was never called is closed and free.
-func (l *Line) State(api string) State {
-	ln := l.lane(api)
-	s := State{Breaker: ln.breaker.State().String(), Doubted: ln.suspects.doubted(), InFlight: int(ln.inFlight.Load())}
-	if rest := ln.pausedFor(); rest > 0 {
+func (acct *Account) State(api string) State {
+	e := acct.endpoint(api)
+	s := State{Breaker: e.breaker.State().String(), Doubted: e.suspects.doubted(), InFlight: int(e.inFlight.Load())}
+	if rest := e.pausedFor(); rest > 0 {
 		s.PausedUntil = time.Now().Add(rest)
 	}
 	return s
 }
 
 // Unlisted counts an answer whose code no table of the vendor's client lists.
-func (l *Line) Unlisted(ctx context.Context, api string) {
-	l.meters.unlisted.Add(ctx, 1, metric.WithAttributes(l.labels(api)...))
+func (acct *Account) Unlisted(ctx context.Context, api string) {
+	acct.meters.unlisted.Add(ctx, 1, metric.WithAttributes(acct.labels(api)...))
 }
 
 // Close closes idle connections. Calls in progress go on.
-func (l *Line) Close() {
-	for _, rt := range []http.RoundTripper{l.reads, l.writes} {
+func (acct *Account) Close() {
+	for _, rt := range []http.RoundTripper{acct.reads, acct.writes} {
 		if t, ok := rt.(interface{ CloseIdleConnections() }); ok {
 			t.CloseIdleConnections()
 		}
 	}
 }
 
-// String names the line, and keeps its options out of a log.
-func (l *Line) String() string { return fmt.Sprintf("line to %s of %s", l.o.Vendor, l.o.Tenant) }
+// String names the account, and keeps its options out of a log.
+func (acct *Account) String() string {
+	return fmt.Sprintf("account at %s of %s", acct.o.Vendor, acct.o.Tenant)
+}

@@ -12,98 +12,98 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// errTimeout is the cause of a call that took longer than LineOptions.Timeout.
+// errTimeout is the cause of a call that took longer than AccountOptions.Timeout.
 var errTimeout = errors.New("no answer in time")
 
-// errGrounded is what a connection gives to a request that is already given up.
-var errGrounded = errors.New("given up before the first byte")
+// errGivenUp is what a connection gives to a request that is already given up.
+var errGivenUp = errors.New("given up before the first byte")
 
 type (
-	insideKey struct{} // value: the *Line whose Request is running
-	flightKey struct{} // value: the *flight that a connection is dialled for
+	insideKey struct{} // value: the *Account whose Request is running
+	guardKey  struct{} // value: the *writeGuard that a connection is dialled for
 )
 
-// flight knows of one request whether its first byte has left. Until it has, the
-// request can still be held back; [flight.land] ends that for good.
-type flight struct {
+// writeGuard knows of one request whether its first byte has left. Until it has, the
+// request can still be held back; [writeGuard.close] ends that for good.
+type writeGuard struct {
 	before func() error
 	exact  bool // a connection of ours asks before it writes
 
-	mu       sync.Mutex
-	gotConn  bool
-	wrote    bool
-	grounded bool
-	refused  error // what before said
+	mu      sync.Mutex
+	gotConn bool
+	wrote   bool
+	closed  bool
+	refused error // what before said
 }
 
-// boarded is told that a connection is up: what it writes from now on is the request.
-func (f *flight) boarded() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gotConn = true
+// connect notes that the connection is up: what it writes from now on is the request.
+func (g *writeGuard) connect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gotConn = true
 }
 
-// takeoff is asked before bytes are written. An error means that they must not be.
-func (f *flight) takeoff() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// allow is asked before bytes are written. An error means that they must not be.
+func (g *writeGuard) allow() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	switch {
-	case f.wrote:
+	case g.wrote:
 		return nil
-	case f.grounded:
-		return errGrounded
-	case !f.gotConn:
+	case g.closed:
+		return errGivenUp
+	case !g.gotConn:
 		return nil // TLS handshake
 	}
-	if err := f.before(); err != nil {
-		f.grounded, f.refused = true, err
+	if err := g.before(); err != nil {
+		g.closed, g.refused = true, err
 		return err
 	}
-	f.wrote = true
+	g.wrote = true
 	return nil
 }
 
-// land tells whether the request may have left, and lets nothing leave after it:
+// close tells whether the request may have left, and lets nothing leave after it:
 // net/http may return to us while its writing goroutine is only about to begin.
-func (f *flight) land(err error) (sent bool, refused error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.grounded = true
-	if f.exact {
-		return f.wrote, f.refused
+func (g *writeGuard) close(err error) (sent bool, refused error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	if g.exact {
+		return g.wrote, g.refused
 	}
 	op := (*net.OpError)(nil)
 	dialling := errors.As(err, &op) && op.Op == "dial"
-	return f.gotConn || !dialling, nil
+	return g.gotConn || !dialling, nil
 }
 
-// guardedConn asks its flight before it writes.
+// guardedConn asks its guard before it writes.
 type guardedConn struct {
 	net.Conn
-	flight *flight
+	guard *writeGuard
 }
 
 func (c *guardedConn) Write(b []byte) (int, error) {
-	if err := c.flight.takeoff(); err != nil {
+	if err := c.guard.allow(); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
 }
 
 // exchange is the call itself: build, send, read, classify.
-func (l *Line) exchange(ctx context.Context, ln *lane, c Call, s *sight) (Answer, *events.Failure) {
-	req, err := c.Request(context.WithValue(ctx, insideKey{}, l))
+func (acct *Account) exchange(ctx context.Context, e *endpoint, c Call, s *callSpan) (Answer, *events.Failure) {
+	req, err := c.Request(context.WithValue(ctx, insideKey{}, acct))
 	if err != nil {
-		return Answer{}, l.unbuilt(err)
+		return Answer{}, acct.unbuilt(err)
 	}
-	if err := l.o.Before(ctx); err != nil {
+	if err := acct.o.Before(ctx); err != nil {
 		return Answer{}, refusedBy(err)
 	}
-	ln.inFlight.Add(1)
-	defer ln.inFlight.Add(-1)
+	e.inFlight.Add(1)
+	defer e.inFlight.Add(-1)
 	s.sending(req)
-	a, f := l.send(ctx, c, req)
-	s.landed(ctx)
+	a, f := acct.send(ctx, c, req)
+	s.received(ctx)
 	if f != nil {
 		return a, f
 	}
@@ -111,33 +111,33 @@ func (l *Line) exchange(ctx context.Context, ln *lane, c Call, s *sight) (Answer
 }
 
 // send makes one round trip, redirects not followed, and reads the whole answer.
-func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *events.Failure) {
+func (acct *Account) send(ctx context.Context, c Call, req *http.Request) (Answer, *events.Failure) {
 	callCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	bound := l.o.ReadTimeout
+	bound := acct.o.ReadTimeout
 	switch {
 	case c.Timeout > 0:
 		bound = c.Timeout
 	case c.Write:
-		bound = l.o.Timeout
+		bound = acct.o.Timeout
 	}
 	timer := time.AfterFunc(bound, func() { cancel(errTimeout) })
 	defer timer.Stop()
 
-	fl := &flight{before: func() error { return l.o.Before(ctx) }}
-	rt := l.reads
+	guard := &writeGuard{before: func() error { return acct.o.Before(ctx) }}
+	rt := acct.reads
 	if c.Write {
-		rt, fl.exact = l.writes, l.known
+		rt, guard.exact = acct.writes, acct.known
 		req.GetBody = nil // nothing below us may send it twice
-		callCtx = context.WithValue(callCtx, flightKey{}, fl)
+		callCtx = context.WithValue(callCtx, guardKey{}, guard)
 	}
 	callCtx = httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
 		timer.Reset(bound)
-		fl.boarded()
+		guard.connect()
 	}})
 	resp, err := rt.RoundTrip(req.WithContext(callCtx))
 	if err != nil {
-		sent, refused := fl.land(err)
+		sent, refused := guard.close(err)
 		if refused != nil {
 			return Answer{}, refusedBy(refused)
 		}
@@ -146,7 +146,7 @@ func (l *Line) send(ctx context.Context, c Call, req *http.Request) (Answer, *ev
 	defer func() { _ = resp.Body.Close() }()
 	limit := c.MaxBody
 	if limit <= 0 {
-		limit = l.o.MaxBody
+		limit = acct.o.MaxBody
 	}
 	a := Answer{Status: resp.StatusCode, Header: resp.Header}
 	a.Body, err = ReadAll(resp.Body, limit)
@@ -176,7 +176,7 @@ func broken(ctx, callCtx context.Context, err error, write, sent bool) *events.F
 	return f
 }
 
-// refusedBy is a call that LineOptions.Before did not let go.
+// refusedBy is a call that AccountOptions.Before did not let go.
 func refusedBy(err error) *events.Failure {
 	f := (*events.Failure)(nil)
 	if errors.As(err, &f) {
@@ -185,7 +185,7 @@ func refusedBy(err error) *events.Failure {
 	return &events.Failure{Kind: events.Interrupted, Reason: "held back before it was sent", Err: Scrub(err)}
 }
 
-func (l *Line) unbuilt(err error) *events.Failure {
+func (acct *Account) unbuilt(err error) *events.Failure {
 	f := (*events.Failure)(nil)
 	if errors.As(err, &f) {
 		return f
