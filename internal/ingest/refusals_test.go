@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,12 +38,32 @@ func results(t *testing.T, r sdk.Reader) map[string]int64 {
 	return counts
 }
 
+// sharedLog is a log of several goroutines.
+type sharedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *sharedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// take gives what was logged since it was last called.
+func (l *sharedLog) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
+}
+
 // The first refusals of each result leave a line each, further ones one line a beat with
 // their number; the metric counts all. After a beat without any there are full lines
 // again, and what is left is said when the program ends.
 func TestRefusalsAreSampled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log sharedLog
 		reader := sdk.NewManualReader()
 		e := endpoint(t, &shelf{}, &log, func(o *ingest.Options) { o.Meter = sdk.NewMeterProvider(sdk.WithReader(reader)) })
 		ctx, stop := context.WithCancel(t.Context())
@@ -50,14 +71,14 @@ func TestRefusalsAreSampled(t *testing.T) {
 		query, body := signed(t, key, corp, notice("m1", "close", "1"))
 		forged := strings.Replace(query, "msg_signature=", "msg_signature=0", 1)
 		lines := func(forge, miss int) []string {
-			log.Reset()
+			log.take()
 			for range forge {
 				post(t, e, "/weiban/acme", forged, body)
 			}
 			for range miss {
 				post(t, e, "/callback", query, body)
 			}
-			return strings.Split(strings.TrimSpace(log.String()), "\n")
+			return strings.Split(strings.TrimSpace(log.take()), "\n")
 		}
 		beat := func() (said struct {
 			Msg     string
@@ -65,12 +86,12 @@ func TestRefusalsAreSampled(t *testing.T) {
 			Results map[string]int64
 		},
 		) {
-			log.Reset()
+			log.take()
 			<-time.After(time.Minute)
 			synctest.Wait()
-			if log.Len() > 0 {
-				if err := json.Unmarshal(log.Bytes(), &said); err != nil {
-					t.Fatalf("%v: %s", err, log.String())
+			if text := log.take(); text != "" {
+				if err := json.Unmarshal([]byte(text), &said); err != nil {
+					t.Fatalf("%v: %s", err, text)
 				}
 			}
 			return said
@@ -93,10 +114,10 @@ func TestRefusalsAreSampled(t *testing.T) {
 		if all := lines(15, 1); len(all) != 11 {
 			t.Errorf("%d lines after a quiet beat, want eleven", len(all))
 		}
-		log.Reset()
+		log.take()
 		stop()
 		synctest.Wait()
-		if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, `"results":{"signature":5}`) {
+		if said := log.take(); strings.Count(said, "\n") != 1 || !strings.Contains(said, `"results":{"signature":5}`) {
 			t.Errorf("at the end: %s", said)
 		}
 		if now := results(t, reader); now["signature"] != 545 || now["path"] != 13 {
