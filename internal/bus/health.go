@@ -11,7 +11,7 @@ type session struct {
 	mu    sync.Mutex
 	ctx   context.Context
 	leave context.CancelFunc
-	last  error // why the one before ended
+	last  error // why the session before ended
 }
 
 func newSession() *session {
@@ -39,7 +39,7 @@ func (s *session) end(why error) {
 	leave()
 }
 
-// why is what the connection was lost for last, as the end of a sentence.
+// loss returns why the connection was lost last, as the end of a sentence.
 func (s *session) loss() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *session) loss() string {
 	return ": " + s.last.Error()
 }
 
-// faults remembers the last complaint of the server for a while.
+// faults keeps the server's last reported fault for a while.
 type faults struct {
 	memory time.Duration
 
@@ -60,7 +60,7 @@ type faults struct {
 
 func newFaults(memory time.Duration) *faults { return &faults{memory: memory} }
 
-// add remembers err and says whether it is news.
+// add keeps err. It returns false if the same fault is kept already.
 func (f *faults) add(err error, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,7 +69,7 @@ func (f *faults) add(err error, now time.Time) bool {
 	return !known
 }
 
-// current is the last complaint if it is young enough to matter.
+// current is the last fault, nil once its time is over.
 func (f *faults) current(now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Provision makes the streams and buckets, or brings those that are there to the
-// wanted limits; with [Options].KeepLimits it says where they differ and leaves
-// them. It may be called again, and by several processes at once. What
-// cannot be changed, or would throw away what is stored, is an error that names
-// the stream, the field, what it is and what it should be.
+// Provision creates the streams and buckets, and brings existing ones to the wanted
+// limits; with [Options].KeepLimits it logs the differences and changes nothing. It
+// may be called again, and by several processes at once. A field that cannot be
+// changed, or whose change would delete messages, is an error that names the stream,
+// the field, its value and the wanted value.
 func (b *Bus) Provision(ctx context.Context) error {
 	wanted, err := configs(b.limits, b.replicas)
 	if err != nil {
@@ -29,7 +29,7 @@ func (b *Bus) Provision(ctx context.Context) error {
 	return nil
 }
 
-// Losing a race against another process costs one more look.
+// A race that is lost against another process costs one more try.
 const provisionTries = 3
 
 func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig) error {
@@ -71,7 +71,7 @@ func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInf
 	return s.CachedInfo(), nil
 }
 
-// align brings a stream that exists to what is wanted.
+// align changes an existing stream to the wanted configuration.
 func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	drift, err := compare(have.Config, want)
 	if err == nil && b.keep {
@@ -96,9 +96,9 @@ func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstr
 	return nil
 }
 
-// left takes out of the fields to change those that belong to another program. Of
-// how many copies there are one cannot think differently: what must be read from
-// a leader would be read from a copy.
+// keepLimits takes the fields that belong to another program out of the fields to
+// change. About replication the programs must agree: with the wrong number a program
+// would read from a copy what it must read from the leader.
 func (b *Bus) keepLimits(have, want config, drift []field) (rest []field, err error) {
 	var kept, copies []field
 	for _, f := range drift {
@@ -128,22 +128,22 @@ func describe(fields []field, have, want config, between string) string {
 	return strings.Join(names, "; ")
 }
 
-// field is one setting of a stream that the bridge cares for.
+// field is one setting of a stream that the bridge decides.
 type field struct {
 	name  string
-	fixed bool // cannot be changed, or not without losing messages
+	fixed bool // it cannot be changed without losing messages, or not at all
 	scope scope
 	get   func(jetstream.StreamConfig) any
 	set   func(to *jetstream.StreamConfig, from jetstream.StreamConfig)
 }
 
-// owner is who changes a field of a stream that is there.
+// scope says which programs want the same value of a field.
 type scope int
 
 const (
-	everywhere  scope = iota // all programs of one version want the same
-	limit                    // the program that keeps the limits; others may differ
-	replication              // likewise, but others must agree
+	everywhere  scope = iota // all programs of one version
+	limit                    // the program that sets the limits; others may differ
+	replication              // the program that sets the limits; others must agree
 )
 
 type config = jetstream.StreamConfig
@@ -166,7 +166,8 @@ func fields() []field {
 	}
 }
 
-// compare gives the fields to change, or an error for those that cannot be.
+// compare returns the fields to change, or an error that lists those that cannot be
+// changed.
 func compare(have, want jetstream.StreamConfig) ([]field, error) {
 	var drift []field
 	var errs []error

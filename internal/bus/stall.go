@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// trouble judges what the client library reports of the pulls.
+// trouble judges an error that the client library reports of a pull.
 func (k *Consumer) trouble(err error) {
 	select {
 	case <-k.stopped:
@@ -29,9 +29,9 @@ func (k *Consumer) trouble(err error) {
 	}
 }
 
-// missed is called when nothing, not even a heartbeat, came for two heartbeats.
-// The library has pulled again by then: the first time may be a blip, a second
-// one right after it is not.
+// missed is called when neither message nor heartbeat came for the time of two
+// heartbeats. The library has pulled again by then. One miss may be a delay; a second one
+// right after it ends the consumer.
 func (k *Consumer) missed(now time.Time, cause error) {
 	ctx, cancel := context.WithTimeout(context.Background(), k.heartbeat)
 	defer cancel()
@@ -52,8 +52,8 @@ func (k *Consumer) missed(now time.Time, cause error) {
 
 func vanished(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnprovisioned) }
 
-// watch checks at the server's side of the consumer. A server that pauses it, or
-// delivers something else than was asked for, still sends heartbeats.
+// monitor checks the consumer on the server at intervals. A server that pauses it, or
+// whose consumer was changed, still sends heartbeats.
 func (k *Consumer) monitor(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -67,14 +67,14 @@ func (k *Consumer) monitor(every time.Duration) {
 	}
 }
 
-// idleness is what the last look saw.
+// idleness is the state of the last check.
 type idleness struct {
 	taken  uint64
-	checks int // in a row at which messages waited and none came
+	checks int // in a row at which messages waited and none was delivered
 }
 
-// look ends the consumer if the server's is gone, is not as it was made, or has
-// messages that it does not deliver.
+// check ends the consumer if it is gone on the server, differs from the one that was
+// created, or does not deliver the messages that wait.
 func (k *Consumer) check() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()
@@ -85,7 +85,7 @@ func (k *Consumer) check() {
 		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
 		return
 	case err != nil:
-		return // of a server that does not answer the heartbeats tell
+		return // the heartbeats tell of a server that does not answer
 	}
 	if why := k.difference(i); why != "" {
 		k.end(fmt.Errorf("%w: %s", ErrStalled, why))
@@ -105,9 +105,10 @@ func (k *Consumer) check() {
 	}
 }
 
-// ours is asked before the first message. One that a stranger's consumer delivers,
-// made by the same name after ours and before it delivered anything, counts as its
-// first too, and what it passed over would not be missed.
+// verified is called before the first message. It ends the consumer and returns false
+// unless the server's consumer is the one that was created: another one, created under
+// the same name before the first delivery, counts its deliveries from 1 too, and the
+// messages that it passed over would not be noticed.
 func (k *Consumer) verified() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()
@@ -128,7 +129,8 @@ func (k *Consumer) verified() bool {
 	return false
 }
 
-// strange says in what the server's consumer is not the one that was made.
+// difference returns how the server's consumer differs from the one that was created,
+// "" if it does not.
 func (k *Consumer) difference(i *jetstream.ConsumerInfo) string {
 	have := i.Config.FilterSubjects
 	if one := i.Config.FilterSubject; one != "" {
@@ -136,7 +138,7 @@ func (k *Consumer) difference(i *jetstream.ConsumerInfo) string {
 	}
 	switch {
 	case !i.Created.Equal(k.created):
-		return "another one was made by its name" // and may have passed messages over
+		return "another one was created under its name" // and may have passed messages over
 	case i.Paused:
 		return "it is paused on the server"
 	case i.Config.AckPolicy != jetstream.AckExplicitPolicy:
@@ -147,6 +149,6 @@ func (k *Consumer) difference(i *jetstream.ConsumerInfo) string {
 	return ""
 }
 
-// Floor is a sequence of the stream up to which everything was settled when the
-// consumer was last seen to be as it was made; 0 if it never was.
+// Floor is the sequence of the stream up to which all messages were settled at the last
+// check that found the consumer unchanged; 0 before the first.
 func (k *Consumer) Floor() uint64 { return k.floor.Load() }
