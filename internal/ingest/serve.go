@@ -217,7 +217,11 @@ func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *
 	if err != nil {
 		return bus.Message{}, err
 	}
-	e.drift.See(ctx, e.known.Callback(r.Event), plaintext)
+	sent := plaintext
+	if r.Repaired != "" {
+		sent = weiban.AsSent(r.Data)
+	}
+	e.drift.See(ctx, e.known.Callback(r.Event), sent)
 	at.event, at.id, at.order, at.unnumbered, at.cause = ev.Type(), ev.ID(), r.Key, r.Unnumbered, r.Cause
 	if r.Tree != nil && r.Unnumbered == "" && at.cause == nil {
 		at.cause = e.o.Events.CheckData(ev.Type(), r.Tree)
