@@ -22,20 +22,28 @@ type deadCmd struct {
 	Settle  deadSettleCmd  `cmd:"" help:"Say what is to become of an order that waits with its letter, and close the letter."`
 }
 
-type deadListCmd struct {
+// letterFlags choose letters.
+type letterFlags struct {
 	Tenant string `help:"Only this tenant."`
 	Stage  string `help:"Only this stage: enrich or handle." enum:",enrich,handle" default:""`
 	Kind   string `help:"Only this kind of failure, e.g. unmapped."`
-	Order  string `help:"Only this order number or opportunity id."`
 	Shelf  string `help:"Only this shelf: business (yours to repair) or system." enum:",business,system" default:""`
-	Limit  int    `help:"At most so many (${default})." default:"100"`
-	JSON   bool   `name:"json" help:"One JSON object a line."`
+}
+
+func (f letterFlags) filter() deadletter.Filter {
+	return deadletter.Filter{Tenant: f.Tenant, Stage: events.Stage(f.Stage), Kind: events.Kind(f.Kind), Shelf: f.Shelf}
+}
+
+type deadListCmd struct {
+	letterFlags
+	Order string `help:"Only this order number or opportunity id."`
+	Limit int    `help:"At most so many (${default})." default:"100"`
+	JSON  bool   `name:"json" help:"One JSON object a line."`
 }
 
 func (c deadListCmd) Run(ctx context.Context, s *session) error {
-	f := deadletter.Filter{
-		Tenant: c.Tenant, Stage: events.Stage(c.Stage), Kind: events.Kind(c.Kind), Key: c.Order, Shelf: c.Shelf,
-	}
+	f := c.filter()
+	f.Key = c.Order
 	letters, next, err := s.Letters(ctx, f, 0, max(c.Limit, 1))
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/operate"
 )
@@ -18,12 +17,9 @@ type deadReplayCmd struct {
 	Reason  string   `help:"Why; kept in the audit. Needed with --force."`
 	decider
 
-	All    bool   `help:"Replay every letter that fits --tenant, --stage, --kind and --shelf, oldest first; those that need --force are passed over."`
-	Tenant string `help:"With --all: only this tenant."`
-	Stage  string `help:"With --all: only this stage: enrich or handle." enum:",enrich,handle" default:""`
-	Kind   string `help:"With --all: only this kind of failure, e.g. unmapped."`
-	Shelf  string `help:"With --all: only this shelf: business or system." enum:",business,system" default:""`
-	Yes    *int   `placeholder:"COUNT" help:"With --all: do it, if so many letters fit. Without, they are only counted."`
+	All bool `help:"Replay every letter that fits --tenant, --stage, --kind and --shelf, oldest first; those that need --force are passed over."`
+	letterFlags
+	Yes *int `placeholder:"COUNT" help:"With --all: do it, if so many letters fit. Without, they are only counted."`
 }
 
 // Validate refuses letters that are named twice, or not at all.
@@ -82,10 +78,7 @@ func (c deadSettleCmd) Run(ctx context.Context, s *session) error {
 
 // all replays every letter that fits, or says how many those are.
 func (c deadReplayCmd) all(ctx context.Context, s *session) error {
-	done, err := s.ReplayAll(ctx, operate.BulkRequest{
-		Decision: c.decides(c.Reason), Count: c.Yes,
-		Filter: deadletter.Filter{Tenant: c.Tenant, Stage: events.Stage(c.Stage), Kind: events.Kind(c.Kind), Shelf: c.Shelf},
-	}, s.bar.at)
+	done, err := s.ReplayAll(ctx, operate.BulkRequest{Decision: c.decides(c.Reason), Count: c.Yes, Filter: c.filter()}, s.bar.at)
 	told := ""
 	if done.Passed > 0 {
 		told = fmt.Sprintf("%d letter(s) passed over: their call may have run, or their order waits to be settled (dead settle)\n", done.Passed)

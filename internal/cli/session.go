@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/app/vendors"
-	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/operate"
 )
@@ -43,8 +41,7 @@ func (s *session) open(ctx context.Context, p Program, g *globals) (*session, er
 		Bus: conn, Silence: cfg.Dispatcher.Ownership.Expire,
 		Logger: slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Staff: func(ctx context.Context, tenant string) ([]mapping.Staff, error) {
-			i := slices.IndexFunc(cfg.Tenants, func(t config.Tenant) bool { return t.Name == tenant })
-			return vendors.Staff(ctx, cfg, conn, cfg.Tenants[i])
+			return vendors.Staff(ctx, cfg, conn, tenant)
 		},
 	}
 	for _, t := range cfg.Tenants {

@@ -2,6 +2,7 @@ package vendors
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gongdan-bridge/internal/bus"
@@ -13,14 +14,15 @@ import (
 
 // Staff reads Weiban's staff list with the token that dispatchers keep. Only where
 // the tenant has no owner may it be called: an owner alone can keep the quota.
-func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tenant) ([]mapping.Staff, error) {
+func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, tenant string) ([]mapping.Staff, error) {
 	vault, err := vaultOf(cfg, conn)
 	if err != nil {
 		return nil, err
 	}
-	c, w := cfg.Dispatcher, t.Weiban
+	i := slices.IndexFunc(cfg.Tenants, func(t config.Tenant) bool { return t.Name == tenant })
+	c, w := cfg.Dispatcher, cfg.Tenants[i].Weiban
 	account := connectors.NewAccount(connectors.AccountOptions{
-		Vendor: "weiban", Tenant: t.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
+		Vendor: "weiban", Tenant: tenant, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
 		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute, Burst: 1} },
 	})
 	defer account.Close()
