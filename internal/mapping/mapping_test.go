@@ -200,7 +200,7 @@ func TestOverlay(t *testing.T) {
 	if _, err := try(t, m); events.FailureOf(err).Word != "x" {
 		t.Fatalf("before: %v", err)
 	}
-	o.set("extra", "x", table.TextRow("77"))
+	o.set("extra", "x", textRow("77"))
 	o.set("staff", "LiHua", table.NewRow([]string{"emp"}, []string{"99"}))
 	got, err := try(t, m)
 	if err != nil {

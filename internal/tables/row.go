@@ -56,9 +56,6 @@ type Cells struct {
 	Values  []string `json:"values"`
 }
 
-// Text is the only cell of a row that is just a text.
-func Text(s string) Cells { return Cells{Columns: []string{table.TextColumn}, Values: []string{s}} }
-
 // Of takes over a row of a mapping's table.
 func Of(r table.Row) Cells {
 	c := Cells{Columns: r.Columns()}

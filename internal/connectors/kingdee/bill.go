@@ -21,9 +21,6 @@ type Bill struct {
 	Raw      json.RawMessage `json:"-"`                  // the row as it came
 }
 
-// Finished is true where a person or we have brought the bill to its end.
-func (b Bill) Finished() bool { return b.Status == "H" || b.Status == "G" }
-
 // FindWorkOrder reads the bill with this number (fwgs-…). None is Unmapped with
 // [ErrNoBill]; an answer about other bills is Invalid with [ErrNotUnderstood].
 func (c *Client) FindWorkOrder(ctx context.Context, orderNo string) (Bill, error) {
