@@ -3,15 +3,15 @@ package bridge_test
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
-	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
 )
 
 const asyncAPI = "schemas/asyncapi.yaml"
@@ -19,7 +19,7 @@ const asyncAPI = "schemas/asyncapi.yaml"
 // TestAsyncAPI holds the contract for other services against the code that it
 // is made from.
 func TestAsyncAPI(t *testing.T) {
-	want := document(contracts(t))
+	want := document(contracts(t), oddities(t))
 	if *update {
 		if err := os.WriteFile(asyncAPI, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -124,9 +124,9 @@ servers:
 `
 )
 
-func document(all []contract) string {
+func document(all []contract, oddities []string) string {
 	var b, messages strings.Builder
-	fmt.Fprintf(&b, asyncHead+"channels:\n", bus.DefaultPort)
+	fmt.Fprintf(&b, asyncHead+"channels:\n", natsd.DefaultPort)
 	for _, c := range all {
 		id := channel(c)
 		fmt.Fprintf(&b, "  %s:\n    address: %s\n    description: In stream %s.\n    parameters:\n", id, braces(c.subject), c.stream)
@@ -153,8 +153,17 @@ func document(all []contract) string {
 		string(events.FromCallback), string(events.FromPoll), string(events.FromReconcile), string(events.FromBackfill),
 	}
 	fmt.Fprintf(&b, asyncTail, events.ExtTenant, events.ExtOrigin, strings.Join(origins, ", "), events.ExtCausation,
-		events.ExtArrived, events.ExtPosition, events.ExtParent, events.ExtState, events.ExtContent, events.ExtIntake, events.ExtRepaired, strings.Join(weiban.Oddities(), ", "), events.ExtUnnumbered)
+		events.ExtArrived, events.ExtPosition, events.ExtParent, events.ExtState, events.ExtContent, events.ExtIntake, events.ExtRepaired, strings.Join(oddities, ", "), events.ExtUnnumbered)
 	return b.String()
+}
+
+// oddities are the words for what was repaired in a callback.
+func oddities(t *testing.T) (words []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^\todd\w+ += "(\w+)"`).FindAllStringSubmatch(read(t, "internal/connectors/weiban/repair.go"), -1) {
+		words = append(words, m[1])
+	}
+	return words
 }
 
 // channel is the name of a type in the document.

@@ -28,12 +28,12 @@ var smallTree = map[string]string{
 		"const (\n\tOne = 1 // One is documented.\n\tTwo = 2\n)\n",
 	"internal/store/a_test.go": "package store\n\nfunc ExampleOpen() {\n\tOpen()\n\t// Output:\n}\n\nfunc Example_compiled() {}\n",
 
-	"internal/bus/bustest/x.go":              "package bustest\n\nfunc Wing() {}\n",
-	"internal/bus/memory/x.go":               "package memory\n",
-	"internal/connectors/connectortest/x.go": "package connectortest\n",
-	"internal/e2e/harness/x.go":              "package harness\n",
-	"internal/proof/x_test.go":               "package proof\n",
-	"internal/sandbox/x.go":                  "package sandbox\n",
+	"internal/testwing/bustest/x.go": "package bustest\n\nfunc Wing() {}\n",
+	"internal/testwing/harness/x.go": "package harness\n",
+	"internal/testwing/memory/x.go":  "package memory\n",
+	"internal/e2e/x.go":              "package e2e\n",
+	"internal/proof/x_test.go":       "package proof\n",
+	"internal/sandbox/x.go":          "package sandbox\n",
 
 	"internal/store/testdata/broken.go": "not Go\n",
 	".hidden/broken.go":                 "not Go\n",

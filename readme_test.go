@@ -38,7 +38,7 @@ func TestTables(t *testing.T) {
 		"docs/configuration.md": {"configuration": configuration(t)},
 		"docs/events.md":        {"events": eventTypes(t), "attributes": attributes(t)},
 		"docs/operations.md":    {"streams": streams(), "buckets": buckets(), "metrics": metrics()},
-		"docs/failures.md":      {"treatments": treatments()},
+		"docs/failures.md":      {"treatments": treatments(t)},
 	} {
 		holdTables(t, page, tables)
 	}
@@ -139,7 +139,7 @@ func contracts(t *testing.T) []contract {
 		}
 	}
 	add(events.CallbackType("EVENT", "STATUS"), bus.Callbacks, events.CallbackSubject("TENANT", "EVENT", "STATUS", "KEY"), "weiban-callback")
-	add("com.weibanzhushou.unrecognised.raw.v1", bus.Callbacks, events.UnrecognisedSubject("TENANT", "KEY"), "com.weibanzhushou.unrecognised.raw.v1")
+	add("com.weibanzhushou.unrecognised.raw.v1", bus.Callbacks, events.CallbackSubject("TENANT", "", "", "KEY"), "com.weibanzhushou.unrecognised.raw.v1")
 	for _, n := range []events.Noun{events.WorkOrder, events.Opportunity} {
 		add(events.EnrichedType(n), bus.Events, events.EnrichedSubject("TENANT", n, "STATUS", "KEY"), events.EnrichedType(n))
 	}
@@ -259,7 +259,8 @@ func metrics() string {
 
 // treatments asks the ledger what each kind of failure leads to: at the first
 // failure and, where that is something else, once patience is spent.
-func treatments() string {
+func treatments(t *testing.T) string {
+	t.Helper()
 	acts := []ledger.Act{ledger.ActFetch, ledger.ActPlan, ledger.ActBill, ledger.ActStatus, ledger.ActPhotos, ledger.ActCall, ledger.ActLook}
 	head := []string{"kind"}
 	for _, a := range acts {
@@ -282,7 +283,7 @@ func treatments() string {
 		}
 		rows = append(rows, row)
 	}
-	for _, k := range events.Kinds() {
+	for _, k := range kinds(t) {
 		row(code(string(k)), ledger.Attempt{Kind: k})
 		if k == events.Invalid {
 			row(code(string(k))+", an answer", ledger.Attempt{Kind: k, Answer: true})

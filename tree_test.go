@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,8 @@ const module = "gongdan-bridge/"
 
 // TestImportTable holds every file against the table of packages in docs/architecture.md: a
 // package that is not listed fails, and so does an import that the table does
-// not allow. Test files may import what they like.
+// not allow. Test files may import what they like. No table opens the test wing to
+// the product, not even "all".
 func TestImportTable(t *testing.T) {
 	allowed := readTable(t)
 	seen := map[string]bool{}
@@ -41,6 +43,9 @@ func TestImportTable(t *testing.T) {
 			if !slices.ContainsFunc(may, func(m string) bool { return covers(m, imp) }) {
 				t.Errorf("%s: %s may not import %s", file, pkg, imp)
 			}
+			if of(imp, testWing) && !of(pkg, testWing) && !of(pkg, "internal/sandbox") {
+				t.Errorf("%s: %s imports %s of the test wing", file, pkg, imp)
+			}
 		}
 		return nil
 	})
@@ -51,6 +56,31 @@ func TestImportTable(t *testing.T) {
 		if !seen[pkg] {
 			t.Errorf("%s lists %s, which holds no Go file", architecture, pkg)
 		}
+	}
+}
+
+// testWing holds what exists for tests alone.
+const testWing = "internal/testwing"
+
+// of reports whether pkg is dir or below it.
+func of(pkg, dir string) bool { return pkg == dir || strings.HasPrefix(pkg, dir+"/") }
+
+// TestDispatcherLinksNoServer holds the dispatcher to being a client of NATS: the
+// embedded server belongs to ingest.
+func TestDispatcherLinksNoServer(t *testing.T) {
+	const server = "github.com/nats-io/nats-server/"
+	deps := func(program string) string {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", program).Output()
+		if err != nil {
+			t.Fatalf("go list -deps %s: %v", program, err)
+		}
+		return string(out)
+	}
+	if strings.Contains(deps("./cmd/dispatcher"), server) {
+		t.Errorf("cmd/dispatcher links %s; ask `go list -deps` or `go mod why` for the way", server)
+	}
+	if !strings.Contains(deps("./cmd/ingest"), server) {
+		t.Errorf("cmd/ingest links no %s: has its name changed?", server)
 	}
 }
 

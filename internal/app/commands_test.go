@@ -15,13 +15,14 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // installation is both programs' files and everything that they speak to.
@@ -30,7 +31,7 @@ type installation struct {
 	path    string // bridge.yaml
 	cfg     *config.Config
 	bus     *bus.Bus
-	server  *bus.Server
+	server  *natsd.Server
 	weiban  *fakeweiban.Server
 	kingdee *fakekingdee.Server
 	faults  *script.Script

@@ -41,8 +41,14 @@ func (r Run) begin(ctx context.Context, service, instance string) (*base, error)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", service, err)
 	}
+	if r.Alone {
+		tel.Install()
+	}
 	b := &base{cfg: cfg, tel: tel, log: tel.Logger, pictures: r.Pictures}
-	b.undo.add("telemetry", tel.Shutdown)
+	b.undo.add("telemetry", func(ctx context.Context) error {
+		tel.Shutdown(ctx)
+		return nil
+	})
 	return b, nil
 }
 

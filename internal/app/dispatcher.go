@@ -224,7 +224,7 @@ func (dispatcherRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err := checkMappings(cfg); err != nil { // all faults, also while there is no bus
 		return err
 	}
-	return Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Dispatcher(ctx)
+	return Run{Config: cfg, Env: p.Env, Log: p.Stderr, Alone: true}.Dispatcher(ctx)
 }
 
 const dispatcherHelp = `Enriches Weiban's events through its detail APIs and drives Kingdee's handle-order. What cannot be done waits as a ` +

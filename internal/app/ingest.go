@@ -26,6 +26,14 @@ type Run struct {
 	Spans  trace.SpanExporter // gets every span beside OTLP; may be nil
 	Ready  func(Addresses)    // called once, when everything is up; may be nil
 
+	// Alone says that no other program runs in this process: its telemetry becomes
+	// the process's own, and what cannot be exported becomes a line of its log.
+	Alone bool
+
+	// NATS starts the server that nats.embedded describes; nil in a program that
+	// links none.
+	NATS StartNATS
+
 	// Pictures is asked for pictures in place of the network, for a sandbox that
 	// simulates their hosts; nil in the programs, and no setting reaches it.
 	Pictures http.RoundTripper
@@ -49,7 +57,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	cfg := b.cfg
 	failed := make(chan error, 4)
 	if cfg.NATS.IsEmbedded() {
-		if err := embed(ctx, b); err != nil {
+		if err := r.embed(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -105,14 +113,25 @@ func forward(ctx context.Context, from <-chan error, to chan<- error) {
 	}
 }
 
+// StartNATS starts an embedded NATS server and returns when it takes connections.
+// The context bounds the start only. Package embedded has the one that programs use.
+type StartNATS func(context.Context, config.Embedded, *slog.Logger) (NATSServer, error)
+
+// NATSServer is a NATS server that runs within a program.
+type NATSServer interface {
+	Token() string                  // what clients must present
+	Err() <-chan error              // each fault as it is found, nil when the server is back; closed by Stop
+	Stop(ctx context.Context) error // may be called twice
+}
+
 // embed starts the NATS server. A fault of its disk does not end the program:
 // the server comes back by itself when there is room again, and until then
 // callbacks are answered 503.
-func embed(ctx context.Context, b *base) error {
-	e := b.cfg.NATS.Embedded
-	srv, err := bus.StartServer(ctx, bus.ServerOptions{
-		Dir: e.Dir, Port: e.Port, TokenFile: e.TokenFile, MaxStore: int64(e.MaxStore), Logger: b.log,
-	})
+func (r Run) embed(ctx context.Context, b *base) error {
+	if r.NATS == nil {
+		return errors.New("this program has no embedded NATS server: set nats.url")
+	}
+	srv, err := r.NATS(ctx, b.cfg.NATS.Embedded, b.log)
 	if err != nil {
 		return err
 	}
@@ -197,7 +216,7 @@ func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr}.Ingest(ctx)
+	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr, NATS: p.NATS, Alone: true}.Ingest(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil
 	}

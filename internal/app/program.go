@@ -28,6 +28,7 @@ type Program struct {
 	Env    func(string) (string, bool)
 	Stdout io.Writer
 	Stderr io.Writer
+	NATS   StartNATS // see [Run]; nil in a program that links no server
 }
 
 // defaultConfig is where the configuration is looked for.

@@ -10,9 +10,9 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // What an operator sees and does when a stream was lost: while nothing runs, while it

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // Each publish is on disk before it returns.
@@ -72,7 +73,7 @@ func BenchmarkNext(b *testing.B) {
 // power cut, so this one server does not wait for the disk.
 func crowded(b *testing.B, orders int) *bus.Bus {
 	b.Helper()
-	s := must(bus.StartServer(context.Background(), bus.ServerOptions{Dir: b.TempDir(), Port: -1, NoSync: true}))(b)
+	s := must(natsd.Start(context.Background(), natsd.Options{Dir: b.TempDir(), Port: -1, NoSync: true}))(b)
 	b.Cleanup(func() { stop(b, s) })
 	db := bustest.Connect(b, s, bus.Options{})
 	keys := make(chan int)

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // A bucket behaves like a map with revisions.

@@ -1,6 +1,7 @@
 // Package bus is everything that the bridge says to NATS JetStream: it provisions
 // the streams and buckets, publishes, consumes, reads back, keeps the fenced
-// records, carries operators' requests, and runs the embedded server.
+// records, and carries operators' requests. It is a client: the embedded server is
+// package natsd.
 //
 // It knows no event, no vendor and no order: a message is a subject, an id,
 // headers and bytes. It never buffers what the server has not confirmed, never
@@ -37,7 +38,7 @@ type Options struct {
 	Name string // of this connection, as operators of the server see it
 
 	Token           string // the server's token
-	TokenFile       string // a file that holds it, read at every connect; see [ReadTokenFile]
+	TokenFile       string // a file that holds it, read at every connect; see package tokenfile
 	CredentialsFile string // a NATS credentials file (.creds)
 	TLS             *tls.Config
 

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // cluster starts three NATS servers that are one JetStream cluster.

@@ -14,10 +14,11 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
-func portOf(t testing.TB, s *bus.Server) int {
+func portOf(t testing.TB, s *natsd.Server) int {
 	t.Helper()
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.URL(), "nats://"))
 	if err != nil {
@@ -68,7 +69,7 @@ func TestConnectFails(t *testing.T) {
 
 func TestConnectWaitsForTheServer(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
+	s := start(t, natsd.Options{Dir: dir})
 	port, url, token := portOf(t, s), s.URL(), s.Token()
 	stop(t, s)
 	type outcome struct {
@@ -80,7 +81,7 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 		b, err := bus.Connect(within(t), bus.Options{URL: url, Token: token})
 		done <- outcome{b, err}
 	}()
-	start(t, bus.ServerOptions{Dir: dir, Port: port})
+	start(t, natsd.Options{Dir: dir, Port: port})
 	r := receive(t, done)
 	if r.err != nil {
 		t.Fatal(r.err)
@@ -94,6 +95,32 @@ func TestConnectWaitsForTheServer(t *testing.T) {
 	is(t, r.b.Ready(within(t)), bus.ErrUnreachable)
 	_, err := r.b.Publish(within(t), callback(1))
 	is(t, err, bus.ErrUnreachable)
+}
+
+func TestConnectionComesBackWithTheServer(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, natsd.Options{Dir: dir})
+	b := bustest.Connect(t, s, bus.Options{})
+	got := make(chan uint64, 10)
+	k := must(b.Consume(within(t), bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich"}, func(d *bus.Delivery) {
+		if err := d.DoubleAck(context.Background()); err != nil {
+			t.Error(err)
+		}
+		got <- d.Sequence
+	}))(t)
+	t.Cleanup(func() { end(t, k) })
+	publish(t, b, callback(1))
+	receive(t, got)
+	stop(t, s)
+	port := portOf(t, s)
+	s = start(t, natsd.Options{Dir: dir, Port: port})
+	publish(t, bustest.Connect(t, s, bus.Options{}), callback(2))
+	if seq := receive(t, got); seq != 2 {
+		t.Errorf("the consumer went on at %d, want 2", seq)
+	}
+	if err := b.Ready(within(t)); err != nil {
+		t.Error(err)
+	}
 }
 
 // plainServer is a NATS server that is not ours.

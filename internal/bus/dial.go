@@ -11,6 +11,8 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/nats-io/nats.go"
+
+	"gongdan-bridge/internal/tokenfile"
 )
 
 const (
@@ -62,7 +64,7 @@ func dial(ctx context.Context, o Options, events []nats.Option) (*nats.Conn, err
 // attempt that outlives ctx is left to end by itself.
 func attempt(ctx context.Context, o Options, opts []nats.Option) (*nats.Conn, error) {
 	if o.TokenFile != "" {
-		if _, err := ReadTokenFile(o.TokenFile); err != nil {
+		if _, err := tokenfile.Read(o.TokenFile); err != nil {
 			return nil, err
 		}
 	}
@@ -112,7 +114,7 @@ func connection(o Options) []nats.Option {
 	case o.TokenFile != "":
 		opts = append(opts, nats.TokenHandler(func() string {
 			// An unreadable file is an empty token here, and is refused.
-			token, _ := ReadTokenFile(o.TokenFile)
+			token, _ := tokenfile.Read(o.TokenFile)
 			return token
 		}))
 	case o.Token != "":

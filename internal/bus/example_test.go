@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/natsd"
 )
 
 // withBus runs an example on a provisioned bus: an embedded server on a free port,
@@ -18,7 +19,7 @@ func withBus(run func(ctx context.Context, b *bus.Bus) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := bus.StartServer(ctx, bus.ServerOptions{Dir: dir, Port: -1})
+	s, err := natsd.Start(ctx, natsd.Options{Dir: dir, Port: -1})
 	if err != nil {
 		return err
 	}

@@ -8,14 +8,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // The life of a stream or bucket stays over a restart of the server and a change of
 // limits; one that was removed and made again has another.
 func TestLife(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
+	s := start(t, natsd.Options{Dir: dir})
 	b := bustest.Connect(t, s, bus.Options{})
 	publish(t, b, callback(1), callback(2))
 	must(b.Bucket(bus.State).Put(within(t), "alive.one", nil))(t)
@@ -32,7 +33,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("CALLBACKS %+v, STATE %+v", c, k)
 	}
 	stop(t, s)
-	s = start(t, bus.ServerOptions{Dir: dir})
+	s = start(t, natsd.Options{Dir: dir})
 	limits := bus.Limits{Of: map[string]bus.Limit{bus.Callbacks: {MaxBytes: 1 << 30}, bus.State: {MaxBytes: 1 << 20}}}
 	b = bustest.Connect(t, s, bus.Options{Limits: limits})
 	seen := map[string]bool{}

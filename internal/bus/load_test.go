@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestLoadTenThousand(t *testing.T) {
@@ -91,7 +92,7 @@ func TestLoadUnderWrites(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, bus.ServerOptions{Dir: dir})
+	s := start(t, natsd.Options{Dir: dir})
 	b := bustest.Connect(t, s, bus.Options{})
 	k := b.Bucket(bus.State)
 	must(k.Put(within(t), "alive.one", []byte("1")))(t)
@@ -119,7 +120,7 @@ func TestWatch(t *testing.T) {
 	expect("alive.one= true")
 	port := portOf(t, s)
 	stop(t, s)
-	s = start(t, bus.ServerOptions{Dir: dir, Port: port})
+	s = start(t, natsd.Options{Dir: dir, Port: port})
 	must(bustest.Connect(t, s, bus.Options{}).Bucket(bus.State).Put(within(t), "alive.two", []byte("4")))(t)
 	expect("alive.two=4 false")
 	gone := errors.New("gone home")

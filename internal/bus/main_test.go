@@ -1,66 +1,22 @@
 package bus_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/natsd"
 )
 
-// childOf names what a child of the test binary is to do instead of testing.
-const childOf = "GONGDAN_BUS_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	if role := os.Getenv(childOf); role != "" {
-		if err := children()[role](os.Args[len(os.Args)-1], os.Stdout); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
-
-// children are the roles; each is given a directory.
-func children() map[string]func(dir string, out io.Writer) error {
-	return map[string]func(string, io.Writer) error{
-		"start": startAndStop,
-		"full":  fillTheDisk,
-	}
-}
-
-// child runs one role in a process of its own and gives what it printed.
-func child(t *testing.T, role, dir string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], dir)
-	cmd.Env = append(os.Environ(), childOf+"="+role)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	return out.String(), err
-}
-
-func startAndStop(dir string, _ io.Writer) error {
-	s, err := bus.StartServer(context.Background(), bus.ServerOptions{Dir: dir, Port: -1})
-	if err != nil {
-		return err
-	}
-	return s.Stop(context.Background())
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start starts a server whose end the test sees to.
-func start(t testing.TB, o bus.ServerOptions) *bus.Server {
+func start(t testing.TB, o natsd.Options) *natsd.Server {
 	t.Helper()
 	if o.Port == 0 {
 		o.Port = -1
@@ -68,7 +24,7 @@ func start(t testing.TB, o bus.ServerOptions) *bus.Server {
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
-	s, err := bus.StartServer(within(t), o)
+	s, err := natsd.Start(within(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +32,7 @@ func start(t testing.TB, o bus.ServerOptions) *bus.Server {
 	return s
 }
 
-func stop(t testing.TB, s *bus.Server) {
+func stop(t testing.TB, s *natsd.Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -12,7 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestProvisionFromSeveralAtOnce(t *testing.T) {
@@ -59,7 +60,7 @@ func TestProvisionChangesLimits(t *testing.T) {
 	}
 }
 
-func raw(t *testing.T, s *bus.Server) jetstream.JetStream {
+func raw(t *testing.T, s *natsd.Server) jetstream.JetStream {
 	t.Helper()
 	js := must(jetstreamOf(s.URL(), nats.Token(s.Token())))(t)
 	t.Cleanup(js.Conn().Close)

@@ -15,8 +15,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestPublishStoresWhatWasSent(t *testing.T) {
@@ -66,7 +67,7 @@ func TestEverySubjectHasItsStream(t *testing.T) {
 	spans, b := traced(t)
 	for _, c := range []struct{ subject, stream, shape string }{
 		{events.CallbackSubject("acme", "work_order_change", "close", "14.1"), bus.Callbacks, "gongdan.{tenant}.event.weiban.{event}.{status}.{key}"},
-		{events.UnrecognisedSubject("acme", "工"), bus.Callbacks, "gongdan.{tenant}.event.weiban.{event}.{status}.{key}"},
+		{events.CallbackSubject("acme", "", "", "工"), bus.Callbacks, "gongdan.{tenant}.event.weiban.{event}.{status}.{key}"},
 		{events.ReplaySubject("acme", events.Enrich, events.WorkOrder, "1"), bus.Callbacks, "gongdan.{tenant}.replay.enrich.{noun}.{key}"},
 		{events.EnrichedSubject("acme", events.Opportunity, "", "1"), bus.Events, "gongdan.{tenant}.event.enriched.{noun}.{status}.{key}"},
 		{events.OutcomeSubject("acme", events.Applied, "1"), bus.Events, "gongdan.{tenant}.event.kingdee.handle_order.{outcome}.{key}"},
@@ -163,7 +164,7 @@ func TestPublishFromManyAtOnce(t *testing.T) {
 }
 
 func TestPublishWhileDisconnectedFailsAtOnce(t *testing.T) {
-	s := start(t, bus.ServerOptions{})
+	s := start(t, natsd.Options{})
 	b := bustest.Connect(t, s, bus.Options{})
 	publish(t, b, callback(1))
 	stop(t, s)

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestRequestAndServe(t *testing.T) {

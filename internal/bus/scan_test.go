@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestScanVisitsHeadersInOrder(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // A consumer that its server keeps from delivering, with heartbeats going on, is

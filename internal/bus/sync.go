@@ -39,15 +39,23 @@ const (
 	syncsNot    = 1.5
 	fsyncAtBest = 50 * time.Microsecond
 
+	probeKey     = "probe"     // in bucket TOKENS
+	probeLife    = time.Minute // of that key
 	probePrefix  = "GONGDAN_PROBE_"
 	probeSubject = "gongdan-probe"
 )
 
 // ProbeSync finds out whether the server syncs each message: it asks, which only a
 // user with the system account's services may, and else compares how long the
-// server takes for a message in a file and for one in memory, in two streams of
-// its own that it removes. It takes about 60 writes to disk. how says by what it
-// was told, or why it was not.
+// server takes for a message in a file and for one in memory. It takes about 60
+// writes to disk. how says by what it was told, or why it was not. The bus must be
+// provisioned.
+//
+// The messages in a file are those of one key of bucket [Tokens], which expires. A
+// stream of the probe's own would cost the server's health: killed before the new
+// stream's directory is whole, a server that stands alone calls that stream
+// unrecoverable for ever. A server of a cluster knows its streams by the cluster's
+// log, and its bucket has copies elsewhere; there the probe makes a stream.
 //
 // It speaks over connections of its own, since a permission that is refused is an
 // error of the whole connection. In a cluster each server has its own setting:
@@ -141,37 +149,36 @@ func (b *Bus) askSync(ctx context.Context) (Sync, string) {
 	}
 }
 
-// timeSync measures both streams of a probe, message by message in turn, so that what
-// else the machine does meets both alike. It gives the quickest of each: no message that
-// is synced is quicker than the disk, and of those in the middle a busy machine makes
+// timeSync measures a message in a file and one in memory in turn, so that what else
+// the machine does meets both alike. It gives the quickest of each: no message that is
+// synced is quicker than the disk, and of those in the middle a busy machine makes
 // anything.
 func timeSync(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) (file, memory time.Duration, err error) {
-	id := rand.Text()
-	var took [2][]time.Duration
-	var subjects [2]string
-	for i, storage := range []jetstream.StorageType{jetstream.FileStorage, jetstream.MemoryStorage} {
-		subjects[i] = fmt.Sprintf("%s.%s.%d", probeSubject, id, i)
-		name := fmt.Sprintf("%s%s_%d", probePrefix, id, i)
-		s, err := js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: name, Subjects: subjects[i : i+1], Storage: storage, Replicas: 1, MaxBytes: mib, MaxMsgsPerSubject: -1,
-		})
+	bucket, err := js.Stream(ctx, bucketStream(Tokens))
+	if err != nil {
+		return 0, 0, fmt.Errorf("no bucket for the probe: %w", err)
+	}
+	p := probe{nc: nc, js: js, id: rand.Text()}
+	inMemory, undo, err := p.stream(ctx, jetstream.MemoryStorage)
+	defer undo()
+	if err != nil {
+		return 0, 0, err
+	}
+	inFile := bucketSubject(Tokens, probeKey)
+	if c := bucket.CachedInfo().Cluster; c != nil && c.Name != "" {
+		var undo func()
+		inFile, undo, err = p.stream(ctx, jetstream.FileStorage)
+		defer undo()
 		if err != nil {
-			return 0, 0, fmt.Errorf("no stream for the probe: %w", err)
-		}
-		defer func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeWait)
-			defer cancel()
-			_ = js.DeleteStream(ctx, name) // what stays goes with the next probe
-		}()
-		if c := s.CachedInfo().Cluster; c != nil && c.Leader != "" && c.Leader != nc.ConnectedServerName() {
-			return 0, 0, fmt.Errorf("the cluster put the probe's stream on another server than %s", nc.ConnectedServerName())
+			return 0, 0, err
 		}
 	}
+	var took [2][]time.Duration
 	body := make([]byte, probeSize)
 	for range probeRounds {
-		for i := range took {
+		for i, subject := range []string{inFile, inMemory} {
 			began := time.Now()
-			if _, err := js.Publish(ctx, subjects[i], body); err != nil {
+			if _, err := js.Publish(ctx, subject, body, jetstream.WithMsgTTL(probeLife)); err != nil {
 				return 0, 0, fmt.Errorf("publish for the probe: %w", err)
 			}
 			took[i] = append(took[i], time.Since(began))
@@ -180,12 +187,41 @@ func timeSync(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) (file,
 	return slices.Min(took[0]), slices.Min(took[1]), nil
 }
 
+// probe makes the streams of one probe.
+type probe struct {
+	nc *nats.Conn
+	js jetstream.JetStream
+	id string
+}
+
+// stream makes a stream with the messages in storage, on the server that is
+// connected, and gives its subject. undo removes it.
+func (p probe) stream(ctx context.Context, storage jetstream.StorageType) (subject string, undo func(), err error) {
+	name := fmt.Sprintf("%s%s_%s", probePrefix, p.id, storage)
+	subject = fmt.Sprintf("%s.%s.%s", probeSubject, p.id, storage)
+	s, err := p.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: name, Subjects: []string{subject}, Storage: storage, Replicas: 1, MaxBytes: mib, MaxMsgsPerSubject: -1, AllowMsgTTL: true,
+	})
+	if err != nil {
+		return "", func() {}, fmt.Errorf("no stream for the probe: %w", err)
+	}
+	undo = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeWait)
+		defer cancel()
+		_ = p.js.DeleteStream(ctx, name) // what stays goes with the next probe
+	}
+	if c := s.CachedInfo().Cluster; c != nil && c.Leader != "" && c.Leader != p.nc.ConnectedServerName() {
+		return "", undo, fmt.Errorf("the cluster put the probe's stream on another server than %s", p.nc.ConnectedServerName())
+	}
+	return subject, undo, nil
+}
+
 // sweepProbes removes what probes that died have left, once it is of that age.
 func sweepProbes(ctx context.Context, js jetstream.JetStream, age time.Duration) {
 	list := js.ListStreams(ctx, jetstream.WithStreamListSubject(probeSubject+".>"))
 	for i := range list.Info() {
 		if strings.HasPrefix(i.Config.Name, probePrefix) && time.Since(i.Created) >= age {
-			_ = js.DeleteStream(ctx, i.Config.Name) // likewise
+			_ = js.DeleteStream(ctx, i.Config.Name)
 		}
 	}
 }

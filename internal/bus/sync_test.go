@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +33,11 @@ func TestProbeTellsWhetherTheServerSyncs(t *testing.T) {
 		t.Run(fmt.Sprintf("sync always %t", always), func(t *testing.T) {
 			ns := serverOf(t, server.Options{JetStream: true, SyncAlways: always})
 			b := open(t, bus.Options{URL: ns.ClientURL()})
+			provision(t, b)
+			js := must(jetstreamOf(ns.ClientURL()))(t)
+			t.Cleanup(js.Conn().Close)
+			before := names(t, js)
+			made := madeInFiles(t, js)
 			s, how := probed(t, b)
 			want := bus.Unsynced
 			if always {
@@ -40,12 +46,39 @@ func TestProbeTellsWhetherTheServerSyncs(t *testing.T) {
 			if s != want {
 				t.Errorf("found %d: %s", s, how)
 			}
-			js := must(jetstreamOf(ns.ClientURL()))(t)
-			t.Cleanup(js.Conn().Close)
-			if left := names(t, js); len(left) > 0 {
+			if left := names(t, js); len(left) != len(before) {
 				t.Errorf("left behind: %v", left)
 			}
+			if n := made(); n != 0 {
+				t.Errorf("%d streams were made in files: a server killed meanwhile would be unhealthy for ever", n)
+			}
 		})
+	}
+}
+
+// madeInFiles counts the streams that are made in files from now on.
+func madeInFiles(t *testing.T, js jetstream.JetStream) func() int {
+	t.Helper()
+	sub := must(js.Conn().SubscribeSync("$JS.EVENT.ADVISORY.API"))(t)
+	return func() (n int) {
+		t.Helper()
+		must(js.AccountInfo(within(t)))(t) // its advisory is the last one
+		for {
+			m := must(sub.NextMsgWithContext(within(t)))(t)
+			var a struct {
+				Subject string `json:"subject"`
+				Request string `json:"request"`
+			}
+			if err := json.Unmarshal(m.Data, &a); err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case a.Subject == "$JS.API.INFO":
+				return n
+			case strings.HasPrefix(a.Subject, "$JS.API.STREAM.CREATE.") && strings.Contains(a.Request, `"storage":"file"`):
+				n++
+			}
+		}
 	}
 }
 

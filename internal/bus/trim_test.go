@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func TestTrimRemovesOnlyWhatIsBelow(t *testing.T) {

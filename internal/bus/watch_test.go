@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // watched follows a bucket on a connection of its own, as its users do: a watch that
 // ends is begun again. stop ends both, and fails the test where that takes long.
-func watched(t *testing.T, s *bus.Server) (got <-chan string, ends <-chan error, stop func()) {
+func watched(t *testing.T, s *natsd.Server) (got <-chan string, ends <-chan error, stop func()) {
 	t.Helper()
 	b := must(bus.Connect(within(t), bus.Options{URL: s.URL(), Token: s.Token()}))(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -83,7 +84,7 @@ func TestWatchOfABucketThatIsOlder(t *testing.T) {
 	for _, outgrown := range []bool{false, true} {
 		t.Run(fmt.Sprint("outgrown: ", outgrown), func(t *testing.T) {
 			dir, older := t.TempDir(), t.TempDir()
-			o := bus.ServerOptions{Dir: dir}
+			o := natsd.Options{Dir: dir}
 			s := start(t, o)
 			k := bustest.Connect(t, s, bus.Options{}).Bucket(bus.Tables)
 			must(k.Put(within(t), "acme.x", []byte("old")))(t)
@@ -110,7 +111,7 @@ func TestWatchOfABucketThatIsOlder(t *testing.T) {
 				t.Fatal(err)
 			}
 			if outgrown { // before the watch is back: on another port
-				other := start(t, bus.ServerOptions{Dir: dir})
+				other := start(t, natsd.Options{Dir: dir})
 				k := bustest.Connect(t, other, bus.Options{}).Bucket(bus.Tables)
 				must(k.Put(within(t), "acme.z", []byte("1")))(t)
 				must(k.Put(within(t), "acme.w", []byte("2")))(t)

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // post is a write's request, with a GetBody that must never be used.

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"gongdan-bridge/internal/connectors/connectortest"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 func TestRedactURL(t *testing.T) {

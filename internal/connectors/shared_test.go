@@ -13,9 +13,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // issuer is a vendor that gives out credentials.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // A letter with which its order waits is closed by settling the order, and by

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // sample is the letter of an event for which the mapping lacked a word.

@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 func balanceOf(t *testing.T, b *bus.Bus, since time.Time) dispatch.Balance {
@@ -59,7 +59,7 @@ func TestBalanceOfARunningBridge(t *testing.T) {
 	}
 	b.ended(again, "applied")
 	for _, subject := range []string{
-		events.CallbackSubject("acme", "customer_change", "add", "7"), events.UnrecognisedSubject("acme", "raw-1"),
+		events.CallbackSubject("acme", "customer_change", "add", "7"), events.CallbackSubject("acme", "", "", "raw-1"),
 		events.CallbackSubject("other", "work_order_change", "close", "8"),
 	} {
 		if _, err := b.bus.Publish(t.Context(), bus.Message{Subject: subject, ID: subject, Data: []byte("{}")}); err != nil {

@@ -16,12 +16,12 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/strictjson"
+	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/schemas"
 )
 

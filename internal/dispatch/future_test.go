@@ -8,7 +8,7 @@ import (
 
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakeweiban"
 )
 
 // sendAt publishes a callback's event as ingest does, with another create_time;

@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // An order that was let go may be loaded by a delivery, which does not know that

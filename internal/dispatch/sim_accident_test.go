@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // accident is what befalls the store of a world, once: it is not any more what the
@@ -223,6 +223,11 @@ func (a *accident) told(w *world) {
 	r, err := history.Decode(e)
 	if err != nil {
 		w.fail("%v", err)
+	}
+	for _, n := range r.Notes {
+		if !n.Mild && !a.hits(n.Store) && !a.hits(bus.State) { // an older STATE looks like a stream that went back
+			w.fail("%s is said not to fit, and nothing befell it: %s", n.Store, n.What)
+		}
 	}
 	for _, name := range a.misfit {
 		if !slices.ContainsFunc(r.Notes, func(n history.Note) bool { return n.Store == name && !n.Mild }) {

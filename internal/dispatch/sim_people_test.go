@@ -10,8 +10,8 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
 )
 
 // people act in Weiban, and on letters.

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // do carries one exchange with the server: the process may be stopped or die

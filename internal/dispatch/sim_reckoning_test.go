@@ -9,7 +9,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
 // close is the reckoning once everything is at rest.

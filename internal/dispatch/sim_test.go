@@ -15,7 +15,7 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/schemas"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // weather is how bad a world is: probabilities per occasion, and the settings.

@@ -7,8 +7,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // TestTheOwnerReadsTheStaffList: whoever reads it beside the owner would add a call

@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // ownerOf is an owner that has not opened anything yet, under a claim of its own.

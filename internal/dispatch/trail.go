@@ -139,7 +139,7 @@ func (r *room) settled(ctx context.Context, seq uint64) error {
 		}
 	}
 	if l.Cursor < seq && !l.Behind {
-		return r.o.misfit(ctx, stream, "holds another message under number "+strconv.FormatUint(seq, 10))
+		return r.o.misfit(ctx, stream, "holds message "+strconv.FormatUint(seq, 10)+" as settled, which its order's record does not know: the stream went back, or STATE did")
 	}
 	return r.o.witness(ctx, r.k.stage, l.Cursor, l.At)
 }

@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // A delivery that was lost on the way costs its order's trust only until all is

@@ -23,14 +23,7 @@ type Counter struct {
 	documents metric.Int64Counter
 
 	mu      sync.Mutex
-	series  map[series]metric.AddOption
-	unknown int // paths that no type knows
-}
-
-type series struct {
-	vendor, document string
-	what             What
-	path             string
+	unknown map[string]bool // paths that no type knows
 }
 
 // NewCounter makes the instrument gongdan.drift.
@@ -40,7 +33,7 @@ func NewCounter(p metric.MeterProvider) (*Counter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("drift: %w", err)
 	}
-	return &Counter{documents: c, series: make(map[series]metric.AddOption)}, nil
+	return &Counter{documents: c, unknown: make(map[string]bool)}, nil
 }
 
 // See looks at a document and counts what drifts in it.
@@ -52,30 +45,22 @@ func (c *Counter) See(ctx context.Context, t *Tree, doc []byte) {
 		if f.What == Gone && f.Count < f.Of {
 			continue
 		}
-		c.documents.Add(ctx, 1, c.option(series{t.vendor, t.document, f.What, f.Path}))
+		path := f.Path
+		if f.What == Unknown {
+			path = c.bounded(path)
+		}
+		c.documents.Add(ctx, 1, metric.WithAttributes(attribute.String("vendor", t.vendor), attribute.String("document", t.document),
+			attribute.String("what", string(f.What)), attribute.String("path", path)))
 	}
 }
 
-// option keeps the attributes of a series, which cost more than the counting.
-func (c *Counter) option(s series) metric.AddOption {
+// bounded is the path, or other after maxPaths of them.
+func (c *Counter) bounded(path string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o, ok := c.series[s]; ok {
-		return o
+	if !c.unknown[path] && len(c.unknown) == maxPaths {
+		return other
 	}
-	if s.what == Unknown && s.path != other {
-		if c.unknown == maxPaths {
-			s.path = other
-		} else {
-			c.unknown++
-		}
-	}
-	if o, ok := c.series[s]; ok {
-		return o
-	}
-	o := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("vendor", s.vendor), attribute.String("document", s.document),
-		attribute.String("what", string(s.what)), attribute.String("path", s.path)))
-	c.series[s] = o
-	return o
+	c.unknown[path] = true
+	return path
 }

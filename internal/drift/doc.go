@@ -5,9 +5,8 @@
 // A [Tree] is what is known of one kind of document, built once from a Go type.
 // Its [Tree.Look] walks a document's JSON without decoding it. A [Counter]
 // counts what it finds as a metric while documents are read; a [Report] collects
-// it from documents that were recorded. A finding says where and in what shape,
-// and never what a member holds: values do not leave this package, nor do names
-// that look like data.
+// it from documents that were recorded. A finding names the member's path and its
+// JSON types. Values do not leave this package, nor do names that look like data.
 //
 // It decides nothing: a document that drifts is used as ever. The vendors'
 // clients and the endpoint ask the counter, the command `dispatcher drift` the

@@ -36,7 +36,7 @@ type Recorded struct {
 type Line struct {
 	What  What      `json:"what"`
 	Path  string    `json:"path"`            // "" is the whole document
-	Shape string    `json:"shape,omitempty"` // of the first one that was something
+	Shape string    `json:"shape,omitempty"` // the JSON types that it was found with
 	Count int       `json:"count"`           // objects concerned
 	Of    int       `json:"of"`              // objects that can have the member
 	First time.Time `json:"first"`           // the first and the last document with it
@@ -44,7 +44,9 @@ type Line struct {
 	Event string    `json:"event"` // the last of these documents
 	Order string    `json:"order"`
 
-	place int
+	shape Forms
+	in    string
+	last  int       // the document that was counted last
 	run   int       // documents without the member, since one had it
 	since time.Time // the first of these
 }
@@ -59,15 +61,12 @@ type Kind struct {
 
 // Report collects the drift of recorded documents, which are added oldest first.
 // It serves one goroutine and keeps counts and one example, not documents.
-type Report struct {
-	kinds map[string]*kind
-	met   []int // of the document that is added
-}
+type Report struct{ kinds map[string]*kind }
 
 type kind struct {
 	Kind
-	met   []int
-	lines map[lineKey]*Line
+	objects map[string]int // by path
+	lines   map[lineKey]*Line
 }
 
 type lineKey struct {
@@ -85,26 +84,20 @@ func (r *Report) Add(t *Tree, d Recorded) {
 		if len(r.kinds) == maxKinds {
 			return
 		}
-		k = &kind{
-			Kind: Kind{Vendor: t.vendor, Document: d.Kind},
-			met:  make([]int, len(t.places)), lines: make(map[lineKey]*Line),
-		}
+		k = &kind{Kind: Kind{Vendor: t.vendor, Document: d.Kind}, objects: make(map[string]int), lines: make(map[lineKey]*Line)}
 		r.kinds[d.Kind] = k
 	}
-	var found []Finding
-	found, r.met = t.look(d.JSON, r.met)
 	k.Documents++
-	for place, n := range r.met {
-		k.met[place] += n
-	}
+	found, objects := t.look(d.JSON)
 	for _, f := range found {
 		k.add(f, d)
 	}
+	for path, n := range objects {
+		k.objects[path] += n
+	}
 	// What this document has is not gone.
 	for key, l := range k.lines {
-		if key.what == Gone && r.met[l.place] > 0 && !slices.ContainsFunc(found, func(f Finding) bool {
-			return f.What == Gone && f.Path == key.path && f.Count == f.Of
-		}) {
+		if key.what == Gone && objects[l.in] > 0 && l.last != k.Documents {
 			l.run = 0
 		}
 	}
@@ -117,18 +110,19 @@ func (k *kind) add(f Finding, d Recorded) {
 		if len(k.lines) == maxLines {
 			return
 		}
-		l = &Line{What: f.What, Path: f.Path, First: d.At, place: f.place}
+		l = &Line{What: f.What, Path: f.Path, First: d.At, in: f.in}
 		k.lines[key] = l
 	}
-	if hollow(l.Shape) {
-		l.Shape = f.Shape
+	l.shape |= f.Shape
+	l.Count += f.Count
+	l.Last, l.Event, l.Order = d.At, d.Event, d.Order
+	if f.Count < f.Of {
+		return // other objects of the document have the member
 	}
 	if l.run == 0 {
 		l.since = d.At
 	}
-	l.run++
-	l.Count += f.Count
-	l.Last, l.Event, l.Order = d.At, d.Event, d.Order
+	l.run, l.last = l.run+1, k.Documents
 }
 
 // Kinds are the kinds of document that were added, by name. What is absent only
@@ -140,9 +134,7 @@ func (r *Report) Kinds(all bool) []Kind {
 		made := k.Kind
 		for _, l := range k.lines {
 			x := *l
-			if x.Of = k.Documents; l.place >= 0 {
-				x.Of = k.met[l.place]
-			}
+			x.Shape, x.Of = l.shape.String(), k.objects[l.in]
 			if l.What == Gone {
 				switch {
 				case l.Count == x.Of:

@@ -70,13 +70,13 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// The example of a shape is that of something, where one has something.
-func TestReportPrefersSomething(t *testing.T) {
+// A line names every type that its member was found with.
+func TestReportNamesAllTypes(t *testing.T) {
 	r := NewReport()
 	for _, v := range []string{`null`, `[]`, `{"id": 1}`, `null`} {
 		documents(r, 1, 1, strings.Replace(whole, `"status"`, `"owner": `+v+`, "status"`, 1))
 	}
-	if got := lines(r, false); len(got) != 2 || !strings.Contains(got[1], "owner object{id} 4/4") {
+	if got := lines(r, false); len(got) != 2 || !strings.Contains(got[1], "owner array|object|null 4/4") {
 		t.Errorf("%q", got)
 	}
 }

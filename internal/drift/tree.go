@@ -1,14 +1,16 @@
 package drift
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 )
 
-// Forms are the sorts of JSON value that a member may be. null and the empty
-// list, which stand for nothing, may be anywhere.
+// Forms is a set of JSON types: those that a member may have, or those that it
+// was found with. null and the empty list, which stand for nothing, may be
+// anywhere.
 type Forms uint8
 
 // The forms of JSON.
@@ -18,9 +20,22 @@ const (
 	Bool
 	List
 	Object
+	Null
+	notJSON // of a document that no reader can read
 
-	Any = Text | Number | Bool | List | Object // of no declared type: not looked into
+	Any = Text | Number | Bool | List | Object | Null // of no declared type: not looked into
 )
+
+// String names the types, e.g. "string|number"; "" is none.
+func (f Forms) String() string {
+	var names []string
+	for i, name := range [...]string{"string", "number", "bool", "array", "object", "null", "not JSON"} {
+		if f>>i&1 == 1 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, "|")
+}
 
 // Options say what a document is and how its type is to be read.
 type Options struct {
@@ -43,11 +58,10 @@ type Options struct {
 type Tree struct {
 	vendor, document string
 
-	root   *node   // nil: nothing is known, every document is one that is not understood
-	places []*node // the objects of the document, by node.place
+	root *node // nil: nothing is known, every document is one that is not understood
 }
 
-// maxMembers is how many members one object of a type may have.
+// maxMembers is how many members that none may lack one object may have.
 const maxMembers = 64
 
 // node is what is known of a value.
@@ -55,18 +69,15 @@ type node struct {
 	path    string
 	forms   Forms
 	elem    *node            // of the elements, if they are looked into
-	names   map[string]uint8 // of the members, if they are looked into
-	members []*node
-	needed  uint64 // the members that may not be absent
-	place   int    // of an object: its index among the tree's
+	members map[string]*node // if they are looked into
+	needed  []*node          // the members that may not be absent
+	bit     uint64           // tells this member from the others that may not be absent
 }
 
 // New builds the tree of a type. It panics on a type that no document has: more
-// than 64 members in one object, or a member without a plain json tag.
+// than 64 members that none may lack, or a member without a plain json tag.
 func New(o Options) *Tree {
-	t := &Tree{vendor: o.Vendor, document: o.Document}
-	t.root = t.node("", o.Type, o)
-	return t
+	return &Tree{vendor: o.Vendor, document: o.Document, root: o.node("", o.Type)}
 }
 
 // Nothing is the tree of documents that are not understood at all: each of them
@@ -76,22 +87,28 @@ func Nothing(vendor, document string) *Tree { return &Tree{vendor: vendor, docum
 // Named is the tree of objects of which only the members' names are known: those
 // that none may lack, and others.
 func Named(vendor, document string, needed, optional []string) *Tree {
-	n := &node{forms: Object, names: make(map[string]uint8)}
+	n := &node{forms: Object | Null, members: make(map[string]*node)}
 	for i, name := range slices.Concat(needed, optional) {
-		n.names[name] = uint8(i)
-		n.members = append(n.members, &node{path: name, forms: Any})
-		if i < len(needed) {
-			n.needed |= 1 << i
-		}
+		n.add(name, &node{path: name, forms: Any}, i < len(needed))
 	}
-	return &Tree{vendor: vendor, document: document, root: n, places: []*node{n}}
+	return &Tree{vendor: vendor, document: document, root: n}
+}
+
+// add takes a member down. False: there are too many.
+func (n *node) add(name string, m *node, needed bool) bool {
+	if n.members[name] = m; !needed {
+		return true
+	}
+	m.bit = 1 << len(n.needed)
+	n.needed = append(n.needed, m)
+	return len(n.needed) <= maxMembers
 }
 
 // Document is what kind of document the tree knows.
 func (t *Tree) Document() string { return t.document }
 
-func (t *Tree) node(path string, typ reflect.Type, o Options) *node {
-	n := &node{path: path, place: -1}
+func (o Options) node(path string, typ reflect.Type) *node {
+	n := &node{path: path}
 	if o.Forms != nil {
 		n.forms = o.Forms(path, typ)
 	}
@@ -101,31 +118,23 @@ func (t *Tree) node(path string, typ reflect.Type, o Options) *node {
 	switch typ.Kind() {
 	case reflect.Struct:
 		n.forms |= Object
-		t.object(n, typ, o)
+		o.object(n, typ)
 	case reflect.Slice:
 		n.forms |= List
-		n.elem = t.node(path+"[]", typ.Elem(), o)
+		n.elem = o.node(path+"[]", typ.Elem())
 	case reflect.Bool:
-		n.forms = orElse(n.forms, Bool)
+		n.forms = cmp.Or(n.forms, Bool)
 	case reflect.String:
-		n.forms = orElse(n.forms, Text)
+		n.forms = cmp.Or(n.forms, Text)
 	default:
-		n.forms = orElse(n.forms, Number)
+		n.forms = cmp.Or(n.forms, Number)
 	}
+	n.forms |= Null
 	return n
 }
 
-func orElse(f, otherwise Forms) Forms {
-	if f == 0 {
-		return otherwise
-	}
-	return f
-}
-
-func (t *Tree) object(n *node, typ reflect.Type, o Options) {
-	n.place = len(t.places)
-	t.places = append(t.places, n)
-	n.names = make(map[string]uint8, typ.NumField())
+func (o Options) object(n *node, typ reflect.Type) {
+	n.members = make(map[string]*node, typ.NumField())
 	for f := range typ.Fields() {
 		name := f.Tag.Get("json")
 		if name == "-" {
@@ -138,14 +147,8 @@ func (t *Tree) object(n *node, typ reflect.Type, o Options) {
 		if o.Unknown != nil && o.Unknown(path) {
 			continue
 		}
-		i := len(n.members)
-		if i == maxMembers {
+		if !n.add(name, o.node(path, f.Type), o.Optional == nil || !o.Optional(path)) {
 			panic(fmt.Sprintf("drift: %v has more than %d members", typ, maxMembers))
-		}
-		n.names[name] = uint8(i)
-		n.members = append(n.members, t.node(path, f.Type, o))
-		if o.Optional == nil || !o.Optional(path) {
-			n.needed |= 1 << i
 		}
 	}
 }

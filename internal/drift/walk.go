@@ -1,8 +1,11 @@
 package drift
 
 import (
-	"math/bits"
+	"bytes"
 	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What is wrong with a member, or with a whole document.
@@ -23,151 +26,164 @@ type Finding struct {
 	// Path names the member from the document's root, e.g.
 	// processing_flows[].content.pic; "" is the document itself.
 	Path string
-	// Shape is what is there, e.g. string(19 digits), object{id,name} or array of
-	// string; "" where the member is gone.
-	Shape string
+	// Shape is what is there; none where the member is gone.
+	Shape Forms
 	// Of the objects that can have the member, this document has Of; Count of them
 	// are concerned.
 	Count, Of int
 
-	place int // of the object that has the member; -1 for the document
-	last  int // the object that was counted last
+	in   string // path of the object that has the member, or the constant document
+	last int    // the object that was counted last
 }
 
-// maxFindings bounds the findings of one document that its types do not bound.
+// maxFindings bounds the findings of one document, what is gone apart.
 const maxFindings = 100
 
 // Look walks a document and gives what is not as the tree knows it, in the order
 // of the document, what is gone last. What is not JSON is one finding, and so is
 // any document of which nothing is known.
 func (t *Tree) Look(doc []byte) []Finding {
-	found, _ := t.look(doc, nil)
+	found, _ := t.look(doc)
 	return found
 }
 
-// look is Look that also gives, into met, how many objects of each place there
-// are.
-func (t *Tree) look(doc []byte, met []int) ([]Finding, []int) {
-	w := walker{scanner: scanner{b: doc}, tree: t, met: append(met[:0], make([]int, len(t.places))...)}
-	if t.root == nil {
-		return []Finding{{What: NotUnderstood, Shape: shapeOf(doc), Count: 1, Of: 1, place: -1}}, w.met
+// lenient is what the readers of documents allow: what the bridge can use can
+// drift.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// document stands for all of it in place of an object's path.
+const document = "$"
+
+// look is Look that also gives how many objects of each path there are.
+func (t *Tree) look(doc []byte) ([]Finding, map[string]int) {
+	w := walker{tree: t, objects: map[string]int{document: 1}}
+	if json.Unmarshal(doc, &w, lenient) != nil {
+		return []Finding{{What: NotUnderstood, Shape: notJSON, Count: 1, Of: 1, in: document}}, map[string]int{document: 1}
 	}
-	w.value(t.root, owner{place: -1})
-	if w.space(); w.bad || w.i < len(doc) {
-		clear(w.met)
-		return []Finding{{What: NotUnderstood, Shape: notJSON, Count: 1, Of: 1, place: -1}}, w.met
+	found := append(w.found, w.gone...)
+	for i, f := range found {
+		found[i].Of = w.objects[f.in]
 	}
-	w.gone()
-	for i := range w.found {
-		f := &w.found[i]
-		if f.Of = 1; f.place >= 0 {
-			f.Of = w.met[f.place]
-		}
-	}
-	return w.found, w.met
+	return found, w.objects
 }
 
 // walker goes over one document.
 type walker struct {
-	scanner
-	tree   *Tree
-	met    []int     // objects by place
-	absent [][]int   // by place and member; nil where nothing is absent
-	found  []Finding // what is gone is added at the end
-	serial int       // objects so far
+	tree        *Tree
+	objects     map[string]int // by path
+	found, gone []Finding
+	serial      int // objects so far
 }
 
 // owner is the object that has the value which is looked at.
-type owner struct{ place, serial int }
+type owner struct {
+	path   string
+	serial int
+}
 
-func (w *walker) value(n *node, in owner) {
-	c := w.peek()
-	f := formOf(c)
-	if f != 0 && n.forms&f == 0 && (c != '[' || !w.empty()) {
-		w.report(OtherType, n.path, in, w.shape)
-		return
+// UnmarshalJSONFrom walks the document that the decoder is at.
+func (w *walker) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if w.tree.root == nil {
+		report(&w.found, NotUnderstood, "", owner{path: document}, formOf(dec.PeekKind()))
+		return dec.SkipValue()
 	}
-	switch {
-	case c == '{' && n.names != nil:
-		w.object(n)
-	case c == '[' && n.elem != nil:
-		w.list(n.elem, in)
+	return w.value(dec, w.tree.root, owner{path: document})
+}
+
+func (w *walker) value(dec *jsontext.Decoder, n *node, in owner) error {
+	switch f := formOf(dec.PeekKind()); {
+	case n.forms&f == 0:
+		raw, err := dec.ReadValue()
+		if err == nil && (f != List || len(bytes.TrimSpace(raw[1:len(raw)-1])) > 0) {
+			report(&w.found, OtherType, n.path, in, f)
+		}
+		return err
+	case f == Object && n.members != nil:
+		return w.object(dec, n)
+	case f == List && n.elem != nil:
+		return w.list(dec, n.elem, in)
 	default:
-		w.skip()
+		return dec.SkipValue()
 	}
 }
 
-func (w *walker) list(n *node, in owner) {
-	w.i++
-	for first := true; !w.closed(']', &first); {
-		w.value(n, in)
+func (w *walker) list(dec *jsontext.Decoder, n *node, in owner) error {
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != ']' {
+		err = w.value(dec, n, in)
 	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	return err
 }
 
-func (w *walker) object(n *node) {
+func (w *walker) object(dec *jsontext.Decoder, n *node) error {
 	w.serial++
-	in := owner{n.place, w.serial}
-	w.met[n.place]++
+	in := owner{n.path, w.serial}
+	w.objects[n.path]++
 	seen := uint64(0)
-	w.i++
-	for first := true; !w.closed('}', &first); {
-		name := w.name()
-		if i, known := n.names[string(name)]; known {
-			seen |= 1 << i
-			w.value(n.members[i], in)
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != '}' {
+		var name jsontext.Value
+		if name, err = dec.ReadValue(); err != nil {
+			return err
+		}
+		plain := name[1 : len(name)-1]
+		if bytes.IndexByte(plain, '\\') >= 0 {
+			plain, _ = jsontext.AppendUnquote(nil, name) // an error is about UTF-8 alone
+		}
+		if m, known := n.members[string(plain)]; known {
+			seen |= m.bit
+			err = w.value(dec, m, in)
 			continue
 		}
-		if w.bad {
+		report(&w.found, Unknown, below(n.path, shown(string(plain), n.members)), in, formOf(dec.PeekKind()))
+		err = dec.SkipValue()
+	}
+	if err != nil {
+		return err
+	}
+	for _, m := range n.needed {
+		if seen&m.bit == 0 {
+			report(&w.gone, Gone, m.path, in, 0)
+		}
+	}
+	_, err = dec.ReadToken()
+	return err
+}
+
+// report counts a finding once for each object that it is in.
+func report(found *[]Finding, what What, path string, in owner, shape Forms) {
+	i := slices.IndexFunc(*found, func(f Finding) bool { return f.What == what && f.Path == path })
+	if i < 0 {
+		if i = len(*found); i == maxFindings {
 			return
 		}
-		w.report(Unknown, below(n.path, shown(string(name), n.names)), in, w.shape)
+		*found = append(*found, Finding{What: what, Path: path, in: in.path, last: -1})
 	}
-	for lost := n.needed &^ seen; lost != 0; lost &= lost - 1 {
-		w.miss(n, bits.TrailingZeros64(lost))
-	}
-}
-
-func (w *walker) miss(n *node, member int) {
-	if w.absent == nil {
-		w.absent = make([][]int, len(w.tree.places))
-	}
-	if w.absent[n.place] == nil {
-		w.absent[n.place] = make([]int, len(n.members))
-	}
-	w.absent[n.place][member]++
-}
-
-// gone makes findings of what was absent.
-func (w *walker) gone() {
-	for place, counts := range w.absent {
-		for i, n := range counts {
-			if n > 0 {
-				w.found = append(w.found, Finding{What: Gone, Path: w.tree.places[place].members[i].path, Count: n, place: place})
-			}
-		}
-	}
-}
-
-// report takes a finding down, once for each object that it is in; shape steps
-// over the value and says what it is.
-func (w *walker) report(what What, path string, in owner, shape func() string) {
-	i := slices.IndexFunc(w.found, func(f Finding) bool { return f.What == what && f.Path == path })
-	switch {
-	case i < 0 && len(w.found) == maxFindings:
-		w.skip()
-		return
-	case i < 0:
-		i = len(w.found)
-		w.found = append(w.found, Finding{What: what, Path: path, place: in.place, last: -1})
-	case w.found[i].last == in.serial && !hollow(w.found[i].Shape):
-		w.skip()
-		return
-	}
-	if f := &w.found[i]; f.last != in.serial {
+	f := &(*found)[i]
+	f.Shape |= shape
+	if f.last != in.serial {
 		f.Count, f.last = f.Count+1, in.serial
 	}
-	s := shape()
-	if f := &w.found[i]; hollow(f.Shape) {
-		f.Shape = s
+}
+
+// formOf is the form of a value that begins so. A decoder that cannot go on gives
+// an error at the next step.
+func formOf(k jsontext.Kind) Forms {
+	switch k {
+	case '"':
+		return Text
+	case '0':
+		return Number
+	case 't', 'f':
+		return Bool
+	case '[':
+		return List
+	case '{':
+		return Object
+	default:
+		return Null
 	}
 }

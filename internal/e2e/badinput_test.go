@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // canary stands in the payload of every bad request; no log line may repeat it.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"gongdan-bridge/internal/e2e/harness"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // run runs a program alone, in an empty directory.

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/e2e/harness"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
 	"gongdan-bridge/schemas"
 )
 

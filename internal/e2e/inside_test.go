@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"gongdan-bridge/internal/app"
-	"gongdan-bridge/internal/e2e/harness"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // runInside runs both programs in this process, as the sandbox does, until the

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // TestNoSecretLeaks runs the bridge through everything that goes wrong, with

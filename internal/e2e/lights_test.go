@@ -17,7 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"gongdan-bridge/internal/e2e/harness"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // edit changes a file of the installation.

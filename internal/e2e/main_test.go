@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // patience bounds every wait of these tests; none comes near it.

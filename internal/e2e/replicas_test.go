@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // TestKilledAtWork kills and suspends what it can while two replicas, a NATS

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // TestStopDuringWork asks both programs to end while callbacks arrive and calls

@@ -265,13 +265,6 @@ func stampTrace(ctx context.Context, e *Event) {
 	}
 }
 
-// StartingTrace is ctx with the trace in which the event began as its remote
-// parent; ctx as it is where the event carries none.
-func StartingTrace(ctx context.Context, e Event) context.Context {
-	c := propagation.MapCarrier{ExtParent: Extension(e, ExtParent), ExtState: Extension(e, ExtState)}
-	return propagation.TraceContext{}.Extract(ctx, c)
-}
-
 func valid(e Event) error {
 	if err := e.Validate(); err != nil {
 		return fmt.Errorf("event %s: %w", e.ID(), err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"pgregory.net/rapid"
 
@@ -78,7 +79,7 @@ func TestCallbackSurvivesTheWay(t *testing.T) {
 	if string(back.Data()) != closeText {
 		t.Fatalf("data changed on the way: %s", back.Data())
 	}
-	sc := trace.SpanContextFromContext(events.StartingTrace(context.Background(), back))
+	sc := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{events.ExtParent: events.Extension(back, events.ExtParent)}))
 	if sc.TraceID() != (trace.TraceID{1}) {
 		t.Fatalf("starting trace lost: %v", sc)
 	}
@@ -246,7 +247,7 @@ func TestRoutesReadBack(t *testing.T) {
 		if ours := events.CallbackType("", ""); events.CallbackType(event, word) == ours {
 			t.Fatalf("Weiban's own %s %s has our type %s", event, word, ours)
 		}
-		if name, said, of, err = events.ParseCallback(events.UnrecognisedSubject(tenant, key)); err != nil || name+said != "" || of != key {
+		if name, said, of, err = events.ParseCallback(events.CallbackSubject(tenant, "", "", key)); err != nil || name+said != "" || of != key {
 			t.Fatalf("ParseCallback of what was not understood = %q, %q, %q, %v", name, said, of, err)
 		}
 	})

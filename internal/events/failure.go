@@ -25,14 +25,6 @@ const (
 	Interrupted Kind = "interrupted" // shutdown or lost ownership; given back
 )
 
-// Kinds returns every kind, in the order of the design's table.
-func Kinds() []Kind {
-	return []Kind{
-		Unavailable, Throttled, Denied, Uncertain, Missing,
-		Rejected, Unmapped, Invalid, Internal, Interrupted,
-	}
-}
-
 // Shelf is where a dead letter of a kind waits for a person: "business" where
 // the integrator or the operator can repair it, "system" where we must.
 func (k Kind) Shelf() string {

@@ -17,12 +17,6 @@ func CallbackSubject(tenant, event, status, key string) string {
 	return subject(Token(tenant), "event.weiban", Token(event), Token(status), Token(key))
 }
 
-// UnrecognisedSubject is where a callback goes that verified but could not be
-// understood.
-func UnrecognisedSubject(tenant, key string) string {
-	return CallbackSubject(tenant, "", "", key)
-}
-
 // EnrichedSubject is where an enriched event goes.
 func EnrichedSubject(tenant string, n Noun, status, key string) string {
 	return subject(Token(tenant), "event.enriched", string(n), Token(status), Token(key))
@@ -69,20 +63,23 @@ func NounOf(event string) Noun {
 // StageFilters are the subjects that one stage reads for a tenant and noun:
 // its events and its replays.
 func StageFilters(tenant string, s Stage, n Noun) []string {
-	replays := subject(Token(tenant), "replay", string(s), string(n), "*")
-	if s == Enrich {
-		return []string{subject(Token(tenant), "event.weiban", change(n), "*", "*"), replays}
-	}
-	return []string{subject(Token(tenant), "event.enriched", string(n), "*", "*"), replays}
+	return filters(tenant, s, n, "*")
 }
 
 // OrderFilters are the subjects of one order's events and replays at a stage.
 func OrderFilters(tenant string, s Stage, n Noun, key string) []string {
-	replays := ReplaySubject(tenant, s, n, key)
+	return filters(tenant, s, n, Token(key))
+}
+
+func filters(tenant string, s Stage, n Noun, key string) []string {
+	from := []string{"event.enriched", string(n)}
 	if s == Enrich {
-		return []string{subject(Token(tenant), "event.weiban", change(n), "*", Token(key)), replays}
+		from = []string{"event.weiban", change(n)}
 	}
-	return []string{subject(Token(tenant), "event.enriched", string(n), "*", Token(key)), replays}
+	return []string{
+		subject(Token(tenant), from[0], from[1], "*", key),
+		subject(Token(tenant), "replay", string(s), string(n), key),
+	}
 }
 
 // Route is what a subject that a stage reads says about its message.
@@ -132,8 +129,7 @@ func ParseRoute(s string) (Route, error) {
 	return r, nil
 }
 
-// ParseCallback reads a subject that [CallbackSubject] or [UnrecognisedSubject]
-// made. A callback that was not understood has neither event nor status.
+// ParseCallback reads a subject that [CallbackSubject] made. A callback that was not understood has neither event nor status.
 func ParseCallback(s string) (event, status, key string, err error) {
 	t := strings.Split(s, ".")
 	if len(t) != 7 || t[0] != root || t[2] != "event" || t[3] != "weiban" {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // A store is held against its record. A stream that was removed and made again

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 const silence = 12 * time.Second

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/memory"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/testwing/memory"
 )
 
 // deed is something that happens to a stream, so many times or so far.

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // TestTimesThatAreNotBelieved: an event whose time is absent, or lies further ahead

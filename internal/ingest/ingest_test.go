@@ -23,11 +23,12 @@ import (
 	tnoop "go.opentelemetry.io/otel/trace/noop"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/connectortest"
+	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/schemas"
 )
 
@@ -60,13 +61,27 @@ func endpoint(tb testing.TB, p ingest.Publisher, log io.Writer, change func(*ing
 	return e
 }
 
-// signed is the query and the body of a callback that carries text.
-func signed(tb testing.TB, k weiban.Key, receiver, text string) (string, string) {
+// sealed is what Weiban sends for text: base64 and its signature.
+func sealed(tb testing.TB, k weiban.Key, receiver, text, timestamp, nonce string) (encrypt, signature string) {
 	tb.Helper()
-	encrypt, signature, err := k.Seal([]byte(text), receiver, "1640244967", "77", rand.Reader)
+	e, err := fakeweiban.NewEnvelope(k.Token, k.EncodingAESKey, receiver)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	var random [16]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		tb.Fatal(err)
+	}
+	if encrypt, err = e.Seal([]byte(text), random); err != nil {
+		tb.Fatal(err)
+	}
+	return encrypt, e.Sign(timestamp, nonce, encrypt)
+}
+
+// signed is the query and the body of a callback that carries text.
+func signed(tb testing.TB, k weiban.Key, receiver, text string) (string, string) {
+	tb.Helper()
+	encrypt, signature := sealed(tb, k, receiver, text, "1640244967", "77")
 	q := url.Values{"msg_signature": {signature}, "timestamp": {"1640244967"}, "nonce": {"77"}}
 	return q.Encode(), fmt.Sprintf(`{"corp_id":"x","app_id":"app-1","encrypt":%q}`, encrypt)
 }
@@ -74,7 +89,7 @@ func signed(tb testing.TB, k weiban.Key, receiver, text string) (string, string)
 // resign is a rightly signed request whose ciphertext is what is given.
 func resign(tb testing.TB, cipher string) (string, string) {
 	tb.Helper()
-	q := url.Values{"msg_signature": {sign(key.Token, "1640244967", "77", cipher)}, "timestamp": {"1640244967"}, "nonce": {"77"}}
+	q := url.Values{"msg_signature": {fakeweiban.Envelope{Token: key.Token}.Sign("1640244967", "77", cipher)}, "timestamp": {"1640244967"}, "nonce": {"77"}}
 	return q.Encode(), fmt.Sprintf(`{"encrypt":%q}`, cipher)
 }
 
@@ -180,10 +195,7 @@ func TestBadInput(t *testing.T) {
 func TestEchoRepairsPlus(t *testing.T) {
 	e := endpoint(t, bustest.New(t), io.Discard, nil)
 	for i := range 200 { // until an echo with a '+' has been seen
-		encrypt, signature, err := key.Seal([]byte("84512345"), corp, "1", "2", rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
+		encrypt, signature := sealed(t, key, corp, "84512345", "1", "2")
 		raw := "msg_signature=" + signature + "&timestamp=1&nonce=2&echostr=" + strings.ReplaceAll(encrypt, "=", "%3D")
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/weiban/acme?"+raw, http.NoBody))

@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // A stream and a bucket that are deleted while ingest runs are there again within a

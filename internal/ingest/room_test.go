@@ -18,8 +18,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // The room follows the stream: an alarm at 80 %, refusal from 90 % on, each said

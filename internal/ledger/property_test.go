@@ -122,7 +122,7 @@ func anyInput(t *rapid.T, o ledger.Order) ledger.Input {
 	}
 	var f *events.Failure
 	if rapid.Float64().Draw(t, "fails") < 0.4 {
-		f = &events.Failure{Kind: rapid.SampledFrom(events.Kinds()).Draw(t, "kind"), Reason: anyText(t), Expr: anyText(t), Word: anyText(t), Code: "5004"}
+		f = &events.Failure{Kind: rapid.SampledFrom(kinds(t)).Draw(t, "kind"), Reason: anyText(t), Expr: anyText(t), Word: anyText(t), Code: "5004"}
 	}
 	seq := m.Seq
 	if head != nil {

@@ -123,7 +123,7 @@ func (t *turn) rebase(st events.Stage) {
 	if l.Head == nil {
 		return
 	}
-	l.Head.Was, l.Head.Seq = max(l.Head.Seq, l.Head.Was), 0
+	l.Head.Was, l.Head.Seq, l.Head.At = max(l.Head.Seq, l.Head.Was), 0, 0
 	if !t.doubtedHead(st) && t.stored(st, l.Head.EventID) {
 		l.Head = nil
 	}
@@ -193,7 +193,9 @@ func (t *turn) recovered(st events.Stage) {
 		return
 	}
 	l, _ := t.at(st)
-	l.Cursor = max(l.Cursor, rec.Recheck[at(st)])
+	if n := rec.Recheck[at(st)]; l.Cursor < n {
+		l.Cursor, l.At = n, 0 // the message at the cursor need not be this order's
+	}
 	if e, h := t.o.Record.Enrich, t.o.Record.Handle; !e.Behind && !h.Behind {
 		t.o.recovery = nil
 		t.write()

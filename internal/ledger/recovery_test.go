@@ -38,6 +38,11 @@ func name(st events.Stage, event string) string { return string(st) + " " + even
 func (m *mending) feed(in ledger.Input) {
 	var acts []ledger.Action
 	m.o, acts = ledger.Step(m.o, ledger.Moment{At: m.now}, in, m.s)
+	for _, l := range []ledger.Lane{m.o.Record.Enrich, m.o.Record.Handle} {
+		if l.At != 0 && uint64(l.At) != l.Cursor {
+			m.t.Fatalf("the witness of message %d stands beside cursor %d", l.At, l.Cursor)
+		}
+	}
 	for _, a := range acts {
 		m.act(a)
 	}
@@ -127,7 +132,7 @@ func (m *mending) published(p ledger.Publish) {
 			return // looked for before it is published
 		}
 	}
-	x := ledger.Message{Seq: uint64(len(m.streams[1]) + 100), EventID: p.EventID + "~enrich~0", Position: events.Position(begin, p.Seq)}
+	x := ledger.Message{Seq: uint64(len(m.streams[1]) + 100), At: int64(len(m.streams[1]) + 100), EventID: p.EventID + "~enrich~0", Position: events.Position(begin, p.Seq)}
 	m.streams[1] = append(m.streams[1], x)
 	m.queue = append(m.queue, ledger.Delivered{Stage: events.Handle, Message: x})
 }
@@ -176,7 +181,7 @@ func TestRecovery(t *testing.T) {
 // callback adds one to the streams, as far as it had come.
 func (m *mending) callback(rec *ledger.Recovery, i int, forgot bool) {
 	id, next := fmt.Sprint("e", i), fmt.Sprint("e", i, "~enrich~0")
-	m.streams[0] = append(m.streams[0], ledger.Message{Seq: uint64(i), EventID: id, Position: events.Position(begin, uint64(i))})
+	m.streams[0] = append(m.streams[0], ledger.Message{Seq: uint64(i), At: int64(i), EventID: id, Position: events.Position(begin, uint64(i))})
 	rec.Stored[0] = append(rec.Stored[0], id)
 	end := func(st int, event string) {
 		rec.Ended[st] = append(rec.Ended[st], ledger.Ended{EventID: event})
@@ -199,14 +204,15 @@ func (m *mending) callback(rec *ledger.Recovery, i int, forgot bool) {
 	}
 	end(0, id)
 	rec.Stored[1] = append(rec.Stored[1], next)
-	m.streams[1] = append(m.streams[1], ledger.Message{Seq: uint64(i), EventID: next, Position: events.Position(begin, uint64(i))})
+	m.streams[1] = append(m.streams[1], ledger.Message{Seq: uint64(i), At: int64(i), EventID: next, Position: events.Position(begin, uint64(i))})
 }
 
 // record is that of another history: it may wait with a message that is gone, or with a
 // call in doubt.
 func (m *mending) record(rec *ledger.Recovery) (r ledger.Record, orphan string) {
 	r.Handle.Cursor, r.Enrich.Cursor = uint64(rapid.IntRange(0, 90).Draw(m.t, "handle")), uint64(rapid.IntRange(0, 90).Draw(m.t, "enrich"))
-	head := &ledger.Head{Message: ledger.Message{Seq: 91, EventID: "e8~enrich~0"}, Why: ledger.Backoff, On: ledger.Reads, Since: begin, Next: begin}
+	r.Handle.At, r.Enrich.At = int64(r.Handle.Cursor), int64(r.Enrich.Cursor)
+	head := &ledger.Head{Message: ledger.Message{Seq: 91, At: 91, EventID: "e8~enrich~0"}, Why: ledger.Backoff, On: ledger.Reads, Since: begin, Next: begin}
 	switch rapid.SampledFrom([]string{"", "gone", "doubt"}).Draw(m.t, "head") {
 	case "gone":
 		r.Handle.Head, r.Handle.Behind = head, true
@@ -216,7 +222,7 @@ func (m *mending) record(rec *ledger.Recovery) (r ledger.Record, orphan string) 
 		m.committed["e8"] = rapid.Bool().Draw(m.t, "ran")
 		if rapid.Bool().Draw(m.t, "stored") {
 			rec.Stored[1] = append(rec.Stored[1], head.EventID)
-			m.streams[1] = append(m.streams[1], ledger.Message{Seq: 40, EventID: head.EventID})
+			m.streams[1] = append(m.streams[1], ledger.Message{Seq: 40, At: 40, EventID: head.EventID})
 		}
 		r.Handle.Head, r.Handle.Behind = head, true
 		r.Effects = append(r.Effects, ledger.Effect{

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/natsd"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // quick scales the intervals down for tests on the real clock, as far as a slow disk
@@ -140,8 +141,8 @@ func TestOnTheRealServer(t *testing.T) {
 // The server goes away for longer than a lease and comes back on the same store.
 func TestServerRestart(t *testing.T) {
 	dir := t.TempDir()
-	start := func(port int) *bus.Server {
-		s, err := bus.StartServer(t.Context(), bus.ServerOptions{Dir: dir, Port: port})
+	start := func(port int) *natsd.Server {
+		s, err := natsd.Start(t.Context(), natsd.Options{Dir: dir, Port: port})
 		if err != nil {
 			t.Fatal(err)
 		}

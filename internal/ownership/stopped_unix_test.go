@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // childEnv makes this test binary an instance of its own, that can be stopped.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // faulty hosts: what each is asked for, and what is said of it.

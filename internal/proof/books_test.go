@@ -13,7 +13,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
 var marker = regexp.MustCompile(`\[wb:[0-9a-z]+\]$`)

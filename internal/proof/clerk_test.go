@@ -12,7 +12,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
 // clerk is the operator: whoever finds a letter that waits for a word looks into

@@ -6,6 +6,6 @@
 // It holds tests alone. What is about deaths works on the real programs, built with
 // the tag crashpoints, and on NATS servers in processes of their own; the others
 // run the same assembly in this process, with time scaled by the configuration's
-// intervals. Installations come from package e2e/harness. Every test prints its
+// intervals. Installations come from package testwing/harness. Every test prints its
 // seed; GONGDAN_SEED repeats one.
 package proof

@@ -8,10 +8,10 @@ import (
 
 	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // roomy are limits that nothing here meets: what is shown is not the pace.

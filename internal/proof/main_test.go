@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // role is what this binary is when it is run again as a program of a test.

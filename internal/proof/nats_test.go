@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/app"
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // trouble is an installation of real programs with a few orders that have ended,

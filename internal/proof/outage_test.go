@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/app"
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/harness"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // hour is one hour of an outage: a 7,200th of it. The waits, the breaker and the

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // points are where a test build can be told to die, each by how often a visit comes

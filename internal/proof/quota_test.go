@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/app"
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/harness"
 )
 
 // TestQuota: a backlog drains at the vendor's limit without ever breaking it, and

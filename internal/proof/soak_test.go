@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"gongdan-bridge/internal/e2e/harness"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/harness"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // report is what a crash run was.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
 )
 
 // life is one work order in the simulated Weiban.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // tally keeps every call that came to Kingdee.

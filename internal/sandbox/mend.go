@@ -7,8 +7,8 @@ import (
 
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
 // operator is who mends the letter, in the audit.

@@ -8,7 +8,7 @@ import (
 	"image/png"
 	"slices"
 
-	"gongdan-bridge/internal/sandbox/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
 // pictureOfTheWork is a photo that comes with a closing.

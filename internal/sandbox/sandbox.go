@@ -21,10 +21,11 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 
 	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/app/embedded"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // Options are the settings of one run.
@@ -192,7 +193,7 @@ func (w *world) bridge(ctx context.Context) error {
 		ready := make(chan struct{})
 		r := app.Run{
 			Config: w.cfg, Env: os.LookupEnv, Log: io.MultiWriter(w.o.Log, w.say.log()),
-			Spans: w.o.spans, Pictures: w.weiban.Pictures(), Ready: func(app.Addresses) { close(ready) },
+			Spans: w.o.spans, NATS: embedded.NATS, Pictures: w.weiban.Pictures(), Ready: func(app.Addresses) { close(ready) },
 		}
 		own, end := context.WithCancel(context.WithoutCancel(ctx))
 		ended := make(chan struct{})

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"gongdan-bridge/internal/sandbox/fakekingdee"
-	"gongdan-bridge/internal/sandbox/fakeweiban"
+	"gongdan-bridge/internal/testwing/fakekingdee"
+	"gongdan-bridge/internal/testwing/fakeweiban"
 )
 
 // order is one work order of the story and the Kingdee bill that it names.

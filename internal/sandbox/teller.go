@@ -11,7 +11,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"gongdan-bridge/internal/sandbox/script"
+	"gongdan-bridge/internal/testwing/script"
 )
 
 // teller prints the story line by line, columns aligned however wide the

@@ -1,10 +1,10 @@
 // Package strictjson refuses JSON that two readers could understand differently.
 //
 // Everything that reads bytes from outside (callbacks, vendor answers, event
-// data, examples) asks it first. encoding/json accepts duplicate keys, keeps
-// quiet about bytes behind the value's end, and schema validators have been
-// crashed by numbers such as 1e10000000; after [Check] none of that can happen.
-// It never repairs and never decodes into types of its own.
+// data, examples) asks it first, or reads with it. It adds bounds to what
+// jsontext refuses by itself, such as duplicate names and bytes behind the
+// value's end: schema validators have been crashed by numbers such as
+// 1e10000000. It never repairs.
 package strictjson
 
 import (
@@ -12,6 +12,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds of what is accepted. They are far above what either vendor sends
@@ -35,6 +41,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// lenient lets escaped halves of surrogate pairs through: Weiban's own data has
+// been stored with them. Bytes that are not UTF-8 are refused before.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
 // Check reports whether b is exactly one JSON value: valid UTF-8, no duplicate
 // keys in any object, nesting, number length and exponent within the bounds
 // above, and nothing but white space behind it. The error is an [*Error].
@@ -42,34 +52,111 @@ func Check(b []byte) error {
 	if err := bounds(b); err != nil {
 		return err
 	}
-	return whole(b)
+	if jsontext.Value(b).IsValid() {
+		return nil
+	}
+	return read(b, (*jsontext.Decoder).SkipValue)
 }
 
 // Decode checks b and decodes it with numbers kept as [json.Number].
-func Decode(b []byte) (any, error) {
-	if err := Check(b); err != nil {
+func Decode(b []byte) (v any, err error) {
+	if err := bounds(b); err != nil {
 		return nil, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, &Error{Offset: dec.InputOffset(), Fault: "not JSON", Err: err}
+	err = read(b, func(dec *jsontext.Decoder) (err error) {
+		v, err = value(dec)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return v, nil
 }
 
-// Unmarshal checks b and decodes it into v, unknown members ignored.
+// Unmarshal checks b and decodes it into v, unknown members ignored. A
+// [json.Number] in v cannot be read so.
 func Unmarshal(b []byte, v any) error {
-	if err := Check(b); err != nil {
+	if err := bounds(b); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, v); err != nil {
-		var te *json.UnmarshalTypeError
-		if errors.As(err, &te) {
-			return &Error{Offset: te.Offset, Fault: "member " + te.Field + " cannot be a " + te.Value, Err: err}
-		}
-		return &Error{Fault: "cannot be decoded", Err: err}
+	return read(b, func(dec *jsontext.Decoder) error { return jsonv2.UnmarshalDecode(dec, v) })
+}
+
+// read reads the one value of b.
+func read(b []byte, one func(*jsontext.Decoder) error) error {
+	if !utf8.Valid(b) {
+		return &Error{Fault: "not valid UTF-8"}
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b), lenient)
+	if err := one(dec); err != nil {
+		return fault(dec.InputOffset(), err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return &Error{Offset: dec.InputOffset(), Fault: "more after the end of the value"}
 	}
 	return nil
+}
+
+// fault is a decoder's error without its text, which can quote the input.
+func fault(offset int64, err error) *Error {
+	e := &Error{Offset: offset, Fault: "not JSON"}
+	var syntax *jsontext.SyntacticError
+	var misfit *jsonv2.SemanticError
+	switch {
+	case errors.As(err, &syntax):
+		e.Offset = syntax.ByteOffset
+	case errors.As(err, &misfit):
+		path := strings.TrimPrefix(string(misfit.JSONPointer), "/")
+		e.Fault, e.Err = fmt.Sprintf("member %s cannot be a %s", strings.ReplaceAll(path, "/", "."), misfit.JSONKind), err
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		e.Fault = "duplicate key"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.Fault = "ends too early"
+	}
+	return e
+}
+
+// value decodes the value that comes next.
+func value(dec *jsontext.Decoder) (any, error) {
+	t, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch t.Kind() {
+	case '{':
+		members := map[string]any{}
+		for dec.PeekKind() != '}' {
+			name, err := dec.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String() // the next token makes name void
+			if members[key], err = value(dec); err != nil {
+				return nil, err
+			}
+		}
+		_, err = dec.ReadToken()
+		return members, err
+	case '[':
+		list := []any{}
+		for dec.PeekKind() != ']' {
+			v, err := value(dec)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err = dec.ReadToken()
+		return list, err
+	case '"':
+		return t.String(), nil
+	case '0':
+		return json.Number(t.String()), nil
+	case 't', 'f':
+		return t.Bool(), nil
+	default:
+		return nil, nil
+	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // manyRows is 50,000 rows such as a table of staff has.

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func connection(n int) bus.Options { return bus.Options{Name: fmt.Sprint("writer ", n)} }

@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
+	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 // Rows of a bucket that is removed and made again are gone, also from memory, and
@@ -50,4 +51,9 @@ func TestLiveAfterItsBucketWasRemoved(t *testing.T) {
 	if _, ok := l.Lookup("staff", "黄涛"); !ok {
 		t.Error("the row that is there is not known")
 	}
+}
+
+// cells are those of a row of one text.
+func cells(text string) tables.Cells {
+	return tables.Cells{Columns: []string{table.TextColumn}, Values: []string{text}}
 }

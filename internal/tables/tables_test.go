@@ -15,9 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/bus/bustest"
-	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/testwing/bustest"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -303,9 +302,4 @@ func TestLiveFollows(t *testing.T) {
 	if err := l.Fresh(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("fresh, though nobody follows: %v", err)
 	}
-}
-
-// cells are those of a row of one text.
-func cells(text string) tables.Cells {
-	return tables.Cells{Columns: []string{table.TextColumn}, Values: []string{text}}
 }

@@ -30,7 +30,7 @@ func TestReadyzSaysWhatIsMissing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = tel.Shutdown(t.Context()) }()
+		defer tel.Shutdown(t.Context())
 		release := make(chan struct{})
 		defer close(release)
 		for _, c := range []struct {

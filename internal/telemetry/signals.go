@@ -126,14 +126,19 @@ func collector(env func(string) (string, bool), signal string) (string, error) {
 	return endpoint, nil
 }
 
-// headerSecrets are the values of the headers that the exporters send; they usually are the collector's keys.
+// headerSecrets are the values of the headers that the exporters send, as they are set and as they are
+// sent; they usually are the collector's keys.
 func headerSecrets(env func(string) (string, bool)) []string {
 	var secrets []string
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"} {
 		headers, _ := env(name)
 		for pair := range strings.SplitSeq(headers, ",") {
 			if _, value, ok := strings.Cut(pair, "="); ok {
-				secrets = append(secrets, strings.TrimSpace(value))
+				value = strings.TrimSpace(value)
+				secrets = append(secrets, value)
+				if sent, err := url.PathUnescape(value); err == nil && sent != value {
+					secrets = append(secrets, sent)
+				}
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
@@ -56,8 +57,9 @@ type Telemetry struct {
 	Propagator     propagation.TextMapPropagator
 	Redactor       *Redactor
 
-	registry *prometheus.Registry
-	stops    []func(context.Context) error
+	registry   *prometheus.Registry
+	complaints *complaints
+	stops      []func(context.Context) error
 }
 
 // Start builds everything. Its errors are of the options and of the OTEL_* variables; an
@@ -73,13 +75,14 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start telemetry: %w", err)
 	}
-	t.Logger = logger
+	t.Logger, t.complaints = logger, newComplaints(logger)
 	about, err := describe(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("start telemetry: %w", err)
 	}
 	if err := errors.Join(t.startTraces(ctx, o, about), t.startMetrics(ctx, o, about)); err != nil {
-		return nil, errors.Join(fmt.Errorf("start telemetry: %w", err), t.Shutdown(ctx))
+		t.Shutdown(ctx)
+		return nil, fmt.Errorf("start telemetry: %w", err)
 	}
 	return t, nil
 }
@@ -105,24 +108,25 @@ func describe(ctx context.Context, o Options) (*resource.Resource, error) {
 }
 
 // Install makes these the process's global tracer, meter, propagator and logger, for libraries that
-// ask there.
+// ask there, and logs what cannot be exported. Without it the OpenTelemetry SDK writes every failed
+// export to standard error, past the [Redactor]. Call it once, where no other program runs in the
+// process.
 func (t *Telemetry) Install() {
 	otel.SetTracerProvider(t.TracerProvider)
 	otel.SetMeterProvider(t.MeterProvider)
 	otel.SetTextMapPropagator(t.Propagator)
-	otel.SetErrorHandler(newComplaints(t.Logger))
+	otel.SetErrorHandler(t.complaints)
 	slog.SetDefault(t.Logger)
 }
 
-// Shutdown sends what is still held and ends. It may be called twice; the second call does nothing.
-func (t *Telemetry) Shutdown(ctx context.Context) error {
-	var faults []error
-	for i := len(t.stops) - 1; i >= 0; i-- {
-		faults = append(faults, t.stops[i](ctx))
+// Shutdown sends what is still held and ends. What cannot be sent is logged, and no error: a
+// collector that is away must not make a program fail. It may be called twice; the second call does
+// nothing.
+func (t *Telemetry) Shutdown(ctx context.Context) {
+	for _, stop := range slices.Backward(t.stops) {
+		if err := stop(ctx); err != nil {
+			t.complaints.Handle(err)
+		}
 	}
 	t.stops = nil
-	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("stop telemetry: %w", err)
-	}
-	return nil
 }

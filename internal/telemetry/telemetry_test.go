@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -48,11 +49,7 @@ func start(t *testing.T, o Options) *Telemetry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := tel.Shutdown(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { tel.Shutdown(context.Background()) })
 	return tel
 }
 
@@ -169,9 +166,7 @@ func TestTracesAndMetricsGoToTheCollectorThatIsNamed(t *testing.T) {
 	}
 	counter.Add(t.Context(), 1)
 	for range 2 { // the second call has nothing left to do
-		if err := tel.Shutdown(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		tel.Shutdown(t.Context())
 	}
 	if diff := cmp.Diff(map[string]int{"/own": 1, "/base/v1/metrics": 1}, seen.paths); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -233,6 +228,23 @@ func TestHeadersOfTheCollectorAreSecrets(t *testing.T) {
 	tel := start(t, Options{Env: environment("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=gongdan-prod, authorization=Bearer%20abcdef")})
 	if got := tel.Redactor.Text("sent Bearer%20abcdef of gongdan-prod"); got != "sent … of …" {
 		t.Errorf("Text = %q", got)
+	}
+}
+
+// What cannot be sent at the end is one line of the log, and cannot carry a secret.
+func TestLastExportThatFailsIsLogged(t *testing.T) {
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "unknown key "+r.Header.Get("X-Key"), http.StatusBadRequest)
+	}))
+	defer collector.Close()
+	for name, value := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL, "OTEL_EXPORTER_OTLP_HEADERS": "x-key=hunter%202"} {
+		t.Setenv(name, value)
+	}
+	var out bytes.Buffer
+	tel := start(t, Options{Log: &out, Env: os.LookupEnv})
+	tel.Shutdown(t.Context())
+	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "telemetry cannot be exported") || strings.Contains(got, "hunter 2") {
+		t.Errorf("the log is\n%s", got)
 	}
 }
 

@@ -43,10 +43,7 @@ import (
 )
 
 // testWing names the folders, with all below them, that exist for tests alone.
-var testWing = []string{
-	"internal/bus/bustest", "internal/bus/memory", "internal/connectors/connectortest",
-	"internal/e2e", "internal/proof", "internal/sandbox",
-}
+var testWing = []string{"internal/e2e", "internal/proof", "internal/sandbox", "internal/testwing"}
 
 // assembly names the folders whose packages put programs together; every other
 // package, programs apart, is of the engine.

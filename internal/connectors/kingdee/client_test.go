@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 var fresh = []string{"push_app_authorize", "kingdee_auth_token"}

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 const order = "fwgs-20250605-00000001"

@@ -105,7 +105,7 @@ func head(body []byte, holds string) (code int64, said string, ok bool) {
 		some, _ := object(members[holds])
 		return 0, said, len(some) > 0 && (said == "" || strings.EqualFold(said, "ok"))
 	}
-	if d, isNumber := parseDecimal(strings.TrimSpace(text)); isNumber && d.fraction == "" && (f == formNumber || f == formText) {
+	if d, isNumber := parseDecimal(strings.TrimSpace(text)); isNumber && d.IsInteger() && (f == formNumber || f == formText) {
 		n, err := strconv.ParseInt(d.String(), 10, 64)
 		return n, said, err == nil
 	}

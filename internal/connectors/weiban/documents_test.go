@@ -10,15 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/connectors/connectortest"
 	"gongdan-bridge/internal/drift"
+	"gongdan-bridge/internal/testwing/connectortest"
 )
 
 // drifts are what a tree finds in a document, as "what path shape count/of".
 func drifts(t testing.TB, tree *drift.Tree, doc []byte) (all []string) {
 	t.Helper()
 	for _, f := range tree.Look(doc) {
-		all = append(all, strings.Join(strings.Fields(string(f.What)+" "+f.Path+" "+f.Shape), " "))
+		all = append(all, strings.Join(strings.Fields(string(f.What)+" "+f.Path+" "+f.Shape.String()), " "))
 	}
 	return all
 }
@@ -47,11 +47,11 @@ func TestPagesDoNotDrift(t *testing.T) {
 		{
 			"an event that no page tells of", known.Callback("meeting_change"),
 			[]byte(envelope + `"event":"meeting_change","status":"create","msg_data":{"meeting":{"id":"1","title":"例会","members":{"staff_list":["LiYang"]}}}}`),
-			[]string{"unknown msg_data object{meeting{id,title,members{staff_list[]}}}"},
+			[]string{"unknown msg_data object"},
 		},
 		{
 			"what is no notice", known.Callback(""), []byte(`{"event":"work_order_change","status":"close","msg_data":{}}`),
-			[]string{"not understood object{event,status,msg_data}"},
+			[]string{"not understood object"},
 		},
 	} {
 		if diff := cmp.Diff(c.want, drifts(t, c.tree, c.doc)); diff != "" {

@@ -1,8 +1,6 @@
 package weiban_test
 
 import (
-	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,7 +13,15 @@ import (
 // (回调应用配置) in Weiban's console.
 var sampleKey = weiban.Key{Token: "sample-token", EncodingAESKey: strings.Repeat("abcdefghij", 4) + "abc"}
 
-// Seal makes what Weiban would send, and a codec opens it. A key never prints
+// What Weiban sends for {"id":"7a1d"} with the sample key: the body's member
+// encrypt, and the query.
+const sampleEncrypt = "rOdhVblQ9KJG0aDOanfKaonCmxpa5sbFLZPC+s6bLMdvgY1t2JRBPM0T+5/7Kc6XuC5qknB3fDG/V/BWcpG++w=="
+
+func sampleQuery() url.Values {
+	return url.Values{"msg_signature": {"82e3a8451b9ce00ebb4f7db392f127d7bf5b6b59"}, "timestamp": {"1640244967"}, "nonce": {"64390332"}}
+}
+
+// A codec opens what was signed and encrypted with its key. A key never prints
 // itself.
 func ExampleCodec_Open() {
 	codec, err := weiban.NewCodec([]weiban.Key{sampleKey}, []string{"1704174310933890049"})
@@ -23,13 +29,7 @@ func ExampleCodec_Open() {
 		fmt.Println(err)
 		return
 	}
-	encrypt, signature, err := sampleKey.Seal([]byte(`{"id":"7a1d"}`), "1704174310933890049", "1640244967", "64390332", rand.Reader)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	query := url.Values{"msg_signature": {signature}, "timestamp": {"1640244967"}, "nonce": {"64390332"}}
-	plaintext, err := codec.Open(query, encrypt)
+	plaintext, err := codec.Open(sampleQuery(), sampleEncrypt)
 	fmt.Printf("%s %v with %v\n", plaintext, err, sampleKey)
 	// Output:
 	// {"id":"7a1d"} <nil> with weiban.Key(hidden)
@@ -43,14 +43,9 @@ func ExampleCodec_Open_refused() {
 		fmt.Println(err)
 		return
 	}
-	random := bytes.NewReader(make([]byte, 16))
-	encrypt, signature, err := sampleKey.Seal([]byte(`{"id":"7a1d"}`), "1704174310933890049", "1640244967", "64390332", random)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	query := url.Values{"msg_signature": {signature}, "timestamp": {"1640244968"}, "nonce": {"64390332"}}
-	_, err = codec.Open(query, encrypt)
+	query := sampleQuery()
+	query.Set("timestamp", "1640244968")
+	_, err = codec.Open(query, sampleEncrypt)
 	fmt.Println(err, errors.Is(err, weiban.ErrRefused))
 	// Output:
 	// open callback: signature true

@@ -156,7 +156,7 @@ func asWhole(v any) (any, bool) {
 	case form == formList, form == formObject:
 		return nil, false
 	}
-	if d, ok := parseDecimal(text); ok && d.fraction == "" {
+	if d, ok := parseDecimal(text); ok && d.IsInteger() {
 		if form == formNumber {
 			return v, true
 		}

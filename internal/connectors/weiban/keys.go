@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/shopspring/decimal"
 )
 
 // contentKey hashes what the message says, not how it is written. Records of
@@ -32,24 +34,16 @@ func contentKey(event, status string, members map[string]any) string {
 func keyMillis(v any) int64 {
 	text, f := scalarOf(v)
 	d, ok := parseDecimal(text)
-	if !ok || d.negative || len(d.whole) > 15 || f != formNumber && f != formText {
+	if !ok || f != formNumber && f != formText || d.IsNegative() || d.GreaterThanOrEqual(decimal.NewFromInt(253_402_300_800_000)) {
 		return 0
 	}
-	n, err := strconv.ParseInt(d.whole, 10, 64)
-	if err != nil {
-		return 0
+	if n := d.IntPart(); n >= 100_000_000_000 {
+		return n
 	}
-	if n < 100_000_000_000 {
-		ms, err := strconv.ParseInt((d.fraction + "000")[:3], 10, 64)
-		if err != nil {
-			return 0
-		}
-		n = n*1000 + ms
+	if n := d.Shift(3).IntPart(); n <= 253_402_300_799_999 {
+		return n
 	}
-	if n > 253_402_300_799_999 {
-		return 0
-	}
-	return n
+	return 0
 }
 
 // intakeKey hashes what a message says, so that a redelivery has the key of the
@@ -109,8 +103,10 @@ func canonicalBy(b []byte, v any, by func(string) any) []byte {
 		return canonicalText(b, '=', string(v))
 	case json.Number:
 		text := v.String()
-		if d, ok := parseDecimal(text); ok {
-			text = d.String()
+		if !digits(text) { // JSON has no zeros before whole numbers
+			if d, ok := parseDecimal(text); ok {
+				text = d.String()
+			}
 		}
 		return canonicalText(b, formNumber[0], text)
 	case string:

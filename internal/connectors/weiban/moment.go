@@ -1,7 +1,6 @@
 package weiban
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -33,24 +32,17 @@ func Moment(text string) (time.Time, bool) {
 // instant is the moment that a number stands for.
 func instant(text string) (time.Time, bool) {
 	d, ok := parseDecimal(text)
-	if !ok || d.negative || len(d.whole) > 19 {
+	if !ok || d.IsNegative() || !d.Truncate(0).BigInt().IsInt64() {
 		return time.Time{}, false
 	}
-	n, err := strconv.ParseInt(d.whole, 10, 64)
-	if err != nil {
-		return time.Time{}, false
-	}
+	n := d.IntPart()
 	switch {
 	case n >= leastNanos:
 		n /= 1_000_000
 	case n >= leastMicros:
 		n /= 1000
 	case n < leastMillis:
-		ms, err := strconv.ParseInt((d.fraction + "000")[:3], 10, 64)
-		if err != nil {
-			return time.Time{}, false
-		}
-		n = n*1000 + ms
+		n = d.Shift(3).IntPart()
 	}
 	return millisecond(n)
 }
@@ -96,5 +88,5 @@ func noMoment(text string) bool {
 		return true
 	}
 	d, ok := parseDecimal(text)
-	return ok && d.whole == "0" && d.fraction == ""
+	return ok && d.IsZero()
 }

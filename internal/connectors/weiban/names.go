@@ -64,12 +64,12 @@ func wholeDigits(number string) (string, bool) {
 		return number, true
 	}
 	d, ok := parseDecimal(number)
-	if !ok || d.negative || d.fraction != "" {
+	if !ok || d.IsNegative() || !d.IsInteger() {
 		return "", false
 	}
 	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
 	written := strings.TrimLeft(strings.ReplaceAll(mantissa, ".", ""), "0")
-	return d.whole, len(written) >= len(d.whole)
+	return d.String(), len(written) >= len(d.String())
 }
 
 // identifier is number where only what can be read counts.

@@ -29,13 +29,6 @@ const (
 	oddText      = "text"      // the whole object inside a JSON text
 )
 
-// Oddities are all of these words.
-func Oddities() []string {
-	return []string{
-		oddBOM, oddPadding, oddUTF16, oddGBK, oddCESU8, oddUTF8, oddControl, oddSurrogate, oddDuplicate, oddNumber, oddDeep, oddText,
-	}
-}
-
 // repaired is a plaintext that was not JSON as it came.
 type repaired struct {
 	text []byte

@@ -175,7 +175,7 @@ func asInt(text string) (Int, bool) {
 		return 1, true
 	}
 	d, ok := parseDecimal(text)
-	if !ok || d.fraction != "" {
+	if !ok || !d.IsInteger() {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(d.String(), 10, 64)

@@ -145,19 +145,21 @@ func TestDecimalIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		whole := strings.TrimLeft(rapid.StringMatching(`[0-9]{1,15}`).Draw(t, "whole"), "0")
 		fraction := strings.TrimRight(rapid.StringMatching(`[0-9]{0,8}`).Draw(t, "fraction"), "0")
-		want := decimal{whole: whole, fraction: fraction}
+		plain := whole
 		if whole == "" {
-			want.whole = "0"
+			plain = "0"
 		}
-		plain := want.String()
+		if fraction != "" {
+			plain += "." + fraction
+		}
 		shifted := whole + fraction + "e-" + string(rune('0'+len(fraction)))
 		if whole+fraction == "" {
 			shifted = "0e-0"
 		}
 		for _, text := range []string{plain, plain + "e0", shifted} {
 			got, ok := parseDecimal(text)
-			if !ok || got != want {
-				t.Fatalf("%s: got %+v %v, want %+v", text, got, ok, want)
+			if !ok || got.String() != plain {
+				t.Fatalf("%s: got %v %v, want %s", text, got, ok, plain)
 			}
 		}
 	})
