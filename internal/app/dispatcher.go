@@ -16,6 +16,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -93,9 +94,13 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 	if err != nil {
 		return nil, err
 	}
+	language, err := mapping.NewLanguage()
+	if err != nil {
+		return nil, err
+	}
 	var out []dispatch.Tenant
 	for _, t := range b.cfg.Tenants {
-		m, rows, err := b.mapping(ctx, conn, t)
+		m, rows, err := b.mapping(ctx, conn, t, language)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}

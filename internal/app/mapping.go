@@ -19,13 +19,13 @@ import (
 const mappingBeat = time.Second
 
 // mapping keeps a tenant's mapping and its tables as they change, until the end.
-func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*mapping.Live, *tables.Live, error) {
+func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant, language *mapping.Language) (*mapping.Live, *tables.Live, error) {
 	log := b.log.With(slog.String("tenant", t.Name))
 	rows, err := tables.NewLive(ctx, conn, t.Name, b.log)
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err := mapping.NewLive(t.Mapping, mapping.Options{Tables: rows})
+	live, err := mapping.NewLive(t.Mapping, mapping.Options{Tables: rows, Language: language})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,9 +85,13 @@ func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 
 // checkMappings compiles every tenant's mapping and reports all faults.
 func checkMappings(cfg *config.Config) error {
+	language, err := mapping.NewLanguage()
+	if err != nil {
+		return err
+	}
 	var all error
 	for _, t := range cfg.Tenants {
-		if _, err := mapping.Load(t.Mapping, mapping.Options{}); err != nil {
+		if _, err := mapping.Load(t.Mapping, mapping.Options{Language: language}); err != nil {
 			all = errors.Join(all, err)
 		}
 	}

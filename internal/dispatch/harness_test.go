@@ -88,7 +88,7 @@ func newBridge(t *testing.T) *bridge {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := mapping.Load(path, mapping.Options{Schemas: set})
+	m, err := mapping.Load(path, mapping.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
