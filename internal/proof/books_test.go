@@ -173,26 +173,26 @@ func (b *books) audit(s bus.Stored) error {
 	return nil
 }
 
-// open counts the accepted callbacks that have no end yet.
-func (b *books) open(ctx context.Context) (int, error) {
+// open lists the accepted callbacks that have no end yet.
+func (b *books) open(ctx context.Context) ([]string, error) {
 	if err := b.read(ctx); err != nil {
-		return 0, err
+		return nil, err
 	}
-	n := 0
+	var out []string
 	for _, c := range b.in.customers {
-		for id := range b.callbacks[c.Name] {
+		for id, times := range b.callbacks[c.Name] {
 			if len(b.ends[c.Name+"/"+id]) == 0 {
-				n++
+				out = append(out, fmt.Sprintf("%s %s is stored, %d times in this history", c.Name, id, times))
 			}
 		}
 		for _, d := range c.Weiban.Ledger() {
 			// What has ended may have been trimmed before it was read here.
-			if d.Accepted() && b.callbacks[c.Name][d.ID] == 0 && len(b.ends[c.Name+"/"+d.ID]) == 0 && !b.lost[c.Name+"/"+d.ID] {
-				n++
+			if _, stored := b.callbacks[c.Name][d.ID]; d.Accepted() && !stored && len(b.ends[c.Name+"/"+d.ID]) == 0 && !b.lost[c.Name+"/"+d.ID] {
+				out = append(out, fmt.Sprintf("%s %s of order %s is stored nowhere: %+v", c.Name, d.ID, d.Key, d.Attempts))
 			}
 		}
 	}
-	return n, nil
+	return out, nil
 }
 
 // settled waits until every accepted callback has its end, and no letter waits for a
@@ -202,11 +202,11 @@ func (b *books) settled(t *testing.T, patience time.Duration) {
 	until(t, patience, 200*time.Millisecond, "every accepted callback has ended", func() (bool, string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		n, err := b.open(ctx)
+		left, err := b.open(ctx)
 		if err != nil {
 			return false, err.Error()
 		}
-		return n == 0, fmt.Sprintf("%d have not: %v", n, b.unsettled())
+		return len(left) == 0, fmt.Sprintf("%d have not:\n%s", len(left), strings.Join(left[:min(5, len(left))], "\n"))
 	})
 	until(t, patience, 200*time.Millisecond, "no letter waits", func() (bool, string) {
 		n := b.waiting(t)
@@ -232,18 +232,6 @@ func (b *books) waiting(t *testing.T) (n int) {
 		}
 	}
 	return n
-}
-
-// unsettled names a few callbacks without an end.
-func (b *books) unsettled() (out []string) {
-	for _, c := range b.in.customers {
-		for _, d := range c.Weiban.Ledger() {
-			if d.Accepted() && len(b.ends[c.Name+"/"+d.ID]) == 0 && len(out) < 5 {
-				out = append(out, c.Name+" "+d.Key+" "+d.Status+" "+d.ID)
-			}
-		}
-	}
-	return out
 }
 
 // kinds counts letters by what made them.
