@@ -41,13 +41,13 @@ type Options struct {
 	Tenants        []Tenant
 	Bus            Publisher
 	Events         *events.Codec
-	MaxBody        int64         // bytes of a POST body, default 1 MiB
-	MaxInFlight    int           // requests at once, default 512; more get 503
-	ReadTimeout    time.Duration // for the whole body, default 5 s
-	PublishTimeout time.Duration // until the event is on disk, default 4 s
-	RetryAfter     time.Duration // told with a 503, default 5 s
+	MaxBody        int64         // bytes of a POST body
+	MaxInFlight    int           // requests at once; more get 503
+	ReadTimeout    time.Duration // for the whole body
+	PublishTimeout time.Duration // until the event is on disk
+	RetryAfter     time.Duration // told with a 503
 	MaxSkew        time.Duration // largest age of a signature, 0 = any
-	MaxFuture      time.Duration // how far a callback's own time may lie ahead, default events.MaxFuture
+	MaxFuture      time.Duration // how far a callback's own time may lie ahead
 	Refuse         func() error  // asked first: why nothing can be accepted now; may be nil
 	Logger         *slog.Logger
 	Tracer         trace.TracerProvider
@@ -74,12 +74,9 @@ func New(o Options) (*Endpoint, error) {
 	if o.Bus == nil || o.Events == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
 		return nil, errors.New("ingest: bus, events, logger, tracer and meter are needed")
 	}
-	o.MaxBody = orDefault(o.MaxBody, 1<<20)
-	o.MaxInFlight = orDefault(o.MaxInFlight, 512)
-	o.ReadTimeout = orDefault(o.ReadTimeout, 5*time.Second)
-	o.PublishTimeout = orDefault(o.PublishTimeout, 4*time.Second)
-	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
-	o.MaxFuture = orDefault(o.MaxFuture, events.MaxFuture)
+	if min(o.MaxBody, int64(o.MaxInFlight), int64(o.ReadTimeout), int64(o.PublishTimeout), int64(o.RetryAfter), int64(o.MaxFuture)) <= 0 {
+		return nil, errors.New("ingest: every bound but MaxSkew must be more than 0")
+	}
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
@@ -100,13 +97,6 @@ func New(o Options) (*Endpoint, error) {
 		metric.WithDescription("Time from a callback's first byte to its answer."), metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
 	return e, errors.Join(err, err2, err3, err4)
-}
-
-func orDefault[T int | int64 | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
 }
 
 // ServeHTTP serves the endpoint; any path but /weiban/{tenant} is 404.
