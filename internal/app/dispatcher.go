@@ -108,8 +108,14 @@ func (b *base) tenants(ctx context.Context, conn *bus.Bus) ([]dispatch.Tenant, e
 			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh, Ledger: b.ledger(t), Guard: &dispatch.Guard{},
 			Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
 		}
-		x.Weiban, x.WeibanLine = b.weiban(t, vault, x.Guard, drifts)
-		x.Kingdee, x.KingdeeLine = b.kingdee(t, vault, x.Guard, drifts)
+		if x.WeibanLine, err = b.line("weiban", t.Name, x.Guard, t.Weiban.InFlight, connectors.Rate{PerMinute: t.Weiban.PerMinute}); err != nil {
+			return nil, err
+		}
+		if x.KingdeeLine, err = b.line("kingdee", t.Name, x.Guard, t.Kingdee.InFlight, connectors.Rate{Pool: kingdee.Pool, PerMinute: t.Kingdee.PerMinute}); err != nil {
+			return nil, err
+		}
+		x.Weiban = b.weiban(t, vault, x.WeibanLine, drifts)
+		x.Kingdee = b.kingdee(t, vault, x.KingdeeLine, drifts)
 		x.Photos = b.photos(t, x.Kingdee)
 		out = append(out, x)
 	}
@@ -143,25 +149,26 @@ func (b *base) ledger(t config.Tenant) ledger.Settings {
 	return s
 }
 
-func (b *base) line(vendor string, t config.Tenant, g *dispatch.Guard, inFlight int, rate connectors.Rate) *connectors.Line {
+func (b *base) line(vendor, tenant string, g *dispatch.Guard, inFlight int, rate connectors.Rate) (*connectors.Line, error) {
 	c := b.cfg.Dispatcher
-	l := connectors.NewLine(connectors.LineOptions{
-		Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return rate },
+	l, err := connectors.NewLine(connectors.LineOptions{
+		Vendor: vendor, Tenant: tenant, InFlight: inFlight, Rate: func(string) connectors.Rate { return rate },
 		Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, MaxBody: int64(c.Calls.MaxAnswer), MaxWait: c.Calls.MaxWait,
 		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor}, Before: g.Check,
 		Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
+	if err != nil {
+		return nil, err
+	}
 	b.undo.add("connections to "+vendor, func(context.Context) error { l.Close(); return nil })
-	return l
+	return l, nil
 }
 
-func (b *base) weiban(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*weiban.Client, *connectors.Line) {
+func (b *base) weiban(t config.Tenant, vault connectors.Vault, l *connectors.Line, d *drift.Counter) *weiban.Client {
 	w := t.Weiban
-	l := b.line("weiban", t, g, w.InFlight, connectors.Rate{PerMinute: w.PerMinute})
-	o := weiban.Options{
+	return weiban.New(weiban.Options{
 		BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Line: l, Drift: d, Known: b.known("weiban", t),
-	}
-	return weiban.New(o), l
+	})
 }
 
 // known teaches the redactor what a vendor gives out.
@@ -169,14 +176,12 @@ func (b *base) known(vendor string, t config.Tenant) func(name, secret string) {
 	return func(name, secret string) { b.tel.Redactor.Rotate(vendor+" "+t.Name+" "+name, secret) }
 }
 
-func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guard, d *drift.Counter) (*kingdee.Client, *connectors.Line) {
+func (b *base) kingdee(t config.Tenant, vault connectors.Vault, l *connectors.Line, d *drift.Counter) *kingdee.Client {
 	k := t.Kingdee
-	rate := kingdee.DefaultRate("")
-	rate.PerMinute = k.PerMinute
 	o := kingdee.Options{
 		BaseURL: k.BaseURL, AccountID: k.AccountID, UserID: k.UserID, Vault: vault, Paged: k.SendPaging,
 		UploadPart: k.Photos.Part, UploadWithin: b.cfg.Dispatcher.Calls.Timeout, Drift: d, Known: b.known("kingdee", t),
-		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: b.line("kingdee", t, g, k.InFlight, rate),
+		AuthorityKey: k.AuthorityKey, AuthorityIV: k.AuthorityIV, Line: l,
 	}
 	if k.Static != nil {
 		o.Static = &kingdee.Static{AccessToken: k.Static.AccessToken.Reveal(), GroupName: k.Static.GroupName, Domain: k.Static.Domain}
@@ -184,7 +189,7 @@ func (b *base) kingdee(t config.Tenant, vault connectors.Vault, g *dispatch.Guar
 	if k.App != nil {
 		o.ClientID, o.ClientSecret, o.OuterInstanceID = k.App.ClientID, k.App.ClientSecret.Reveal(), k.App.OuterInstanceID
 	}
-	return kingdee.New(o), o.Line
+	return kingdee.New(o)
 }
 
 // admin opens the second listener: health, readiness, metrics.

@@ -253,10 +253,14 @@ func (w *workbench) readStaff(ctx context.Context) ([]dispatch.Staff, error) {
 		return nil, err
 	}
 	c, t := w.cfg.Dispatcher, w.tenant.Weiban
-	line := connectors.NewLine(connectors.LineOptions{
-		Vendor: "weiban", Tenant: w.tenant.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
+	line, err := connectors.NewLine(connectors.LineOptions{
+		Vendor: "weiban", Tenant: w.tenant.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, MaxWait: c.Calls.MaxWait,
+		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor},
 		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: t.PerMinute, Burst: 1} },
 	})
+	if err != nil {
+		return nil, err
+	}
 	defer line.Close()
 	list, err := weiban.New(weiban.Options{BaseURL: t.BaseURL, CorpID: t.CorpID, Secret: t.Secret.Reveal(), Vault: vault, Line: line}).Staff(ctx)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/strictjson"
 	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/linetest"
 	"gongdan-bridge/schemas"
 )
 
@@ -78,7 +79,7 @@ func oddVendor(t *testing.T, body *[]byte) *weiban.Client {
 		_, _ = w.Write(*body)
 	}))
 	t.Cleanup(v.Close)
-	line := connectors.NewLine(connectors.LineOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
+	line := linetest.New(t, connectors.LineOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
 	t.Cleanup(line.Close)
 	return weiban.New(weiban.Options{BaseURL: v.URL, CorpID: "1", Secret: "s", Line: line, Vault: connectors.MemoryVault()})
 }

@@ -29,6 +29,7 @@ import (
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/fakeweiban"
+	"gongdan-bridge/internal/testwing/linetest"
 	"gongdan-bridge/internal/testwing/script"
 	"gongdan-bridge/schemas"
 )
@@ -75,6 +76,12 @@ rules:
     when: callback.status == "close"
     body: {<<: *b, wxztid: H, processid: "100"}
 `
+
+// The key and IV of authority_info are published by the vendor and the same for all.
+const (
+	authorityKey = "2c17e560c500f55c"
+	authorityIV  = "5e8y6w45ju8w9jq8"
+)
 
 func newBridge(t *testing.T) *bridge {
 	t.Helper()
@@ -129,7 +136,7 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 		Quick: dispatch.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
 	}
 	line := func(vendor string) *connectors.Line {
-		return connectors.NewLine(connectors.LineOptions{
+		return linetest.New(b.t, connectors.LineOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 300 * time.Millisecond, MaxWait: 20 * time.Millisecond, Before: t.Guard.Check,
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 100 * time.Millisecond},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
@@ -143,7 +150,7 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
 		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(),
-		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID,
+		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID, UploadPart: "file", AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	})
 	o := dispatch.Options{
 		Instance: instance, Bus: b.bus, Events: b.codec, Letters: b.box, Tenants: []dispatch.Tenant{t},

@@ -23,6 +23,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/linetest"
 )
 
 // simLease is how long a lease lives.
@@ -179,12 +180,16 @@ func (p *process) options() dispatch.Options {
 		},
 	}
 	line := func(vendor string, base http.RoundTripper) *connectors.Line {
-		return connectors.NewLine(connectors.LineOptions{
+		l, err := connectors.NewLine(linetest.Bounds(connectors.LineOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 20 * time.Second, MaxWait: 2 * time.Second, Before: guard.Check,
 			HTTP:    &http.Client{Transport: &wire{p: p, vendor: vendor, base: base}},
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 10 * time.Second},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
-		})
+		}))
+		if err != nil {
+			w.fail("%s: %v", p.name, err)
+		}
+		return l
 	}
 	t.WeibanLine, t.KingdeeLine = line("weiban", w.weiban.Transport()), line("kingdee", w.kingdee.Transport())
 	t.Weiban = weiban.New(weiban.Options{
@@ -194,7 +199,8 @@ func (p *process) options() dispatch.Options {
 	a := w.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
 		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(), UserID: a.UserID,
-		Static: &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
+		Static:       &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
+		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	})
 	return dispatch.Options{
 		Instance: p.name, Ports: dispatch.Ports{Log: portLog{p}, Inbox: portInbox{p}, Records: portBucket{p}, Claims: portBucket{p}, Store: dispatch.StorePorts{Log: portStore{portLog{p}}, State: portBucket{p}, Tables: w.server.Bucket(bus.Tables)}},

@@ -20,6 +20,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/testwing/bustest"
+	"gongdan-bridge/internal/testwing/linetest"
 )
 
 // ownerOf is an owner that has not opened anything yet, under a claim of its own.
@@ -33,7 +34,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		o:      Options{Bus: b, Ports: portsOf(b), Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
-	line := connectors.NewLine(connectors.LineOptions{Vendor: "any"})
+	line := linetest.New(t, connectors.LineOptions{Vendor: "any"})
 	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,7 @@ func loadMany(t testing.TB, n int) time.Duration {
 func TestATakeoverHasNoBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &Guard{}
-		line := connectors.NewLine(connectors.LineOptions{
+		line := linetest.New(t, connectors.LineOptions{
 			Vendor: "any", HTTP: &http.Client{Transport: refusing{}}, Before: guard.Check,
 			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
 			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),

@@ -22,6 +22,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/linetest"
 	"gongdan-bridge/schemas"
 )
 
@@ -77,17 +78,25 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 		return dispatch.Tenant{}, err
 	}
 	guard := &dispatch.Guard{}
-	line := func(vendor string, inFlight, perMinute int, pool string) *connectors.Line {
+	line := func(vendor string, inFlight, perMinute int, pool string) (*connectors.Line, error) {
 		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: connectors.DefaultBurst(perMinute)}
-		return connectors.NewLine(connectors.LineOptions{
+		return connectors.NewLine(linetest.Bounds(connectors.LineOptions{
 			Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return r }, Before: guard.Check,
 			Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
-		})
+		}))
+	}
+	weibanLine, err := line("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, "")
+	if err != nil {
+		return dispatch.Tenant{}, err
+	}
+	kingdeeLine, err := line("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, kingdee.Pool)
+	if err != nil {
+		return dispatch.Tenant{}, err
 	}
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
 		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: func() *mapping.Mapping { return m }, Ledger: ledger.Defaults(t.Name), Guard: guard,
-		WeibanLine: line("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), KingdeeLine: line("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set"),
+		WeibanLine: weibanLine, KingdeeLine: kingdeeLine,
 	}
 	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Line: x.WeibanLine})
 	x.Kingdee = kingdee.New(kingdee.Options{

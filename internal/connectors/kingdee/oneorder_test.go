@@ -9,6 +9,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/linetest"
 )
 
 // A read that fails for one bill, while another one is answered, is about that bill:
@@ -48,7 +49,7 @@ func TestAReadThatFailsForOneBill(t *testing.T) {
 func TestOneBillOpensNoBreaker(t *testing.T) {
 	for _, several := range []bool{false, true} {
 		g := newGateway(t)
-		line := connectors.NewLine(connectors.LineOptions{Vendor: "kingdee"})
+		line := linetest.New(t, connectors.LineOptions{Vendor: "kingdee"})
 		t.Cleanup(line.Close)
 		c := g.client(func(o *Options) { o.UserID, o.Line = "10102023", line })
 		for _, name := range []string{uploadName, handleName} {

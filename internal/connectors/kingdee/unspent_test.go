@@ -10,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/linetest"
 )
 
 // cut is a network in which some calls find no connection.
@@ -31,7 +32,7 @@ func TestOnlyFetchesThatReachKingdeeCount(t *testing.T) {
 	g, network := newGateway(t), &cut{}
 	c := g.client(func(o *Options) {
 		o.PerMinute = 2
-		o.Line = connectors.NewLine(connectors.LineOptions{
+		o.Line = linetest.New(t, connectors.LineOptions{
 			Vendor: "kingdee", HTTP: &http.Client{Transport: network}, Breaker: connectors.BreakerSettings{Failures: 100},
 		})
 	})
