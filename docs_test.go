@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -109,7 +109,7 @@ func TestMetricsInPages(t *testing.T) {
 // program that it names, with --help behind it: an unknown subcommand or flag
 // is refused before the help is shown.
 func TestCommandsExist(t *testing.T) {
-	programs := map[string]func(context.Context, app.Program) error{"ingest": app.IngestMain, "dispatcher": app.DispatcherMain}
+	programs := map[string]func(context.Context, cli.Program) error{"ingest": cli.IngestMain, "dispatcher": cli.DispatcherMain}
 	tried := 0
 	for _, page := range pages(t) {
 		for _, line := range shellLines(read(t, page)) {
@@ -120,7 +120,7 @@ func TestCommandsExist(t *testing.T) {
 			}
 			tried++
 			none := func(string) (string, bool) { return "", false }
-			err := main(t.Context(), app.Program{Args: append(args[1:], "--help"), Env: none, Stdout: io.Discard, Stderr: io.Discard})
+			err := main(t.Context(), cli.Program{Args: append(args[1:], "--help"), Env: none, Stdout: io.Discard, Stderr: io.Discard})
 			if err != nil {
 				t.Errorf("%s: %s: %v", page, line, err)
 			}

@@ -1,22 +1,10 @@
-// Command dispatcher is a program of Gongdan Bridge; see package app.
+// Command dispatcher is a program of Gongdan Bridge; see package cli.
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
-	"gongdan-bridge/internal/app"
+	"gongdan-bridge/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := app.DispatcherMain(ctx, app.Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, app.Complaint("dispatcher", err))
-	}
-	os.Exit(app.ExitStatus(err))
-}
+func main() { os.Exit(cli.Main("dispatcher", cli.DispatcherMain)) }

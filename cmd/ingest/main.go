@@ -1,25 +1,17 @@
-// Command ingest is a program of Gongdan Bridge; see package app.
+// Command ingest is a program of Gongdan Bridge; see package cli.
 package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
-	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/app/embedded"
+	"gongdan-bridge/internal/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := app.IngestMain(ctx, app.Program{
-		Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr, NATS: embedded.NATS,
-	})
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, app.Complaint("ingest", err))
-	}
-	os.Exit(app.ExitStatus(err))
+	os.Exit(cli.Main("ingest", func(ctx context.Context, p cli.Program) error {
+		p.NATS = embedded.NATS
+		return cli.IngestMain(ctx, p)
+	}))
 }

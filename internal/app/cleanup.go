@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// cleanups are what must be undone at the end, last first.
+// cleanups are what must be undone when the program stops, last first.
 type cleanups struct{ steps []cleanup }
 
 type cleanup struct {

@@ -11,14 +11,14 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/trace"
 
+	"gongdan-bridge/internal/app/vendors"
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/config"
-	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/ingest"
 	"gongdan-bridge/internal/telemetry"
 )
 
-// Run is one run of a program's main work.
+// Run is one run of a program.
 type Run struct {
 	Config *config.Config
 	Env    func(string) (string, bool)
@@ -43,10 +43,10 @@ type Run struct {
 type Addresses struct{ Listen, Admin string }
 
 // Ingest runs the callback endpoint, and the embedded NATS server where no
-// other is configured, until ctx ends or a part of it fails for good.
+// other is configured, until ctx ends or one of them fails for good.
 func (r Run) Ingest(ctx context.Context) error {
 	cfg := r.Config
-	b, err := r.begin(ctx, "gongdan-ingest", "")
+	b, err := r.begin(ctx, "gongdan-ingest", cfg.Ingest.Name())
 	if err != nil {
 		return err
 	}
@@ -66,26 +66,27 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 		return err
 	}
 	sync := b.probeSync(ctx, conn)
-	room, err := ingest.NewRoom(conn.Usage, b.log, b.tel.MeterProvider)
+	space, err := ingest.NewRoom(conn.Usage, b.log, b.tel.MeterProvider)
 	if err != nil {
 		return err
 	}
-	b.watch(ctx, "room", func(ctx context.Context) { room.Watch(ctx, roomBeat) })
+	b.watch(ctx, "space", func(ctx context.Context) { space.Watch(ctx, spaceBeat) })
 	again, err := ingest.NewProvisioner(conn.Mend, b.log, b.tel.MeterProvider)
 	if err != nil {
 		return err
 	}
-	b.watch(ctx, "provisioner", func(ctx context.Context) { again.Watch(ctx, roomBeat) })
-	end, err := endpoint(b, conn, room)
+	b.watch(ctx, "provisioner", func(ctx context.Context) { again.Watch(ctx, spaceBeat) })
+	end, err := endpoint(b, conn, space)
 	if err != nil {
 		return err
 	}
+	b.watch(ctx, "refusals", func(ctx context.Context) { end.Watch(ctx, cfg.Ingest.RefusalInterval) })
 	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed,
-		telemetry.Check{Name: "nats", Ready: conn.Ready}, sync, telemetry.Check{Name: "store", Ready: room.Ready})
+		telemetry.Check{Name: "nats", Ready: conn.Ready}, sync, telemetry.Check{Name: "store", Ready: space.Ready})
 	if err != nil {
 		return err
 	}
-	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest, end), b.log)
+	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest), end.Guard, b.log)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ type NATSServer interface {
 }
 
 // embed starts the NATS server. A fault of its disk does not end the program:
-// the server comes back by itself when there is room again, and until then
+// the server starts again by itself when there is space, and until then
 // callbacks are answered 503.
 func (r Run) embed(ctx context.Context, b *base) error {
 	if r.NATS == nil {
@@ -149,11 +150,11 @@ func (r Run) embed(ctx context.Context, b *base) error {
 	return nil
 }
 
-// roomBeat is how often ingest looks how full CALLBACKS is, and whether all streams and
-// buckets are there.
-const roomBeat = 2 * time.Second
+// spaceBeat is how often ingest reads how full CALLBACKS is, and whether all streams and
+// buckets exist.
+const spaceBeat = 2 * time.Second
 
-// watch runs something beside the program until ctx ends, or the program does.
+// watch runs a goroutine until ctx ends or the program stops.
 func (b *base) watch(ctx context.Context, name string, run func(context.Context)) {
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -168,7 +169,7 @@ func (b *base) watch(ctx context.Context, name string, run func(context.Context)
 	})
 }
 
-func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, error) {
+func endpoint(b *base, conn *bus.Bus, space *ingest.Room) (*ingest.Endpoint, error) {
 	codec, err := eventCodec()
 	if err != nil {
 		return nil, err
@@ -177,57 +178,26 @@ func endpoint(b *base, conn *bus.Bus, room *ingest.Room) (*ingest.Endpoint, erro
 	o := ingest.Options{
 		Bus: conn, Events: codec, MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, ReadTimeout: c.ReadTimeout,
 		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew, MaxFuture: c.MaxFuture,
-		Refuse: room.Refuse,
+		MaxConnections: c.MaxConnections, MaxReading: int64(c.MaxReading), Descriptors: ingest.Descriptors(),
+		Refuse: space.Refuse,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
 	for _, t := range b.cfg.Tenants {
-		keys := make([]weiban.Key, len(t.Weiban.Callbacks))
-		for i, k := range t.Weiban.Callbacks {
-			keys[i] = weiban.Key{Token: k.Token.Reveal(), EncodingAESKey: k.EncodingAESKey.Reveal()}
-		}
-		kc, err := weiban.NewCodec(keys, t.Weiban.Receivers)
+		kc, err := vendors.CallbackCodec(t)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+		}
+		if t.Weiban.EmptyReceiver {
+			kc = kc.WithEmptyReceiver()
 		}
 		o.Tenants = append(o.Tenants, ingest.Tenant{Name: t.Name, CorpID: t.Weiban.CorpID, Codec: kc})
 	}
 	return ingest.New(o)
 }
 
-func publicServer(c config.Ingest, h http.Handler) *http.Server {
+func publicServer(c config.Ingest) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
+		ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
 		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
 	}
-}
-
-// ingestCLI is the command line of ingest.
-type ingestCLI struct {
-	globals
-	Run     ingestRunCmd `cmd:"" default:"1" help:"Take callbacks until stopped (the default)."`
-	Conf    configCmd    `cmd:"" name:"config" help:"Check or print the configuration."`
-	Version versionCmd   `cmd:"" help:"Print the version."`
-}
-
-type ingestRunCmd struct{}
-
-func (ingestRunCmd) Run(ctx context.Context, p Program, g *globals) error {
-	cfg, err := load(p, g)
-	if err != nil {
-		return err
-	}
-	err = Run{Config: cfg, Env: p.Env, Log: p.Stderr, NATS: p.NATS, Alone: true}.Ingest(ctx)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-const ingestHelp = `Takes Weiban's callbacks, verifies and decrypts them, and stores each as a CloudEvent in NATS JetStream before it ` +
-	`answers. With no nats.url in the configuration it also runs an embedded NATS server.`
-
-// IngestMain is the program ingest.
-func IngestMain(ctx context.Context, p Program) error {
-	var cli ingestCLI
-	return p.run(ctx, "ingest", ingestHelp, &cli, &cli.globals)
 }

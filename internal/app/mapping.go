@@ -15,10 +15,11 @@ import (
 	"gongdan-bridge/internal/telemetry"
 )
 
-// mappingBeat is how often a mapping's files are looked at for a change.
+// mappingBeat is how often a mapping's files are read for a change.
 const mappingBeat = time.Second
 
-// mapping keeps a tenant's mapping and its tables as they change, until the end.
+// mapping loads a tenant's mapping and its tables, and follows their changes until the
+// program stops.
 func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant, language *mapping.Language) (*mapping.Live, *tables.Live, error) {
 	log := b.log.With(slog.String("tenant", t.Name))
 	rows, err := tables.NewLive(ctx, conn, t.Name, b.log)
@@ -50,7 +51,7 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant, lang
 	return live, rows, nil
 }
 
-// refusedBy tells of a mapping's file that is not in force, in one line.
+// refusedBy says in one line why a changed mapping file is not in force.
 func refusedBy(m *mapping.Live) func() error {
 	return func() error {
 		err := m.Refused()
@@ -68,8 +69,8 @@ func refusedBy(m *mapping.Live) func() error {
 	}
 }
 
-// mappingChecks tell of mappings that were refused. Work is done by the old ones, so
-// they make no program unready.
+// mappingChecks name the mappings whose change was refused. The old ones are in use,
+// so the program stays ready.
 func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 	var all []telemetry.Check
 	for _, t := range tenants {
@@ -83,8 +84,8 @@ func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 	return all
 }
 
-// checkMappings compiles every tenant's mapping and reports all faults.
-func checkMappings(cfg *config.Config) error {
+// CheckMappings compiles every tenant's mapping and reports all faults.
+func CheckMappings(cfg *config.Config) error {
 	language, err := mapping.NewLanguage()
 	if err != nil {
 		return err
@@ -96,36 +97,4 @@ func checkMappings(cfg *config.Config) error {
 		}
 	}
 	return all
-}
-
-type mappingCmd struct {
-	Check   mappingCheckCmd   `cmd:"" help:"Check every tenant's mapping, or one file; every fault at once, with file, line and column."`
-	Test    mappingTestCmd    `cmd:"" help:"Run a mapping on examples kept as files; exit status 1 if one gives something else."`
-	Preview mappingPreviewCmd `cmd:"" help:"Run a mapping, also a changed one, over recorded events; nothing is sent."`
-	Suggest suggestCmd        `cmd:"" help:"List words that Weiban uses and the tables lack, as lines ready to be filled in."`
-	Table   tableCmd          `cmd:"" help:"The tables' rows that operators add while the bridge runs."`
-}
-
-type mappingCheckCmd struct {
-	File string `arg:"" optional:"" help:"One mapping file, without a configuration (default: every tenant's)."`
-}
-
-func (c mappingCheckCmd) Run(p Program, g *globals) error {
-	n := 1
-	if c.File != "" {
-		if _, err := mapping.Load(c.File, mapping.Options{}); err != nil {
-			return err
-		}
-	} else {
-		cfg, err := load(p, g)
-		if err != nil {
-			return err
-		}
-		if err := checkMappings(cfg); err != nil {
-			return err
-		}
-		n = len(cfg.Tenants)
-	}
-	_, err := fmt.Fprintf(p.Stdout, "%d mapping(s), no faults\n", n)
-	return err
 }

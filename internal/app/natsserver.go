@@ -12,8 +12,8 @@ import (
 
 const (
 	around = 64 << 10 // what a message needs beside the vendors' data: attributes, headers
-	// most is the max_payload that docs/operations.md asks for, and that our own server has.
-	// An answer that is configured to be larger still is a letter that says so.
+	// most is the max_payload that docs/operations.md asks for, and that the embedded
+	// server has. A larger answer becomes a letter that says so.
 	most = 8 << 20
 )
 
@@ -30,9 +30,9 @@ func eventPayload(cfg *config.Config) int64 {
 var errUnsynced = errors.New("the NATS server confirms messages before they are on disk, and a power cut loses them: " +
 	"set sync_interval: always in the jetstream block of its configuration, or nats.accept_unsynced: true here if that may be")
 
-// probeSync finds out whether a server that is not ours syncs each message, tells
-// people of one that does not, and keeps the program unready unless the
-// configuration accepts it. Our own syncs by construction.
+// probeSync finds out whether the configured server syncs each message. The program
+// logs that it does not and stays unready, unless the configuration accepts it. The
+// embedded server always syncs.
 func (b *base) probeSync(ctx context.Context, conn *bus.Bus) telemetry.Check {
 	c := telemetry.Check{Name: "sync"}
 	if b.cfg.NATS.IsEmbedded() {

@@ -14,31 +14,31 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Bucket is a key-value bucket: any NATS client can read it as one. Keys are
-// tokens parted by dots, of letters, digits and -_=/ alone.
+// Bucket is a key-value bucket that any NATS client can read. A key consists of tokens
+// separated by dots; a token holds letters, digits and -_=/ only.
 type Bucket struct {
 	bus  *Bus
 	name string
 }
 
-// Bucket gives the bucket of that name; it must be provisioned.
+// Bucket returns a bucket by its name; it must be provisioned.
 func (b *Bus) Bucket(name string) *Bucket { return &Bucket{bus: b, name: name} }
 
 // Entry is one key's value.
 type Entry struct {
 	Key      string
 	Value    []byte
-	Revision uint64    // of this value; it grows over the whole bucket
+	Revision uint64    // of this value; revisions grow over the whole bucket
 	Time     time.Time // when it was written
 	Deleted  bool      // the key is gone; only [Bucket.Watch] shows this
 }
 
-// Fence is a claim: a write under it is refused with [ErrFenced] unless the
-// fence's key, in the same bucket, still has this revision.
+// Fence is a claim. A write under it fails with [ErrFenced] unless the fence's key, in
+// the same bucket, still has this revision.
 //
-// The server takes one expectation a message: a write is held either to a fence or
-// to the revision of its own key ([Bucket.Update]), never to both. Under a fence
-// the claim's owner is the only writer, and keeps its own writes in order.
+// The server takes one expectation a message: a write compares either a fence or the
+// revision of its own key ([Bucket.Update]), never both. Under a fence the owner of the
+// claim is the only writer, and orders its own writes.
 type Fence struct {
 	Key      string
 	Revision uint64
@@ -47,8 +47,8 @@ type Fence struct {
 // Option changes how a value is written.
 type Option func(nats.Header)
 
-// Expire lets the value vanish after that time (whole seconds, at least one).
-// Each write says anew how long its value lives; without, for ever.
+// Expire lets the server delete the value after that time (whole seconds, at least one).
+// It holds for this write only: a value written without Expire stays for ever.
 func Expire(after time.Duration) Option {
 	return func(h nats.Header) {
 		h.Set(jetstream.MsgTTLHeader, max(after.Round(time.Second), time.Second).String())
@@ -63,8 +63,8 @@ func (k *Bucket) expect(key string, revision uint64) Option {
 	}
 }
 
-// gone makes the write a deletion. The marker goes by itself after a while.
-func gone() Option {
+// purge makes the write a deletion. Its marker expires after markerLife.
+func purge() Option {
 	return func(h nats.Header) {
 		h.Set(headOperation, operationPurge)
 		h.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
@@ -81,8 +81,8 @@ const (
 func bucketStream(name string) string       { return "KV_" + name }
 func bucketSubject(name, key string) string { return "$KV." + name + "." + key }
 
-// Get reads a key; [ErrNotFound] if it is not there. Of several replicas the
-// leader is asked.
+// Get reads a key; [ErrNotFound] if it has no value. With several replicas it asks the
+// leader.
 func (k *Bucket) Get(ctx context.Context, key string) (Entry, error) {
 	e, err := k.latest(ctx, key)
 	if err == nil && e.Deleted {
@@ -94,13 +94,13 @@ func (k *Bucket) Get(ctx context.Context, key string) (Entry, error) {
 	return e, nil
 }
 
-// Put writes a key whatever it holds, and gives the new revision.
+// Put writes a key unconditionally and returns the new revision.
 func (k *Bucket) Put(ctx context.Context, key string, value []byte, opts ...Option) (uint64, error) {
 	rev, err := k.write(ctx, key, value, nil, opts...)
 	return rev, k.failed("put", key, err)
 }
 
-// Create writes a key that is not there; [ErrExists] if it is.
+// Create writes a key that has no value; [ErrExists] if it has one.
 func (k *Bucket) Create(ctx context.Context, key string, value []byte, opts ...Option) (uint64, error) {
 	rev, err := k.write(ctx, key, value, ErrExists, append(slices.Clip(opts), k.expect(key, 0))...)
 	if errors.Is(err, ErrExists) {
@@ -112,7 +112,7 @@ func (k *Bucket) Create(ctx context.Context, key string, value []byte, opts ...O
 	return rev, k.failed("create", key, err)
 }
 
-// Update writes a key that still has that revision; [ErrConflict] if not.
+// Update writes a key if it still has the revision; else [ErrConflict].
 func (k *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64, opts ...Option) (uint64, error) {
 	rev, err := k.write(ctx, key, value, ErrConflict, append(slices.Clip(opts), k.expect(key, revision))...)
 	return rev, k.failed("update", key, err)
@@ -124,28 +124,27 @@ func (k *Bucket) PutFenced(ctx context.Context, key string, value []byte, f Fenc
 	return rev, k.failed("put", key, err)
 }
 
-// Delete removes a key, there or not.
+// Delete removes a key, whether it has a value or not.
 func (k *Bucket) Delete(ctx context.Context, key string) error {
-	_, err := k.write(ctx, key, nil, nil, gone())
+	_, err := k.write(ctx, key, nil, nil, purge())
 	return k.failed("delete", key, err)
 }
 
-// DeleteRevision removes a key that still has that revision; [ErrConflict] if not.
+// DeleteRevision removes a key if it still has the revision; else [ErrConflict].
 func (k *Bucket) DeleteRevision(ctx context.Context, key string, revision uint64) error {
-	_, err := k.write(ctx, key, nil, ErrConflict, gone(), k.expect(key, revision))
+	_, err := k.write(ctx, key, nil, ErrConflict, purge(), k.expect(key, revision))
 	return k.failed("delete", key, err)
 }
 
 // DeleteFenced removes a key under a claim; [ErrFenced] if the claim is lost.
 func (k *Bucket) DeleteFenced(ctx context.Context, key string, f Fence) error {
-	_, err := k.write(ctx, key, nil, ErrFenced, gone(), k.expect(f.Key, f.Revision))
+	_, err := k.write(ctx, key, nil, ErrFenced, purge(), k.expect(f.Key, f.Revision))
 	return k.failed("delete", key, err)
 }
 
-// write sends one write. refused is what it means when the expectation fails. On
-// several replicas the server also refuses while another write of the same
-// expectation is on its way to them; that means nothing yet, and is tried again
-// until ctx ends.
+// write sends one write. refused is the error for an expectation that fails. With several
+// replicas the server also refuses a write while another one with the same expectation
+// is in progress; that decides nothing, and is tried again until ctx ends.
 func (k *Bucket) write(ctx context.Context, key string, value []byte, refused error, opts ...Option) (uint64, error) {
 	if !validKey(key) {
 		return 0, errors.New("not a key: only letters, digits and -_=/ between dots")
@@ -156,13 +155,13 @@ func (k *Bucket) write(ctx context.Context, key string, value []byte, refused er
 	}
 	var rev uint64
 	err := k.bus.exchange(ctx, publishWait, func(ctx context.Context) (err error) {
-		rev, err = k.settle(ctx, m, refused)
+		rev, err = k.send(ctx, m, refused)
 		return err
 	})
 	return rev, err
 }
 
-func (k *Bucket) settle(ctx context.Context, m *nats.Msg, refused error) (uint64, error) {
+func (k *Bucket) send(ctx context.Context, m *nats.Msg, refused error) (uint64, error) {
 	var last error
 	try := func() (uint64, error) {
 		ack, err := k.bus.js.PublishMsg(ctx, m, jetstream.WithExpectStream(bucketStream(k.name)))
@@ -190,7 +189,7 @@ func (k *Bucket) settle(ctx context.Context, m *nats.Msg, refused error) (uint64
 	return rev, err
 }
 
-// latest is the newest message of the key, a marker too.
+// latest returns the newest message of the key, which may be a deletion marker.
 func (k *Bucket) latest(ctx context.Context, key string) (Entry, error) {
 	if !validKey(key) {
 		return Entry{}, errors.New("not a key: only letters, digits and -_=/ between dots")

@@ -25,8 +25,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// An answer that is lost with its connection never comes, so no wait for one is
-// longer than this, whatever the context allows.
+// These bound every wait for an answer, whatever the context allows: an answer that
+// is lost with its connection never comes.
 const (
 	requestWait = 5 * time.Second  // for a question
 	publishWait = 15 * time.Second // for the confirmation of a write, behind a slow disk
@@ -42,14 +42,14 @@ type Options struct {
 	CredentialsFile string // a NATS credentials file (.creds)
 	TLS             *tls.Config
 
-	// Payload is the largest message that will be sent, in bytes, headers included: a
-	// server that takes less is refused. 0: none is.
+	// Payload is the largest message that will be sent, in bytes, headers included. A
+	// server that takes less is refused; 0 refuses none.
 	Payload int64
 
 	Replicas int    // of every stream and bucket; 0 means 1
 	Limits   Limits // of streams and buckets, where the defaults do not fit
-	// KeepLimits leaves the limits of what is there as they are: they belong to
-	// another program, and two that differ must not take turns.
+	// KeepLimits leaves the limits of existing streams and buckets as they are. They
+	// belong to another program: two programs that differ would change them in turn.
 	KeepLimits bool
 
 	Logger         *slog.Logger         // nil: nothing is logged
@@ -65,18 +65,18 @@ type Bus struct {
 	tracer   trace.Tracer
 	replicas int
 	limits   Limits
-	keep     bool // the limits of what is there
+	keep     bool // see Options.KeepLimits
 	routes   routes
 	faults   *faults
-	life     *life
+	session  *session
 	closed   chan struct{}
 }
 
-// Connect connects, trying again until ctx ends; from then on the connection is
-// kept up for ever, and what is asked of a lost one fails at once with
-// [ErrUnreachable]. A refused token or credential is not tried again here, nor is a
-// server that cannot be worked with: [ErrServerTooOld], [ErrNoJetStream],
-// [ErrPayloadTooSmall]. The error names the server without its credentials.
+// Connect connects, and tries again until ctx ends. Then the connection is kept up
+// until Close; while it is lost every request fails at once with [ErrUnreachable].
+// Connect does not try again after a refused token or credential, nor with a server
+// that does not fit: [ErrServerTooOld], [ErrNoJetStream], [ErrPayloadTooSmall]. The
+// error names the server without its credentials.
 func Connect(ctx context.Context, o Options) (*Bus, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -93,7 +93,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		keep:     o.KeepLimits,
 		routes:   newRoutes(Streams()),
 		faults:   newFaults(faultMemory),
-		life:     newLife(),
+		session:  newSession(),
 		closed:   make(chan struct{}),
 	}
 	nc, err := dial(ctx, o, b.events())
@@ -112,7 +112,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 	return b, nil
 }
 
-// Close ends the connection after what was sent has left. Stop consumers before.
+// Close ends the connection once all sent messages have left. Stop consumers before.
 // It may be called twice.
 func (b *Bus) Close(ctx context.Context) error {
 	if err := b.nc.Drain(); err != nil {
@@ -127,14 +127,14 @@ func (b *Bus) Close(ctx context.Context) error {
 	}
 }
 
-// Ready says whether work can be done: nil when the server is connected, answers
-// for JetStream, and has complained of nothing in the last minute (a refused
-// permission shows nowhere else: the call that it refuses only times out).
+// Ready returns nil when the server is connected, answers for JetStream, and has
+// reported no fault in the last minute. A refused permission shows nowhere else: the
+// refused call only times out.
 func (b *Bus) Ready(ctx context.Context) error {
 	if s := b.nc.Status(); s != nats.CONNECTED {
-		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.life.why())
+		return fmt.Errorf("%w: connection to NATS is %s%s", ErrUnreachable, strings.ToLower(s.String()), b.session.loss())
 	}
-	if err := b.fits(); err != nil { // it may be another one than at the start
+	if err := b.fits(); err != nil { // the connection may lead to another server by now
 		return err
 	}
 	if err := b.faults.current(time.Now()); err != nil {
@@ -148,7 +148,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 	return nil
 }
 
-// events are the connection's callbacks: they log, and they remember for Ready.
+// events are the connection's callbacks: they log, and keep faults for Ready.
 func (b *Bus) events() []nats.Option {
 	return []nats.Option{
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -157,7 +157,7 @@ func (b *Bus) events() []nats.Option {
 			}
 		}),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
-			b.life.end(err)
+			b.session.end(err)
 			if nc.IsClosed() || nc.IsDraining() {
 				return
 			}
@@ -170,19 +170,19 @@ func (b *Bus) events() []nats.Option {
 	}
 }
 
-// bounded is ctx for one question.
+// bounded is ctx for one request.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, requestWait)
 }
 
-// exchange is one question and its answer: it ends at the latest after wait, and at
-// once when the connection is lost, since no answer comes over another one.
+// exchange runs one request. It ends after wait at the latest, and at once when the
+// connection is lost: no answer comes over the next connection.
 func (b *Bus) exchange(ctx context.Context, wait time.Duration, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	defer context.AfterFunc(b.life.now(), func() { lose(nats.ErrDisconnected) })()
+	defer context.AfterFunc(b.session.context(), func() { lose(nats.ErrDisconnected) })()
 	err := do(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), nats.ErrDisconnected) {
 		return fmt.Errorf("%w: %w", ErrUnreachable, nats.ErrDisconnected)

@@ -20,11 +20,11 @@ type ConsumerConfig struct {
 	// StartSequence is the first message for a consumer that is made new; 0: all.
 	// One that exists goes on where it is.
 	StartSequence uint64
-	AckWait       time.Duration // until what is not settled comes again; 0: 30 s
+	AckWait       time.Duration // until an unsettled message is redelivered; 0: 30 s
 	MaxAckPending int           // delivered and not settled; 0: 256
 	Batch         int           // asked for in advance, at most 256; 0: 16
-	Heartbeat     time.Duration // of an idle server; two missed are a sign of trouble. 0: 5 s
-	Look          time.Duration // between looks whether it makes progress; two without any end it. 0: 30 s
+	Heartbeat     time.Duration // of an idle server; two missed ones in a row end the consumer. 0: 5 s
+	CheckEvery    time.Duration // between checks; two in a row without progress end the consumer. 0: 30 s
 }
 
 const (
@@ -33,7 +33,7 @@ const (
 	defaultBatch         = 16
 	maxBatch             = 256
 	defaultHeartbeat     = 5 * time.Second
-	defaultLook          = 30 * time.Second
+	defaultCheckEvery    = 30 * time.Second
 )
 
 func (c ConsumerConfig) withDefaults() ConsumerConfig {
@@ -50,8 +50,8 @@ func (c ConsumerConfig) withDefaults() ConsumerConfig {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = defaultHeartbeat
 	}
-	if c.Look <= 0 {
-		c.Look = defaultLook
+	if c.CheckEvery <= 0 {
+		c.CheckEvery = defaultCheckEvery
 	}
 	return c
 }
@@ -67,23 +67,23 @@ type Consumer struct {
 	info         func(context.Context) (*jetstream.ConsumerInfo, error)
 	cc           jetstream.ConsumeContext
 
-	turn    chan struct{} // held while handle runs
-	stopped chan struct{} // closed: nothing more is handled
-	once    sync.Once
-	errs    chan error
+	handling chan struct{} // held while handle runs
+	stopped  chan struct{} // closed: nothing more is handled
+	once     sync.Once
+	errs     chan error
 
 	taken atomic.Uint64 // messages given to handle
-	floor atomic.Uint64 // as of the last look
+	floor atomic.Uint64 // at the last check
 
 	mu       sync.Mutex
 	lastMiss time.Time
-	still    stillness
+	idle     idleness
 }
 
-// Consume makes the durable consumer, or takes up the one that is there, and calls
-// handle for each message, one after the other, from one goroutine. A handle that
-// blocks holds back what follows. ctx bounds only the making; [Consumer.Stop]
-// ends it.
+// Consume creates the durable consumer, or continues an existing one, and calls handle
+// for each message, one after the other, from one goroutine. A handle that blocks
+// holds back the messages behind it. ctx bounds the creation only; [Consumer.Stop] ends
+// the consumer.
 func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delivery)) (*Consumer, error) {
 	c = c.withDefaults()
 	ctx, cancel := bounded(ctx)
@@ -98,13 +98,13 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 		info: func(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 			return b.consumerInfo(ctx, c.Stream, c.Name)
 		},
-		turn:    make(chan struct{}, 1),
-		stopped: make(chan struct{}),
-		errs:    make(chan error, 1),
+		handling: make(chan struct{}, 1),
+		stopped:  make(chan struct{}),
+		errs:     make(chan error, 1),
 	}
-	// Consume and not Messages: the iterator's buffer has room for the messages
-	// alone, so that the heartbeats of a server whose client is busy push
-	// messages out of it, which then come again out of order.
+	// Consume and not Messages: the iterator's buffer holds as many entries as
+	// messages were asked for. While the client is busy heartbeats push messages out
+	// of it, and the server redelivers those out of order.
 	started := make(chan struct{})
 	cc, err := durable.Consume(k.deliver,
 		jetstream.PullMaxMessages(c.Batch),
@@ -119,11 +119,11 @@ func (b *Bus) Consume(ctx context.Context, c ConsumerConfig, handle func(*Delive
 	}
 	k.cc = cc
 	close(started)
-	go k.watch(c.Look)
+	go k.monitor(c.CheckEvery)
 	return k, nil
 }
 
-// durable makes the consumer. Of one that exists, what can change is changed.
+// durable creates the consumer. On an existing one it changes what can change.
 func (b *Bus) durable(ctx context.Context, c ConsumerConfig) (jetstream.Consumer, error) {
 	cfg := jetstream.ConsumerConfig{
 		Durable:        c.Name,
@@ -150,27 +150,27 @@ func (b *Bus) durable(ctx context.Context, c ConsumerConfig) (jetstream.Consumer
 	return b.js.UpdateConsumer(ctx, c.Stream, cfg)
 }
 
-// Err gives at most one error, [ErrConsumerGone] or [ErrStalled], after which the
-// consumer handles nothing more and must be made anew; it is closed when the
-// consumer ends, by itself or by Stop. A lost connection is no error here: the
-// consumer goes on when it is back.
+// Err yields at most one error, [ErrConsumerGone] or [ErrStalled]. After it the consumer
+// handles nothing more, and the caller must create another one. The channel is closed
+// when the consumer ends, by itself or by Stop. A lost connection is no error: the
+// consumer continues when it is back.
 func (k *Consumer) Err() <-chan error { return k.errs }
 
-// Stop ends the consumer: what is fetched and not yet handled is left unsettled and
-// comes again, and the message in hand is waited for until ctx ends. It must not
-// be called from handle. It may be called twice.
+// Stop ends the consumer and waits, until ctx ends, for the message that is being
+// handled. Fetched messages that were not handled stay unsettled and are redelivered. It
+// must not be called from handle. It may be called twice.
 func (k *Consumer) Stop(ctx context.Context) error {
 	k.end(nil)
 	select {
-	case k.turn <- struct{}{}:
-		<-k.turn
+	case k.handling <- struct{}{}:
+		<-k.handling
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("stop consumer %s of %s: its message is still being handled: %w", k.name, k.stream, context.Cause(ctx))
 	}
 }
 
-// end lets no further message be handled, and says why.
+// end stops the handling of messages and reports why; nil reports nothing.
 func (k *Consumer) end(err error) {
 	k.once.Do(func() {
 		close(k.stopped)
@@ -183,8 +183,8 @@ func (k *Consumer) end(err error) {
 }
 
 func (k *Consumer) deliver(m jetstream.Msg) {
-	k.turn <- struct{}{}
-	defer func() { <-k.turn }()
+	k.handling <- struct{}{}
+	defer func() { <-k.handling }()
 	select {
 	case <-k.stopped:
 		return
@@ -192,23 +192,23 @@ func (k *Consumer) deliver(m jetstream.Msg) {
 	}
 	d, err := delivered(m)
 	if err != nil {
-		// Only a reply subject that is not JetStream's can do this.
+		// This happens only with a reply subject that is not JetStream's.
 		k.log.Error("delivery not understood", "stream", k.stream, "consumer", k.name, "error", err)
 		return
 	}
-	if k.taken.Load() == 0 && !k.ours() {
+	if k.taken.Load() == 0 && !k.verified() {
 		return
 	}
 	k.taken.Add(1)
 	k.handle(d)
 }
 
-// ConsumerInfo is how far a consumer has come, in sequences of its stream.
+// ConsumerInfo is a consumer's progress, in sequences of its stream.
 type ConsumerInfo struct {
-	AckFloor      uint64 // everything up to here is settled
-	Delivered     uint64 // the last that was delivered
-	NumPending    uint64 // not delivered yet
-	NumAckPending int    // delivered and not settled
+	AckFloor      uint64 // all messages up to here are settled
+	Delivered     uint64 // the last delivered message
+	NumPending    uint64 // messages not delivered yet
+	NumAckPending int    // messages delivered and not settled
 }
 
 // ConsumerInfo asks the server; [ErrNotFound] if there is no such consumer.
@@ -235,8 +235,8 @@ func (b *Bus) consumerInfo(ctx context.Context, stream, name string) (*jetstream
 	return k.CachedInfo(), nil
 }
 
-// DeleteConsumer removes a consumer: whoever runs it gets [ErrConsumerGone], and
-// its acks count for nothing. [ErrNotFound] if there is none.
+// DeleteConsumer removes a consumer. The program that runs it gets [ErrConsumerGone], and
+// its acks have no effect. [ErrNotFound] if there is none.
 func (b *Bus) DeleteConsumer(ctx context.Context, stream, name string) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()

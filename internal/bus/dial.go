@@ -19,7 +19,7 @@ const (
 	dialWait      = 2 * time.Second        // for one attempt
 	reconnectWait = 250 * time.Millisecond // between attempts once connected
 	pingEvery     = 10 * time.Second       // a dead peer is noticed after two
-	faultMemory   = time.Minute            // how long Ready remembers a complaint
+	faultMemory   = time.Minute            // how long Ready reports a fault
 )
 
 // dial tries until it succeeds, is refused for good, or ctx ends.
@@ -104,8 +104,8 @@ func connection(o Options) []nats.Option {
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectWait, 4*reconnectWait),
 		nats.PingInterval(pingEvery),
-		// Nothing is kept back for later while the server is away: whoever
-		// publishes must know at once.
+		// No message is buffered while the server is away: the publisher must
+		// know at once.
 		nats.ReconnectBufSize(-1),
 		// A rotated credential must not end the connection for good.
 		nats.IgnoreAuthErrorAbort(),
@@ -113,7 +113,7 @@ func connection(o Options) []nats.Option {
 	switch {
 	case o.TokenFile != "":
 		opts = append(opts, nats.TokenHandler(func() string {
-			// An unreadable file is an empty token here, and is refused.
+			// An unreadable file yields an empty token, which the server refuses.
 			token, _ := tokenfile.Read(o.TokenFile)
 			return token
 		}))
@@ -129,7 +129,7 @@ func connection(o Options) []nats.Option {
 	return opts
 }
 
-// refused are the errors that trying again does not mend.
+// refused reports whether err is one that another try does not mend.
 func refused(err error) bool {
 	for _, e := range []error{
 		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
@@ -158,8 +158,8 @@ func checkURL(list string) error {
 	return nil
 }
 
-// safeURL is the list without users, passwords, paths and queries. It reads the
-// text itself: what does not parse must be safe too.
+// safeURL is the list without users, passwords, paths and queries. It cuts the text
+// itself, so that a URL that does not parse is safe too.
 func safeURL(list string) string {
 	var out []string
 	for u := range strings.SplitSeq(list, ",") {

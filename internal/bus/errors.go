@@ -10,15 +10,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What the bus says of a failure. Every error of this package that has one of
-// these reasons answers to errors.Is for it, and wraps its cause.
+// The reasons of failures. An error of this package with one of these reasons wraps
+// both the reason and its cause.
 var (
 	// ErrFull: the server has no room: the stream is at its limit, the account
 	// or the disk is full. Nothing was stored.
 	ErrFull = errors.New("no room in JetStream")
-	// ErrUnreachable: no answer: disconnected, no responders, JetStream not
-	// running, or out of time. The message may have been stored all the same
-	// when the time ran out; its message id makes sending it again safe.
+	// ErrUnreachable: no answer came: disconnected, no responders, JetStream not
+	// running, or out of time. After a timeout the message may have been stored; its
+	// id makes it safe to send it again.
 	ErrUnreachable = errors.New("JetStream is not reachable")
 	// ErrTooLarge: the message is larger than the server takes. Never stored.
 	ErrTooLarge = errors.New("message is too large for JetStream")
@@ -28,19 +28,19 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists: the key to create exists.
 	ErrExists = errors.New("key exists")
-	// ErrConflict: the key was changed by somebody else.
+	// ErrConflict: another writer changed the key.
 	ErrConflict = errors.New("key was changed")
 	// ErrFenced: the fence's key has another revision: the claim is lost.
 	ErrFenced = errors.New("claim is lost")
-	// ErrNoResponders: nobody serves that subject.
-	ErrNoResponders = errors.New("nobody answers on this subject")
+	// ErrNoResponders: no program serves the subject.
+	ErrNoResponders = errors.New("no program serves this subject")
 	// ErrConsumerGone: the consumer was deleted on the server.
 	ErrConsumerGone = errors.New("consumer is gone")
 	// ErrStalled: the server has stopped answering this consumer's pulls.
 	ErrStalled = errors.New("consumer makes no progress")
 )
 
-// The server's error codes that decide something here.
+// The server's error codes that are told apart here.
 const (
 	codeAccountLimit     jetstream.ErrorCode = 10002
 	codeNotLeader        jetstream.ErrorCode = 10009
@@ -115,7 +115,7 @@ func missing(err error) bool {
 	switch code(err) {
 	case jetstream.JSErrCodeMessageNotFound, codeSequenceNotFound, jetstream.JSErrCodeConsumerNotFound, jetstream.JSErrCodeConsumerDoesNotExist:
 		return true
-	case codeDeleteFailed: // so says the store of a sequence that it has not reached
+	case codeDeleteFailed: // with EOF: the store has not reached this sequence
 		return strings.HasSuffix(err.Error(), "EOF")
 	}
 	return false

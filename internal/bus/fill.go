@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Fill is how full a stream or a bucket is.
+// Fill is the usage of one stream or bucket of the bridge.
 type Fill struct {
 	Name   string // CALLBACKS, STATE …
 	Bucket bool
 	Usage
-	Err error // why it is not known; [ErrUnprovisioned]: it is not there
+	Err error // why the usage is unknown; [ErrUnprovisioned]: it does not exist
 }
 
 // Kind is "stream" or "bucket".
@@ -21,7 +21,7 @@ func (f Fill) Kind() string {
 	return "stream"
 }
 
-// Setting is where its size stands in bridge.yaml.
+// Setting is the path of its size limit in bridge.yaml.
 func (f Fill) Setting() string {
 	if f.Bucket {
 		return "nats.buckets." + strings.ToLower(f.Name)
@@ -29,8 +29,8 @@ func (f Fill) Setting() string {
 	return "nats.streams." + strings.ToLower(f.Name) + ".max_bytes"
 }
 
-// Fills looks at every stream and bucket of the bridge, in the order of [Streams],
-// then [Buckets]. What is not there has an error and is not made.
+// Fills reads the usage of every stream and bucket of the bridge, in the order of
+// [Streams], then [Buckets]. It creates none that is missing.
 func (b *Bus) Fills(ctx context.Context) []Fill {
 	var out []Fill
 	for _, s := range Streams() {
@@ -44,7 +44,7 @@ func (b *Bus) Fills(ctx context.Context) []Fill {
 	return out
 }
 
-// Share is the part of the size limit that is taken, 0 where there is none.
+// Share is the used part of the size limit, 0 without a limit.
 func (u Usage) Share() float64 {
 	if u.MaxBytes <= 0 {
 		return 0

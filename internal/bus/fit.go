@@ -17,18 +17,18 @@ import (
 // no batched reads either.
 const MinServerVersion = "2.11.8"
 
-// What is wrong with a server that does not fit. Trying again does not mend it.
+// Why a server does not fit. Another try does not mend it.
 var (
 	// ErrServerTooOld: the server is older than [MinServerVersion].
 	ErrServerTooOld = errors.New("the NATS server is too old")
-	// ErrNoJetStream: the server, or our account on it, has JetStream off.
+	// ErrNoJetStream: JetStream is off on the server or for the bridge's account.
 	ErrNoJetStream = errors.New("JetStream is off")
 	// ErrPayloadTooSmall: the server takes no message as large as [Options].Payload.
 	ErrPayloadTooSmall = errors.New("max_payload of the NATS server is too small")
 )
 
-// fits says why the server that is connected now cannot be worked with, nil if it
-// can. It asks nobody: each connection begins with what it needs.
+// fits returns why the connected server does not fit, nil if it does. It sends no
+// request: the server tells version and payload when it connects.
 func (b *Bus) fits() error {
 	v := b.nc.ConnectedServerVersion()
 	if older(v, MinServerVersion) {
@@ -41,8 +41,8 @@ func (b *Bus) fits() error {
 	return nil
 }
 
-// usable is fits, and whether JetStream is there for our account. What may pass, such
-// as a cluster without a leader, is not its concern.
+// usable is fits, and checks that JetStream is on for the account. It passes over
+// conditions that end by themselves, such as a cluster without a leader.
 func (b *Bus) usable(ctx context.Context) error {
 	if err := b.fits(); err != nil {
 		return err
@@ -58,8 +58,8 @@ func (b *Bus) usable(ctx context.Context) error {
 	return nil
 }
 
-// older compares versions by major, minor and patch. One that is not understood is
-// not called old.
+// older compares versions by major, minor and patch. A version that does not parse is
+// not older.
 func older(have, want string) bool {
 	var h, w [3]int
 	if n, _ := fmt.Sscanf(have, "%d.%d.%d", &h[0], &h[1], &h[2]); n < 3 {

@@ -6,50 +6,50 @@ import (
 	"time"
 )
 
-// life is the time between two losses of the connection.
-type life struct {
+// session is the time between two losses of the connection.
+type session struct {
 	mu    sync.Mutex
 	ctx   context.Context
 	leave context.CancelFunc
-	last  error // why the one before ended
+	last  error // why the session before ended
 }
 
-func newLife() *life {
-	l := &life{}
-	l.ctx, l.leave = context.WithCancel(context.Background())
-	return l
+func newSession() *session {
+	s := &session{}
+	s.ctx, s.leave = context.WithCancel(context.Background())
+	return s
 }
 
-// now is a context that ends when the connection is lost.
-func (l *life) now() context.Context {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ctx
+// context returns a context that ends when the connection is lost.
+func (s *session) context() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx
 }
 
-// end ends the present life and begins the next.
-func (l *life) end(why error) {
-	l.mu.Lock()
-	leave := l.leave
-	l.ctx, l.leave = context.WithCancel(context.Background())
+// end ends the present session and begins the next.
+func (s *session) end(why error) {
+	s.mu.Lock()
+	leave := s.leave
+	s.ctx, s.leave = context.WithCancel(context.Background())
 	if why != nil {
-		l.last = why
+		s.last = why
 	}
-	l.mu.Unlock()
+	s.mu.Unlock()
 	leave()
 }
 
-// why is what the connection was lost for last, as the end of a sentence.
-func (l *life) why() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last == nil {
+// loss returns why the connection was lost last, as the end of a sentence.
+func (s *session) loss() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
 		return ""
 	}
-	return ": " + l.last.Error()
+	return ": " + s.last.Error()
 }
 
-// faults remembers the last complaint of the server for a while.
+// faults keeps the server's last reported fault for a while.
 type faults struct {
 	memory time.Duration
 
@@ -60,7 +60,7 @@ type faults struct {
 
 func newFaults(memory time.Duration) *faults { return &faults{memory: memory} }
 
-// add remembers err and says whether it is news.
+// add keeps err. It returns false if the same fault is kept already.
 func (f *faults) add(err error, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,7 +69,7 @@ func (f *faults) add(err error, now time.Time) bool {
 	return !known
 }
 
-// current is the last complaint if it is young enough to matter.
+// current is the last fault, nil once its time is over.
 func (f *faults) current(now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

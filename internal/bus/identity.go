@@ -10,17 +10,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// lifeKey is the member of a stream's metadata that holds its life: a random text,
-// given when the stream is made and never changed. A configuration that named it
-// would give it again to a stream that was removed and made anew.
+// lifeKey is the member of a stream's metadata that holds its life: a random text that
+// is set when the stream is created and never changes. It is not part of the wanted
+// configuration: a stream that is removed and created again must get another life.
 const lifeKey = "gongdan.life"
 
-// Identity is what tells one history of a stream or bucket from another. None of it
-// is enough by itself: a copy put back keeps life and creation, a stream that went
-// back and was written on has the sequences it should have.
+// Identity tells one history of a stream or bucket from another. No field is enough by
+// itself: a restored copy keeps life and creation time, and a stream that lost its
+// newest messages and was written again has the expected sequences.
 type Identity struct {
 	Missing  bool      // there is no such stream or bucket
-	Life     string    // since it was made; a restore over the API and a copy keep it
+	Life     string    // set at creation; a restore over the API and a copied directory keep it
 	Created  time.Time // a restore over the API changes it
 	First    uint64    // sequence of the first message, one behind Last where there is none
 	Last     uint64    // sequence of the newest message; 0 if it never had one
@@ -30,8 +30,8 @@ type Identity struct {
 	Now      time.Time // the server's clock at the answer
 }
 
-// Identity asks the server for that of a stream or bucket; one that is not there is
-// no error.
+// Identity asks the server for the identity of a stream or bucket. One that does not
+// exist is no error: its identity is Missing.
 func (b *Bus) Identity(ctx context.Context, name string) (Identity, error) {
 	i, err := b.streamInfo(ctx, storedAs(name))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -44,7 +44,7 @@ func (b *Bus) Identity(ctx context.Context, name string) (Identity, error) {
 		Life: i.Config.Metadata[lifeKey], Created: i.Created, First: i.State.FirstSeq, Last: i.State.LastSeq,
 		LastTime: i.State.LastTime, Deleted: i.State.NumDeleted, MaxAge: i.Config.MaxAge, Now: i.TimeStamp,
 	}
-	if id.Life == "" { // made by a version that gave none
+	if id.Life == "" { // created by a version of the bridge that set none
 		id.Life = "created " + strconv.FormatInt(i.Created.UnixNano(), 36)
 	}
 	if id.Now.IsZero() {
@@ -63,7 +63,7 @@ func storedAs(name string) string {
 	return name
 }
 
-// Mend makes what is missing of the streams and buckets, and says what that was.
+// Mend creates the streams and buckets that are missing, and returns their names.
 func (b *Bus) Mend(ctx context.Context) (missing []string, err error) {
 	wanted, err := configs(b.limits, b.replicas)
 	if err != nil {
@@ -72,7 +72,7 @@ func (b *Bus) Mend(ctx context.Context) (missing []string, err error) {
 	for _, want := range wanted {
 		_, err := b.streamInfo(ctx, want.Name)
 		if !errors.Is(err, jetstream.ErrStreamNotFound) {
-			continue // what cannot be asked is no loss
+			continue // it exists, or the server does not answer: that is no loss
 		}
 		if err := b.provision(ctx, want); err != nil {
 			return missing, fmt.Errorf("provision %s again: %w", want.Name, err)

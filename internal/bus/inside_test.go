@@ -84,7 +84,7 @@ func TestFits(t *testing.T) {
 		{"a.>", "a", false},
 		{">", "a", true},
 	} {
-		if have := fits(strings.Split(c.filter, "."), strings.Split(c.subject, ".")); have != c.want {
+		if have := matches(strings.Split(c.filter, "."), strings.Split(c.subject, ".")); have != c.want {
 			t.Errorf("%s takes %s: %t, want %t", c.filter, c.subject, have, c.want)
 		}
 	}
@@ -164,9 +164,9 @@ func TestMissedHeartbeats(t *testing.T) {
 			p := &pulls{}
 			k := &Consumer{
 				heartbeat: 5 * time.Second, log: slog.New(slog.DiscardHandler), cc: p,
-				info:    func(context.Context) (*jetstream.ConsumerInfo, error) { return nil, c.info },
-				turn:    make(chan struct{}, 1),
-				stopped: make(chan struct{}), errs: make(chan error, 1),
+				info:     func(context.Context) (*jetstream.ConsumerInfo, error) { return nil, c.info },
+				handling: make(chan struct{}, 1),
+				stopped:  make(chan struct{}), errs: make(chan error, 1),
 			}
 			for _, s := range c.misses {
 				k.missed(at(s), jetstream.ErrNoHeartbeat)
@@ -194,7 +194,7 @@ func TestTroubleOfAPull(t *testing.T) {
 		{nats.ErrNoResponders, nil},
 	} {
 		k := &Consumer{
-			log: slog.New(slog.DiscardHandler), cc: &pulls{}, turn: make(chan struct{}, 1),
+			log: slog.New(slog.DiscardHandler), cc: &pulls{}, handling: make(chan struct{}, 1),
 			stopped: make(chan struct{}), errs: make(chan error, 1),
 		}
 		k.trouble(c.err)

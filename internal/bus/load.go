@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// loadAtOnce bounds the requests in flight while a bucket is read key by key.
+// loadAtOnce bounds the concurrent requests while a bucket is read key by key.
 const loadAtOnce = 32
 
-// Load calls each for every entry whose key is below prefix, whole tokens ("wait.acme"
-// has "wait.acme.work_order.1"; "" is all), from one goroutine, until each fails.
-// No other key is touched. An entry that is written meanwhile may come again with
-// its newer value, none is missed. Of several replicas only the leader is read.
+// Load calls each for every entry whose key is below prefix, from one goroutine, until each
+// fails. The prefix consists of whole tokens: "wait.acme" covers "wait.acme.work_order.1",
+// "" covers all keys. Load reads no other key. It misses no entry; one that is written
+// meanwhile may come again with its newer value. With several replicas it reads from the
+// leader only.
 func (k *Bucket) Load(ctx context.Context, prefix string, each func(Entry) error) error {
 	below := ">"
 	if prefix = strings.TrimSuffix(prefix, "."); prefix != "" {
@@ -38,8 +39,8 @@ func (k *Bucket) Load(ctx context.Context, prefix string, each func(Entry) error
 	return k.failed("load", below, err)
 }
 
-// pages reads the messages below filter in the order of their revisions. An entry
-// that is written meanwhile moves to the end, which is still ahead.
+// pages reads the messages below filter in the order of their revisions. An entry that is
+// written meanwhile moves to the end, where pages still reads it.
 func (k *Bucket) pages(ctx context.Context, filter string, each func(Stored) error) error {
 	for from, more := uint64(1), true; more; {
 		var page []Stored
@@ -58,8 +59,8 @@ func (k *Bucket) pages(ctx context.Context, filter string, each func(Stored) err
 	return nil
 }
 
-// oneByOne asks the leader which keys there are below filter, then for each of them,
-// several at a time: the leader has no batch.
+// oneByOne asks the leader for the keys below filter, then for the value of each, several
+// at a time: the leader answers no batches.
 func (k *Bucket) oneByOne(ctx context.Context, filter string, each func(Stored) error) error {
 	subjects, err := k.subjects(ctx, filter)
 	if err != nil {
@@ -91,7 +92,7 @@ func (k *Bucket) oneByOne(ctx context.Context, filter string, each func(Stored) 
 	for s := range got {
 		if refused == nil {
 			if refused = each(s); refused != nil {
-				stop() // and let the readers end
+				stop() // the readers end
 			}
 		}
 	}
@@ -106,7 +107,7 @@ func (k *Bucket) readAll(ctx context.Context, subjects <-chan string, got chan<-
 	for subject := range subjects {
 		s, err := k.bus.one(ctx, bucketStream(k.name), get{Last: subject})
 		if errors.Is(err, ErrNotFound) {
-			continue // deleted since
+			continue // it was deleted meanwhile
 		}
 		if err != nil {
 			return err

@@ -29,17 +29,17 @@ func (h Header) Get(name string) string {
 // Message is one message to publish.
 type Message struct {
 	Subject     string
-	ID          string // stream-wide; the same id within the duplicate window is stored once. "": never a duplicate
+	ID          string // within a stream; an id is stored once within the duplicate window. "": no message is a duplicate
 	ContentType string // header Content-Type; "": none
-	Header      Header // more headers; names that begin with Nats- are the server's and are refused
+	Header      Header // more headers; names that begin with Nats- are refused
 	Data        []byte
 }
 
-// Ack is the server's word that a message is stored and on disk.
+// Ack is the server's confirmation that a message is on disk.
 type Ack struct {
 	Stream    string
 	Sequence  uint64
-	Duplicate bool // a message of this id was there already, at Sequence
+	Duplicate bool // a message with this id was stored before, at Sequence
 }
 
 // Stored is a message of a stream.
@@ -51,59 +51,58 @@ type Stored struct {
 	Data            []byte
 }
 
-// ID is the message id under which it was published.
+// ID returns the id under which the message was published.
 func (s Stored) ID() string { return s.Header.Get(jetstream.MsgIDHeader) }
 
-// Context is ctx with the trace in which the message was sent as remote parent.
+// Context returns ctx with the trace of the publisher as remote parent.
 func (s Stored) Context(ctx context.Context) context.Context {
 	return propagator().Extract(ctx, carrier(s.Header))
 }
 
-// Delivery is a message that a consumer was given.
+// Delivery is a message that the server delivered to a consumer.
 type Delivery struct {
 	Stored
-	Delivered uint64 // how often, this time included: 1 is the first
+	Delivered uint64 // number of deliveries of this message, this one included
 	Pending   uint64 // messages that wait behind it
-	Turn      uint64 // the consumer's own count of deliveries, from 1, without gaps where none was lost on the way
+	Turn      uint64 // number of this delivery among all of the consumer, from 1; a gap means that one was lost
 
 	msg settler
 }
 
-// settler is what settles a message: JetStream's own, or that of another log.
+// settler acknowledges a message: in JetStream, or in a log in memory.
 type settler interface {
 	Ack() error
 	DoubleAck(ctx context.Context) error
 }
 
-// Settler is ack as all that settles a delivery, for a [Delivery] of a log in
-// memory.
+// Settler is the acknowledgement of a [Delivery] from a log in memory.
 type Settler func() error
 
 // Ack settles the delivery.
 func (f Settler) Ack() error { return f() }
 
-// DoubleAck settles it; nothing is on its way to anybody.
+// DoubleAck settles the delivery: a log in memory confirms at once.
 func (f Settler) DoubleAck(context.Context) error { return f() }
 
-// By gives the delivery to a log that is not JetStream's.
+// By returns the delivery with another acknowledgement.
 func (d Delivery) By(f Settler) *Delivery {
 	d.msg = f
 	return &d
 }
 
-// Ack settles the message. It does not wait for the server, and a server that is
-// killed may forget it: what was settled can come again.
+// Ack settles the message. It does not wait for the server. A server that is killed may
+// forget it, and redeliver the message.
 func (d *Delivery) Ack() error { return classify(d.msg.Ack()) }
 
-// DoubleAck settles the message and waits until the server has said so (its disk
-// may still forget, see [Delivery.Ack]).
+// DoubleAck settles the message and waits for the server's confirmation. The server's
+// disk may still forget it; see [Delivery.Ack].
 func (d *Delivery) DoubleAck(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	return classify(d.msg.DoubleAck(ctx))
 }
 
-// delivered translates what the consumer was given.
+// delivered translates a delivery of the client library.
 func delivered(m jetstream.Msg) (*Delivery, error) {
 	meta, err := m.Metadata()
 	if err != nil {
@@ -125,7 +124,7 @@ func delivered(m jetstream.Msg) (*Delivery, error) {
 	}, nil
 }
 
-// wire is the message as NATS sends it, with the trace of ctx in its headers.
+// wire returns the message for NATS, with the trace of ctx in its headers.
 func (m Message) wire(ctx context.Context) *nats.Msg {
 	h := make(nats.Header, len(m.Header)+5)
 	maps.Copy(h, nats.Header(m.Header))

@@ -12,9 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// JetStream's requests for messages, as ADR-8 and ADR-31 of NATS describe them.
-// The client library wraps the single ones, chooses by itself between a replica
-// and the leader, and has no batch; here the choice is ours.
+// JetStream's requests for messages, as ADR-8 and ADR-31 of NATS describe them. The client
+// library has no batch, and chooses by itself between a replica and the leader.
 
 // get is the body of both the direct and the leader's request.
 type get struct {
@@ -25,7 +24,7 @@ type get struct {
 	MaxBytes int    `json:"max_bytes,omitempty"`
 }
 
-// errNotDirect: nobody answers direct reads of that stream.
+// errNotDirect: no server answers direct reads of the stream.
 var errNotDirect = errors.New("no direct reads")
 
 // Statuses of an answer that is no message.
@@ -66,8 +65,8 @@ func (b *Bus) direct(ctx context.Context, stream string, req get) (Stored, error
 	}
 }
 
-// directBatch reads many messages in one exchange: they come one by one on an
-// inbox, the last is a status. Each names its predecessor, so that a gap shows.
+// directBatch reads many messages in one exchange. They arrive one by one on an inbox,
+// then a status ends the batch. Each message names its predecessor, so that a gap shows.
 func (b *Bus) directBatch(ctx context.Context, stream string, req get) (out []Stored, more bool, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
@@ -145,7 +144,7 @@ func (b *Bus) leader(ctx context.Context, stream string, req get) (Stored, error
 	return s, nil
 }
 
-// apiAnswer is what every answer of JetStream's API has.
+// apiAnswer is the common part of the answers of JetStream's API.
 type apiAnswer struct {
 	Error *jetstream.APIError `json:"error"`
 }
@@ -157,7 +156,7 @@ func (a apiAnswer) failure() error {
 	return a.Error
 }
 
-// api asks JetStream's API, whose answers come from a leader.
+// api sends a request to JetStream's API; a leader answers.
 func (b *Bus) api(ctx context.Context, verb string, req any, answer interface{ failure() error }) error {
 	body, err := json.Marshal(req)
 	if err != nil {

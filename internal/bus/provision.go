@@ -11,11 +11,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Provision makes the streams and buckets, or brings those that are there to the
-// wanted limits; with [Options].KeepLimits it says where they differ and leaves
-// them. It may be called again, and by several processes at once. What
-// cannot be changed, or would throw away what is stored, is an error that names
-// the stream, the field, what it is and what it should be.
+// Provision creates the streams and buckets, and brings existing ones to the wanted
+// limits; with [Options].KeepLimits it logs the differences and changes nothing. It
+// may be called again, and by several processes at once. A field that cannot be
+// changed, or whose change would delete messages, is an error that names the stream,
+// the field, its value and the wanted value.
 func (b *Bus) Provision(ctx context.Context) error {
 	wanted, err := configs(b.limits, b.replicas)
 	if err != nil {
@@ -29,7 +29,7 @@ func (b *Bus) Provision(ctx context.Context) error {
 	return nil
 }
 
-// Losing a race against another process costs one more look.
+// A race that is lost against another process costs one more try.
 const provisionTries = 3
 
 func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig) error {
@@ -71,11 +71,11 @@ func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInf
 	return s.CachedInfo(), nil
 }
 
-// align brings a stream that exists to what is wanted.
+// align changes an existing stream to the wanted configuration.
 func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	drift, err := compare(have.Config, want)
 	if err == nil && b.keep {
-		drift, err = b.left(have.Config, want, drift)
+		drift, err = b.keepLimits(have.Config, want, drift)
 	}
 	if err != nil || len(drift) == 0 {
 		return err
@@ -92,17 +92,17 @@ func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstr
 	if _, err := b.js.UpdateStream(ctx, merged); err != nil {
 		return explain(classify(err))
 	}
-	b.log.Info("stream changed", "stream", want.Name, "fields", told(drift, have.Config, want, " → "))
+	b.log.Info("stream changed", "stream", want.Name, "fields", describe(drift, have.Config, want, " → "))
 	return nil
 }
 
-// left takes out of the fields to change those that belong to another program. Of
-// how many copies there are one cannot think differently: what must be read from
-// a leader would be read from a copy.
-func (b *Bus) left(have, want config, drift []field) (rest []field, err error) {
+// keepLimits takes the fields that belong to another program out of the fields to
+// change. About replication the programs must agree: with the wrong number a program
+// would read from a copy what it must read from the leader.
+func (b *Bus) keepLimits(have, want config, drift []field) (rest []field, err error) {
 	var kept, copies []field
 	for _, f := range drift {
-		switch f.owner {
+		switch f.scope {
 		case limit:
 			kept = append(kept, f)
 		case replication:
@@ -112,15 +112,15 @@ func (b *Bus) left(have, want config, drift []field) (rest []field, err error) {
 		}
 	}
 	if len(copies) > 0 {
-		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", told(copies, have, want, ", here "))
+		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", describe(copies, have, want, ", here "))
 	}
 	if len(kept) > 0 {
-		b.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", told(kept, have, want, ", here "))
+		b.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", describe(kept, have, want, ", here "))
 	}
 	return rest, nil
 }
 
-func told(fields []field, have, want config, between string) string {
+func describe(fields []field, have, want config, between string) string {
 	names := make([]string, 0, len(fields))
 	for _, f := range fields {
 		names = append(names, fmt.Sprintf("%s %v%s%v", f.name, f.get(have), between, f.get(want)))
@@ -128,45 +128,46 @@ func told(fields []field, have, want config, between string) string {
 	return strings.Join(names, "; ")
 }
 
-// field is one setting of a stream that the bridge cares for.
+// field is one setting of a stream that the bridge decides.
 type field struct {
 	name  string
-	fixed bool // cannot be changed, or not without losing messages
-	owner owner
+	fixed bool // it cannot be changed without losing messages, or not at all
+	scope scope
 	get   func(jetstream.StreamConfig) any
 	set   func(to *jetstream.StreamConfig, from jetstream.StreamConfig)
 }
 
-// owner is who changes a field of a stream that is there.
-type owner int
+// scope says which programs want the same value of a field.
+type scope int
 
 const (
-	everybody   owner = iota // all programs of one version want the same
-	limit                    // the program that keeps the limits; others may differ
-	replication              // likewise, but others must agree
+	everywhere  scope = iota // all programs of one version
+	limit                    // the program that sets the limits; others may differ
+	replication              // the program that sets the limits; others must agree
 )
 
 type config = jetstream.StreamConfig
 
 func fields() []field {
 	return []field{
-		{"storage", true, everybody, func(c config) any { return c.Storage }, nil},
-		{"retention", true, everybody, func(c config) any { return c.Retention }, nil},
-		{"max messages per subject", true, everybody, func(c config) any { return c.MaxMsgsPerSubject }, nil},
-		{"deny delete", true, everybody, func(c config) any { return c.DenyDelete }, nil},
-		{"subjects", false, everybody, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
-		{"discard", false, everybody, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
+		{"storage", true, everywhere, func(c config) any { return c.Storage }, nil},
+		{"retention", true, everywhere, func(c config) any { return c.Retention }, nil},
+		{"max messages per subject", true, everywhere, func(c config) any { return c.MaxMsgsPerSubject }, nil},
+		{"deny delete", true, everywhere, func(c config) any { return c.DenyDelete }, nil},
+		{"subjects", false, everywhere, func(c config) any { return subjectList(c) }, func(to *config, c config) { to.Subjects = c.Subjects }},
+		{"discard", false, everywhere, func(c config) any { return c.Discard }, func(to *config, c config) { to.Discard = c.Discard }},
 		{"max age", false, limit, func(c config) any { return c.MaxAge }, func(to *config, c config) { to.MaxAge = c.MaxAge }},
 		{"max bytes", false, limit, func(c config) any { return c.MaxBytes }, func(to *config, c config) { to.MaxBytes = c.MaxBytes }},
 		{"duplicate window", false, limit, func(c config) any { return c.Duplicates }, func(to *config, c config) { to.Duplicates = c.Duplicates }},
 		{"replicas", false, replication, func(c config) any { return c.Replicas }, func(to *config, c config) { to.Replicas = c.Replicas }},
 		{"allow direct", false, replication, func(c config) any { return c.AllowDirect }, func(to *config, c config) { to.AllowDirect = c.AllowDirect }},
-		{"allow rollup", false, everybody, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
-		{"allow message TTL", false, everybody, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
+		{"allow rollup", false, everywhere, func(c config) any { return c.AllowRollup }, func(to *config, c config) { to.AllowRollup = c.AllowRollup }},
+		{"allow message TTL", false, everywhere, func(c config) any { return c.AllowMsgTTL }, func(to *config, c config) { to.AllowMsgTTL = c.AllowMsgTTL }},
 	}
 }
 
-// compare gives the fields to change, or an error for those that cannot be.
+// compare returns the fields to change, or an error that lists those that cannot be
+// changed.
 func compare(have, want jetstream.StreamConfig) ([]field, error) {
 	var drift []field
 	var errs []error

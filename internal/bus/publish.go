@@ -10,14 +10,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Publish stores one message and returns once the server has it on disk. Its span
-// is a PRODUCER's and its trace goes with the message. Errors are [ErrFull],
-// [ErrTooLarge] and [ErrUnreachable]; after the last the message may be there
-// all the same, and may be sent again under the same id.
+// Publish stores one message and returns once the server has it on disk. It makes a
+// PRODUCER span, and the message carries its trace. Errors are [ErrFull], [ErrTooLarge]
+// and [ErrUnreachable]. After ErrUnreachable the message may have been stored; it may be
+// sent again under the same id.
 func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	r, err := b.routes.of(m.Subject)
 	if err == nil {
-		err = ours(m.Header)
+		err = checkHeaders(m.Header)
 	}
 	if err != nil {
 		return Ack{}, fmt.Errorf("publish %s: %w", m.Subject, err)
@@ -25,7 +25,7 @@ func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	ctx, span := b.startPublish(ctx, r.shape, m)
 	ack, err := b.store(ctx, r.stream, m)
 	if err == nil && ack.Duplicate && r.stream != Dead {
-		ack, err = b.stored(ctx, m, ack)
+		ack, err = b.confirmDuplicate(ctx, m, ack)
 	}
 	if err != nil {
 		err = fmt.Errorf("publish %s: %w", m.Subject, classify(err))
@@ -34,7 +34,7 @@ func (b *Bus) Publish(ctx context.Context, m Message) (Ack, error) {
 	return ack, err
 }
 
-// store is the one place where a message of the bridge leaves for a stream.
+// store sends a message to its stream. Every message of the bridge passes here.
 func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) {
 	opts := []jetstream.PublishOpt{jetstream.WithExpectStream(stream)}
 	if m.ID != "" {
@@ -51,10 +51,11 @@ func (b *Bus) store(ctx context.Context, stream string, m Message) (Ack, error) 
 	return Ack{Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
 }
 
-// stored makes sure that a duplicate is there: the server remembers the ids of messages
-// that were purged or deleted since, and would take a new one for stored. Not so of
-// DEAD, where a letter that was closed is deleted and must not come back.
-func (b *Bus) stored(ctx context.Context, m Message, ack Ack) (Ack, error) {
+// confirmDuplicate stores a message whose duplicate was removed from the stream: the server
+// remembers the ids of messages that were purged or deleted, and confirms a message that
+// it then does not hold. It is not called for DEAD, where a closed letter is deleted and
+// must not come back.
+func (b *Bus) confirmDuplicate(ctx context.Context, m Message, ack Ack) (Ack, error) {
 	_, err := b.one(ctx, ack.Stream, get{Sequence: ack.Sequence})
 	if !errors.Is(err, ErrNotFound) {
 		return ack, err
@@ -63,8 +64,8 @@ func (b *Bus) stored(ctx context.Context, m Message, ack Ack) (Ack, error) {
 	return b.store(ctx, ack.Stream, m)
 }
 
-// ours refuses the headers by which a client commands the server.
-func ours(h Header) error {
+// checkHeaders refuses headers that are instructions to the server.
+func checkHeaders(h Header) error {
 	for name := range h {
 		if len(name) >= 5 && strings.EqualFold(name[:5], "Nats-") {
 			return fmt.Errorf("header %s is the server's", name)
@@ -73,7 +74,7 @@ func ours(h Header) error {
 	return nil
 }
 
-// route is where a subject leads.
+// route leads from a subject's filter to its stream.
 type route struct {
 	stream string
 	shape  string
@@ -83,8 +84,8 @@ type route struct {
 // routes finds a subject's stream and shape.
 type routes []route
 
-// newRoutes puts the shapes first: a subject that only fits its stream's filter
-// (a kind of event that is not thought of yet) is called by that filter.
+// newRoutes puts the shapes first. A subject that matches no shape, such as that of a
+// future kind of event, gets its stream's filter as shape.
 func newRoutes(streams []Stream) routes {
 	var rs routes
 	for _, s := range streams {
@@ -108,15 +109,15 @@ func (rs routes) of(subject string) (route, error) {
 		}
 	}
 	for _, r := range rs {
-		if fits(r.filter, tokens) {
+		if matches(r.filter, tokens) {
 			return r, nil
 		}
 	}
 	return route{}, fmt.Errorf("no stream takes this subject")
 }
 
-// fits matches tokens against a filter whose wildcards are *, > and {names}.
-func fits(filter, tokens []string) bool {
+// matches compares tokens against a filter whose wildcards are *, > and {names}.
+func matches(filter, tokens []string) bool {
 	for i, f := range filter {
 		if f == ">" {
 			return len(tokens) > i
@@ -131,5 +132,5 @@ func fits(filter, tokens []string) bool {
 	return len(filter) == len(tokens)
 }
 
-// MaxPayload is the largest message that the server takes, headers included.
+// MaxPayload is the largest message that the server takes, in bytes, headers included.
 func (b *Bus) MaxPayload() int64 { return b.nc.MaxPayload() }

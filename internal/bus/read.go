@@ -10,13 +10,13 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// pageAtOnce and pageBytes bound one request for many messages.
+// pageAtOnce and pageBytes bound a request that reads many messages.
 const (
 	pageAtOnce = 512
 	pageBytes  = 8 * mib
 )
 
-// Last is the newest message of a subject (wildcards allowed); [ErrNotFound] if
+// Last returns the newest message of a subject (wildcards allowed); [ErrNotFound] if
 // there is none.
 func (b *Bus) Last(ctx context.Context, stream, subject string) (Stored, error) {
 	s, err := b.one(ctx, stream, get{Last: subject})
@@ -26,7 +26,7 @@ func (b *Bus) Last(ctx context.Context, stream, subject string) (Stored, error) 
 	return s, nil
 }
 
-// Get is the message of that sequence; [ErrNotFound] if it is not there (any more).
+// Get returns the message with a sequence; [ErrNotFound] if the stream does not hold it.
 func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
 	if seq == 0 {
 		return Stored{}, fmt.Errorf("read %s: message 0: %w", stream, ErrNotFound)
@@ -38,9 +38,9 @@ func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error
 	return s, nil
 }
 
-// Next is the first message of a subject (wildcards allowed) at sequence from or
-// behind it; [ErrNotFound] if there is none yet. Of several replicas the leader
-// is asked: what was confirmed is found.
+// Next returns the first message of a subject (wildcards allowed) from sequence from on;
+// [ErrNotFound] if there is none yet. With several replicas it asks the leader, which
+// has every confirmed message.
 func (b *Bus) Next(ctx context.Context, stream, subject string, from uint64) (Stored, error) {
 	s, err := b.one(ctx, stream, get{Next: subject, Sequence: max(from, 1)})
 	if err != nil {
@@ -49,10 +49,10 @@ func (b *Bus) Next(ctx context.Context, stream, subject string, from uint64) (St
 	return s, nil
 }
 
-// Page is up to n messages of a subject (wildcards allowed; "" is every subject)
-// from sequence from on, oldest first; fewer, or none, at the stream's end. Any
-// replica may answer, so the newest may be missing: it is for people and for
-// counting, decisions belong to [Bus.Next].
+// Page returns up to n messages of a subject (wildcards allowed; "" is every subject)
+// from sequence from on, oldest first; fewer, or none, at the stream's end. Any replica
+// may answer, so the newest messages may be missing. It serves people and counting;
+// decisions need [Bus.Next].
 func (b *Bus) Page(ctx context.Context, stream, subject string, from uint64, n int) ([]Stored, error) {
 	if subject == "" {
 		subject = ">"
@@ -72,8 +72,8 @@ func (b *Bus) Page(ctx context.Context, stream, subject string, from uint64, n i
 	return out, nil
 }
 
-// Delete removes one message; [ErrNotFound] if it is not there. The place on the
-// disk is not overwritten.
+// Delete removes one message; [ErrNotFound] if the stream does not hold it. Its bytes on
+// the disk are not overwritten.
 func (b *Bus) Delete(ctx context.Context, stream string, seq uint64) error {
 	req := struct {
 		Sequence uint64 `json:"seq"`
@@ -90,10 +90,10 @@ type Usage struct {
 	Messages, Bytes uint64
 	MaxBytes        int64         // -1: no limit
 	MaxAge          time.Duration // 0: no limit
-	First, Last     uint64        // sequences; Last is never taken back
+	First, Last     uint64        // sequences; Last never falls
 }
 
-// Usage asks the server.
+// Usage asks the server how full a stream is.
 func (b *Bus) Usage(ctx context.Context, stream string) (Usage, error) {
 	i, err := b.streamInfo(ctx, stream)
 	if err != nil {
@@ -109,9 +109,8 @@ func (b *Bus) Usage(ctx context.Context, stream string) (Usage, error) {
 	}, nil
 }
 
-// one reads one message. A single server answers a direct read with what is
-// true; of several the leader is asked, since a replica that lags behind would
-// deny a message that was confirmed.
+// one reads one message: directly from a single server, else from the leader. A replica
+// that lags behind would miss a confirmed message.
 func (b *Bus) one(ctx context.Context, stream string, req get) (s Stored, err error) {
 	err = b.exchange(ctx, requestWait, func(ctx context.Context) (err error) {
 		if b.replicas == 1 {
@@ -125,7 +124,7 @@ func (b *Bus) one(ctx context.Context, stream string, req get) (s Stored, err er
 	return s, err
 }
 
-// batch reads up to n messages in one exchange. more says that there are more.
+// batch reads up to n messages in one exchange. more is true if more are stored.
 func (b *Bus) batch(ctx context.Context, stream, subject string, from uint64, n int) (out []Stored, more bool, err error) {
 	err = b.exchange(ctx, requestWait, func(ctx context.Context) (err error) {
 		out, more, err = b.directBatch(ctx, stream, get{Next: subject, Sequence: from, Batch: n, MaxBytes: pageBytes})

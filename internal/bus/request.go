@@ -9,12 +9,12 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// serveAtOnce bounds the requests of one subject that are answered at a time.
+// serveAtOnce bounds the concurrent requests of one subject.
 const serveAtOnce = 16
 
-// Request asks whoever serves subject and waits for the answer, which no stream
-// stores, until ctx ends (five seconds, if it has no deadline). [ErrNoResponders]
-// when nobody serves it.
+// Request sends data to the program that serves subject and waits for the answer until
+// ctx ends, or five seconds if it has no deadline. No stream stores request or answer.
+// [ErrNoResponders] when no program serves the subject.
 func (b *Bus) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -31,10 +31,9 @@ func (b *Bus) Request(ctx context.Context, subject string, data []byte) ([]byte,
 	return reply.Data, nil
 }
 
-// Serve answers requests on subject, several at a time, until stop is called; from
-// its return on requests arrive. stop takes no more, cancels the contexts of those
-// that are here, and waits until they are answered. It may be called twice, but
-// not from h.
+// Serve answers requests on subject by h, several at a time, from its return until stop
+// is called. stop takes no more requests, cancels the contexts of those in progress, and
+// waits until they are answered. It may be called twice, but not from h.
 func (b *Bus) Serve(subject string, h func(ctx context.Context, data []byte) []byte) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -53,16 +52,16 @@ func (b *Bus) Serve(subject string, h func(ctx context.Context, data []byte) []b
 		cancel()
 		return nil, fmt.Errorf("serve %s: %w", subject, classify(err))
 	}
-	// The client library says nothing of when the last callback has returned, so
-	// the subscription's own end is waited for before the handlers are.
+	// The client library does not tell when the last callback has returned. So stop
+	// waits for the subscription's end before it waits for the handlers.
 	ended := make(chan struct{})
 	sub.SetClosedHandler(func(string) { close(ended) })
 	var once sync.Once
 	stop = func() {
 		once.Do(func() {
 			cancel()
-			// Drained, what is on its way here is still answered. Without a
-			// connection nothing is, and draining would wait for one.
+			// A drained subscription still answers the requests on their way.
+			// Without a connection none are, and draining would wait for one.
 			leave := sub.Unsubscribe
 			if b.nc.IsConnected() {
 				leave = sub.Drain

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// trouble judges what the client library reports of the pulls.
+// trouble judges an error that the client library reports of a pull.
 func (k *Consumer) trouble(err error) {
 	select {
 	case <-k.stopped:
@@ -29,9 +29,9 @@ func (k *Consumer) trouble(err error) {
 	}
 }
 
-// missed is called when nothing, not even a heartbeat, came for two heartbeats.
-// The library has pulled again by then: the first time may be a blip, a second
-// one right after it is not.
+// missed is called when neither message nor heartbeat came for the time of two
+// heartbeats. The library has pulled again by then. One miss may be a delay; a second one
+// right after it ends the consumer.
 func (k *Consumer) missed(now time.Time, cause error) {
 	ctx, cancel := context.WithTimeout(context.Background(), k.heartbeat)
 	defer cancel()
@@ -52,9 +52,9 @@ func (k *Consumer) missed(now time.Time, cause error) {
 
 func vanished(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnprovisioned) }
 
-// watch looks at the server's side of the consumer. A server that pauses it, or
-// delivers something else than was asked for, still sends heartbeats.
-func (k *Consumer) watch(every time.Duration) {
+// monitor checks the consumer on the server at intervals. A server that pauses it, or
+// whose consumer was changed, still sends heartbeats.
+func (k *Consumer) monitor(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -62,53 +62,54 @@ func (k *Consumer) watch(every time.Duration) {
 		case <-k.stopped:
 			return
 		case <-tick.C:
-			k.look()
+			k.check()
 		}
 	}
 }
 
-// stillness is what the last look saw.
-type stillness struct {
-	taken uint64
-	looks int // in a row at which messages waited and none came
+// idleness is the state of the last check.
+type idleness struct {
+	taken  uint64
+	checks int // in a row at which messages waited and none was delivered
 }
 
-// look ends the consumer if the server's is gone, is not as it was made, or has
-// messages that it does not deliver.
-func (k *Consumer) look() {
+// check ends the consumer if it is gone on the server, differs from the one that was
+// created, or does not deliver the messages that wait.
+func (k *Consumer) check() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()
-	busy, taken := len(k.turn) > 0, k.taken.Load()
+	busy, taken := len(k.handling) > 0, k.taken.Load()
 	i, err := k.info(ctx)
 	switch {
 	case vanished(err):
 		k.end(fmt.Errorf("%w: %w", ErrConsumerGone, err))
 		return
 	case err != nil:
-		return // of a server that does not answer the heartbeats tell
+		return // the heartbeats tell of a server that does not answer
 	}
-	if why := k.strange(i); why != "" {
+	if why := k.difference(i); why != "" {
 		k.end(fmt.Errorf("%w: %s", ErrStalled, why))
 		return
 	}
 	k.floor.Store(i.AckFloor.Stream)
 	k.mu.Lock()
-	if busy || taken != k.still.taken || i.NumPending == 0 || i.NumAckPending >= i.Config.MaxAckPending {
-		k.still = stillness{taken: taken}
+	if busy || taken != k.idle.taken || i.NumPending == 0 || i.NumAckPending >= i.Config.MaxAckPending {
+		k.idle = idleness{taken: taken}
 	} else {
-		k.still.looks++
+		k.idle.checks++
 	}
-	looks := k.still.looks
+	checks := k.idle.checks
 	k.mu.Unlock()
-	if looks >= 2 {
+	if checks >= 2 {
 		k.end(fmt.Errorf("%w: %d messages wait and none is delivered", ErrStalled, i.NumPending))
 	}
 }
 
-// ours is asked before the first message. One that a stranger's consumer delivers,
-// made by the same name after ours and before it delivered anything, counts as its
-// first too, and what it passed over would not be missed.
-func (k *Consumer) ours() bool {
+// verified is called before the first message. It ends the consumer and returns false
+// unless the server's consumer is the one that was created: another one, created under
+// the same name before the first delivery, counts its deliveries from 1 too, and the
+// messages that it passed over would not be noticed.
+func (k *Consumer) verified() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
 	defer cancel()
 	i, err := k.info(ctx)
@@ -118,7 +119,7 @@ func (k *Consumer) ours() bool {
 	case err != nil:
 		err = fmt.Errorf("%w: %w", ErrStalled, err)
 	default:
-		why := k.strange(i)
+		why := k.difference(i)
 		if why == "" {
 			return true
 		}
@@ -128,15 +129,16 @@ func (k *Consumer) ours() bool {
 	return false
 }
 
-// strange says in what the server's consumer is not the one that was made.
-func (k *Consumer) strange(i *jetstream.ConsumerInfo) string {
+// difference returns how the server's consumer differs from the one that was created,
+// "" if it does not.
+func (k *Consumer) difference(i *jetstream.ConsumerInfo) string {
 	have := i.Config.FilterSubjects
 	if one := i.Config.FilterSubject; one != "" {
 		have = append(have, one)
 	}
 	switch {
 	case !i.Created.Equal(k.created):
-		return "another one was made by its name" // and may have passed messages over
+		return "another one was created under its name" // and may have passed messages over
 	case i.Paused:
 		return "it is paused on the server"
 	case i.Config.AckPolicy != jetstream.AckExplicitPolicy:
@@ -147,6 +149,6 @@ func (k *Consumer) strange(i *jetstream.ConsumerInfo) string {
 	return ""
 }
 
-// Floor is a sequence of the stream up to which everything was settled when the
-// consumer was last seen to be as it was made; 0 if it never was.
+// Floor is the sequence of the stream up to which all messages were settled at the last
+// check that found the consumer unchanged; 0 before the first.
 func (k *Consumer) Floor() uint64 { return k.floor.Load() }

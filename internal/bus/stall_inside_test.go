@@ -39,7 +39,7 @@ func TestLooks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var now seen
 			k := &Consumer{
-				log: slog.New(slog.DiscardHandler), cc: &pulls{}, turn: make(chan struct{}, 1),
+				log: slog.New(slog.DiscardHandler), cc: &pulls{}, handling: make(chan struct{}, 1),
 				stopped: make(chan struct{}), errs: make(chan error, 1),
 				info: func(context.Context) (*jetstream.ConsumerInfo, error) {
 					return &jetstream.ConsumerInfo{
@@ -51,11 +51,11 @@ func TestLooks(t *testing.T) {
 			for _, now = range c.looks {
 				k.taken.Store(now.taken)
 				if now.busy {
-					k.turn <- struct{}{}
+					k.handling <- struct{}{}
 				}
-				k.look()
+				k.check()
 				if now.busy {
-					<-k.turn
+					<-k.handling
 				}
 			}
 			var have error
@@ -98,7 +98,7 @@ func TestFirstMessage(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			handled := 0
 			k := &Consumer{
-				log: slog.New(slog.DiscardHandler), cc: &pulls{}, turn: make(chan struct{}, 1), created: made,
+				log: slog.New(slog.DiscardHandler), cc: &pulls{}, handling: make(chan struct{}, 1), created: made,
 				stopped: make(chan struct{}), errs: make(chan error, 1), handle: func(*Delivery) { handled++ },
 				info: func(context.Context) (*jetstream.ConsumerInfo, error) {
 					return &jetstream.ConsumerInfo{Created: c.created, Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy}}, c.info

@@ -46,7 +46,7 @@ func TestStalledOnTheServer(t *testing.T) {
 			b := bustest.Connect(t, server, bus.Options{})
 			js := must(jetstreamOf(server.URL(), nats.Token(server.Token())))(t)
 			t.Cleanup(js.Conn().Close)
-			k, got := consume(t, b, bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich", Filters: []string{filter}, Batch: 4, Heartbeat: 500 * time.Millisecond, Look: 100 * time.Millisecond})
+			k, got := consume(t, b, bus.ConsumerConfig{Stream: bus.Callbacks, Name: "enrich", Filters: []string{filter}, Batch: 4, Heartbeat: 500 * time.Millisecond, CheckEvery: 100 * time.Millisecond})
 			publish(t, b, callback(1))
 			if err := receive(t, got).DoubleAck(within(t)); err != nil {
 				t.Fatal(err)

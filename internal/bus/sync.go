@@ -16,9 +16,9 @@ import (
 // Sync says whether a server has a message on disk before it confirms it.
 type Sync int
 
-// What [Bus.ProbeSync] can find.
+// The findings of [Bus.ProbeSync].
 const (
-	SyncUnknown Sync = iota // it cannot be told
+	SyncUnknown Sync = iota // undecided
 	Synced                  // sync_interval: always, or a disk as slow as if it were
 	Unsynced                // a power cut loses confirmed messages
 )
@@ -91,7 +91,7 @@ func (b *Bus) ProbeSync(ctx context.Context) (s Sync, how string) {
 	return s, how
 }
 
-// judgeSync decides by the quickest message of both streams.
+// judgeSync decides by the quickest message in a file and in memory.
 func judgeSync(file, memory time.Duration) (Sync, string) {
 	ratio := float64(file) / float64(max(memory, time.Microsecond))
 	how := fmt.Sprintf("the quickest message takes %v in a file and %v in memory", file.Round(time.Microsecond), memory.Round(time.Microsecond))
@@ -104,7 +104,8 @@ func judgeSync(file, memory time.Duration) (Sync, string) {
 	return SyncUnknown, how
 }
 
-// askSync asks every server that answers to a user of ours for its JetStream settings.
+// askSync asks every server for its JetStream settings. Servers answer only a user with the
+// system account's services.
 func (b *Bus) askSync(ctx context.Context) (Sync, string) {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
@@ -149,10 +150,9 @@ func (b *Bus) askSync(ctx context.Context) (Sync, string) {
 	}
 }
 
-// timeSync measures a message in a file and one in memory in turn, so that what else
-// the machine does meets both alike. It gives the quickest of each: no message that is
-// synced is quicker than the disk, and of those in the middle a busy machine makes
-// anything.
+// timeSync measures messages in a file and in memory alternately, so that other load on the
+// machine slows both. It returns the quickest of each: a synced message is never quicker
+// than the disk, while load can make a median arbitrary.
 func timeSync(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) (file, memory time.Duration, err error) {
 	bucket, err := js.Stream(ctx, bucketStream(Tokens))
 	if err != nil {
@@ -194,8 +194,8 @@ type probe struct {
 	id string
 }
 
-// stream makes a stream with the messages in storage, on the server that is
-// connected, and gives its subject. undo removes it.
+// stream creates a stream with that storage on the connected server, and returns its
+// subject. undo removes it.
 func (p probe) stream(ctx context.Context, storage jetstream.StorageType) (subject string, undo func(), err error) {
 	name := fmt.Sprintf("%s%s_%s", probePrefix, p.id, storage)
 	subject = fmt.Sprintf("%s.%s.%s", probeSubject, p.id, storage)
@@ -208,7 +208,7 @@ func (p probe) stream(ctx context.Context, storage jetstream.StorageType) (subje
 	undo = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeWait)
 		defer cancel()
-		_ = p.js.DeleteStream(ctx, name) // what stays goes with the next probe
+		_ = p.js.DeleteStream(ctx, name) // the next probe removes what stays
 	}
 	if c := s.CachedInfo().Cluster; c != nil && c.Leader != "" && c.Leader != p.nc.ConnectedServerName() {
 		return "", undo, fmt.Errorf("the cluster put the probe's stream on another server than %s", p.nc.ConnectedServerName())
@@ -216,7 +216,7 @@ func (p probe) stream(ctx context.Context, storage jetstream.StorageType) (subje
 	return subject, undo, nil
 }
 
-// sweepProbes removes what probes that died have left, once it is of that age.
+// sweepProbes removes the streams of probes that were killed, once they have that age.
 func sweepProbes(ctx context.Context, js jetstream.JetStream, age time.Duration) {
 	list := js.ListStreams(ctx, jetstream.WithStreamListSubject(probeSubject+".>"))
 	for i := range list.Info() {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	State   = "STATE"   // ownership, and the record of every order
 	Tokens  = "TOKENS"  // the vendors' access tokens, and the lease to renew them
 	Tables  = "TABLES"  // mapping tables that operators add to
-	Cursors = "CURSORS" // how far polling has come
+	Cursors = "CURSORS" // the progress of polling
 	Jobs    = "JOBS"    // replay jobs
 )
 
@@ -29,19 +30,19 @@ const (
 	mib = 1 << 20
 	gib = 1 << 30
 
-	// duplicateWindow is how long the server remembers message ids.
+	// duplicateWindow is the time for which the server remembers message ids.
 	duplicateWindow = time.Hour
-	// markerLife is how long the trace of a deleted key stays.
+	// markerLife is the life of a deletion marker.
 	markerLife = time.Hour
 )
 
-// Stream is one stream of the bridge. All are kept in files under limits
-// retention, refuse what is new when they are full, and allow direct reads.
+// Stream is one stream of the bridge. Every stream is stored in files with limits
+// retention, refuses new messages when it is full, and allows direct reads.
 type Stream struct {
 	Name     string
 	Holds    string   // in a few words
-	Subjects []string // that it takes
-	Shapes   []string // of those subjects, with the variable tokens named
+	Subjects []string // filters of the subjects that it takes
+	Shapes   []string // of those subjects, with names for the variable tokens
 	MaxBytes int64
 	MaxAge   time.Duration // 0: for ever
 }
@@ -83,14 +84,14 @@ func Streams() []Stream {
 	}
 }
 
-// BucketPlan is one key-value bucket of the bridge: the last value of each key,
-// for ever unless its writer gives it a life (see [Expire]).
+// BucketPlan is one key-value bucket of the bridge. It keeps the last value of each key,
+// for ever unless the writer sets an end (see [Expire]).
 type BucketPlan struct {
 	Name     string
 	Holds    string // in a few words
 	MaxBytes int64
-	// Leader: of several replicas only the leader is read, for a replica that
-	// lags behind must never hide an entry.
+	// Leader: with several replicas only the leader is read. A replica that lags
+	// behind would hide an entry.
 	Leader bool
 }
 
@@ -111,13 +112,13 @@ type Limit struct {
 	MaxAge   time.Duration // of streams; a bucket has none
 }
 
-// Limits replace defaults: of all streams and buckets, and by their names.
+// Limits replace defaults, for all streams and buckets and by their names.
 type Limits struct {
 	DuplicateWindow time.Duration // 0: one hour
 	Of              map[string]Limit
 }
 
-// configs are the streams to provision, buckets included.
+// configs returns the configurations to provision: streams, then buckets.
 func configs(l Limits, replicas int) ([]jetstream.StreamConfig, error) {
 	var out []jetstream.StreamConfig
 	known := map[string]bool{}
@@ -158,7 +159,7 @@ func (s Stream) config(l Limits, replicas int) jetstream.StreamConfig {
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
 		MaxAge:            age,
-		MaxBytes:          or(limit.MaxBytes, s.MaxBytes),
+		MaxBytes:          cmp.Or(limit.MaxBytes, s.MaxBytes),
 		MaxMsgsPerSubject: -1,
 		Duplicates:        window,
 		Replicas:          replicas,
@@ -166,7 +167,7 @@ func (s Stream) config(l Limits, replicas int) jetstream.StreamConfig {
 	}
 }
 
-// config is what any NATS client takes for a bucket.
+// config is the stream that every NATS client takes for a bucket.
 func (p BucketPlan) config(l Limits, replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              bucketStream(p.Name),
@@ -175,7 +176,7 @@ func (p BucketPlan) config(l Limits, replicas int) jetstream.StreamConfig {
 		Storage:           jetstream.FileStorage,
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
-		MaxBytes:          or(l.Of[p.Name].MaxBytes, p.MaxBytes),
+		MaxBytes:          cmp.Or(l.Of[p.Name].MaxBytes, p.MaxBytes),
 		MaxMsgsPerSubject: 1,
 		Duplicates:        2 * time.Minute,
 		Replicas:          replicas,
@@ -184,11 +185,4 @@ func (p BucketPlan) config(l Limits, replicas int) jetstream.StreamConfig {
 		DenyDelete:        true,
 		AllowMsgTTL:       true,
 	}
-}
-
-func or(a, b int64) int64 {
-	if a != 0 {
-		return a
-	}
-	return b
 }

@@ -13,13 +13,12 @@ import (
 
 const tracerName = "gongdan-bridge/internal/bus"
 
-// propagator writes traceparent and tracestate, whatever the process has
-// configured: they are part of the bridge's events.
+// propagator writes traceparent and tracestate. It does not follow the process's
+// configuration: both are part of the bridge's events.
 func propagator() propagation.TraceContext { return propagation.TraceContext{} }
 
-// carrier puts W3C trace headers on a NATS message. NATS header names have a
-// case, HTTP's canonical one is wrong here: they are written in lower case, and
-// read in any.
+// carrier puts W3C trace headers on a NATS message. NATS header names are case-sensitive:
+// carrier writes them in lower case, not in HTTP's canonical form, and reads any case.
 type carrier Header
 
 func (c carrier) Get(name string) string { return Header(c).Get(name) }
@@ -41,8 +40,8 @@ func (c carrier) Keys() []string {
 	return keys
 }
 
-// startPublish begins the span of one publish. Its name is the subject's shape,
-// so that it holds no id.
+// startPublish begins the span of one publish. The subject's shape is its name, so that
+// it holds no id.
 func (b *Bus) startPublish(ctx context.Context, shape string, m Message) (context.Context, trace.Span) {
 	return b.tracer.Start(ctx, "publish "+shape,
 		trace.WithSpanKind(trace.SpanKindProducer),
@@ -56,7 +55,7 @@ func (b *Bus) startPublish(ctx context.Context, shape string, m Message) (contex
 		))
 }
 
-// endPublish closes the span with what came of it.
+// endPublish ends the span with the outcome.
 func endPublish(span trace.Span, ack Ack, err error) {
 	if err != nil {
 		span.RecordError(err)

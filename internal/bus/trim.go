@@ -10,15 +10,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Follower is a consumer of a stream, ours or another service's.
+// Follower is a consumer of a stream, the bridge's own or another service's.
 type Follower struct {
 	Name     string
 	Filters  []string // subjects that it reads; none: the whole stream
-	AckFloor uint64   // everything that it reads is settled up to here
+	AckFloor uint64   // it has settled all its messages up to here
 }
 
-// Followers are all consumers of a stream, durable or not, as the server has
-// them now.
+// Followers returns all present consumers of a stream, durable or not.
 func (b *Bus) Followers(ctx context.Context, stream string) ([]Follower, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -44,10 +43,10 @@ func filters(c jetstream.ConsumerConfig) []string {
 	return c.FilterSubjects
 }
 
-// Unsettled is the first message above after on any of the subjects (none: every
-// subject); false if there is none. A consumer's ack floor stands at the last
-// message that it read, so this, and not the floor, is what it still needs: where
-// little comes the floor lies far behind.
+// Unsettled returns the sequence of the first message above after on any of the subjects
+// (none: every subject); false if there is none. It tells what a consumer still needs.
+// The ack floor does not: it stands at the last message that the consumer read, far
+// behind where its messages are rare.
 func (b *Bus) Unsettled(ctx context.Context, stream string, subjects []string, after uint64) (uint64, bool, error) {
 	if len(subjects) == 0 {
 		subjects = []string{">"}
@@ -68,8 +67,8 @@ func (b *Bus) Unsettled(ctx context.Context, stream string, subjects []string, a
 	return first, first > 0, nil
 }
 
-// Trim removes every message below a sequence, for ever, and says how many those
-// were. What is needed of them is the caller's to know. Below 2 it does nothing.
+// Trim removes every message below a sequence, for good, and returns their number. The
+// caller must know that none of them is needed. Below 2 it does nothing.
 func (b *Bus) Trim(ctx context.Context, stream string, below uint64) (uint64, error) {
 	if below < 2 {
 		return 0, nil // a purge up to nothing would be a purge of all
@@ -87,7 +86,7 @@ func (b *Bus) Trim(ctx context.Context, stream string, below uint64) (uint64, er
 	return a.Purged, nil
 }
 
-// SequenceAt is the first sequence whose message was stored at t or later; one
+// SequenceAt returns the first sequence whose message was stored at t or later; one
 // behind the last if there is none.
 func (b *Bus) SequenceAt(ctx context.Context, stream string, t time.Time) (uint64, error) {
 	u, err := b.Usage(ctx, stream)

@@ -10,23 +10,22 @@ import (
 )
 
 const (
-	// watchHeartbeat is the server's while nothing changes: a consumer that is gone
-	// without a word is noticed after two.
+	// watchHeartbeat is the interval of the server's heartbeats while nothing changes.
+	// After two missed ones the consumer counts as lost.
 	watchHeartbeat = 5 * time.Second
-	// watchRetry is between two questions whether a lost bucket is there again.
+	// watchRetry is the wait between two checks of a bucket whose server is away.
 	watchRetry = 250 * time.Millisecond
 )
 
-// errReplaced: the bucket was removed and made again, or put back from an older copy.
+// errReplaced: the bucket was removed and created again, or restored from an older copy.
 var errReplaced = errors.New("the bucket is another one, or older than it was")
 
-// Watch calls each for the present entry of every key that fits the pattern (* is
-// one token, > the rest), then for every change, deletions too, from one
-// goroutine, until ctx ends; then it returns ctx's cause. It survives lost
-// connections and goes on where it was. Where the bucket was removed, or is an older
-// copy of itself, it ends with an error; whoever watches begins again, and must not
-// compare revisions over that. It shows what a replica knows and may lag: decisions
-// belong to Get and to the writes that compare.
+// Watch calls each for the present entry of every key that matches the pattern (* is one
+// token, > the rest), then for every change, deletions included, from one goroutine,
+// until ctx ends; then it returns ctx's cause. It continues after a lost connection.
+// If the bucket was removed, or is an older copy of itself, Watch returns an error; the
+// caller may watch again, but revisions from before and after must not be compared. A
+// watch reads from a replica and may lag: decisions need Get, or a write that compares.
 func (k *Bucket) Watch(ctx context.Context, pattern string, each func(Entry)) error {
 	w := &watch{bucket: k, subject: bucketSubject(k.name, pattern), each: each}
 	var err error
@@ -35,7 +34,7 @@ func (k *Bucket) Watch(ctx context.Context, pattern string, each func(Entry)) er
 	}
 	for err == nil {
 		if err = w.follow(ctx); err == nil {
-			err = w.same(ctx)
+			err = w.verify(ctx)
 		}
 	}
 	if ctx.Err() != nil {
@@ -44,22 +43,20 @@ func (k *Bucket) Watch(ctx context.Context, pattern string, each func(Entry)) er
 	return k.failed("watch", pattern, err)
 }
 
-// watch is what has been seen of a bucket. An ordered consumer of the library would
-// go on behind the last sequence also in a bucket that was made again, where that
-// number comes late or never.
+// watch is one run of [Bucket.Watch]. It does not use the library's ordered consumer:
+// in a bucket that was created again that consumer would wait for the sequence behind
+// the last one, which comes late or never.
 type watch struct {
 	bucket  *Bucket
 	subject string
 	each    func(Entry)
-	of      Identity // as the watch began
-	last    Stored   // seen last
+	of      Identity // when the watch began
+	last    Stored   // the newest entry that was told
 }
 
-// follow reads one consumer until it is lost, which is no error.
+// follow reads from one consumer until that is lost, which is no error.
 func (w *watch) follow(ctx context.Context) error {
 	b := w.bucket.bus
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	lost := make(chan struct{}, 1)
 	lose := func() {
 		select {
@@ -67,36 +64,22 @@ func (w *watch) follow(ctx context.Context) error {
 		default:
 		}
 	}
-	defer context.AfterFunc(b.life.now(), lose)() // the consumer may not outlive a server
+	defer context.AfterFunc(b.session.context(), lose)() // the consumer may end with its server
 	consumer, err := w.consumer(ctx)
 	if err != nil {
 		return classify(err)
 	}
-	got := make(chan *Delivery)
-	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		d, err := delivered(m)
-		if err != nil {
-			return // not JetStream's: no change of a key
-		}
-		select {
-		case got <- d:
-		case <-ctx.Done():
-		}
-	}, jetstream.PullHeartbeat(watchHeartbeat), jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) { lose() }))
+	got, end, err := relay(consumer, jetstream.PullHeartbeat(watchHeartbeat),
+		jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) { lose() }))
 	if err != nil {
 		return classify(err)
 	}
-	ended := cc.Closed()
-	defer func() {
-		stop()
-		cc.Stop()
-		<-ended
-	}()
-	for turn := uint64(1); ; turn++ {
+	defer end()
+	for expected := uint64(1); ; expected++ {
 		select {
 		case d := <-got:
-			if d.Turn != turn {
-				return nil // one was dropped on the way
+			if d.Turn != expected {
+				return nil // a delivery was lost on the way
 			}
 			w.last = d.Stored
 			w.each(w.bucket.entry(d.Stored))
@@ -110,8 +93,8 @@ func (w *watch) follow(ctx context.Context) error {
 	}
 }
 
-// consumer is one that begins behind what was seen. It goes by itself a minute after
-// the last question.
+// consumer creates a consumer that begins behind the last entry that was told. The server
+// removes it a minute after the last request.
 func (w *watch) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -125,9 +108,9 @@ func (w *watch) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	return w.bucket.bus.js.CreateConsumer(ctx, bucketStream(w.bucket.name), c)
 }
 
-// same waits until the server answers, and makes sure that the bucket is the one that
-// the watch began with. Where that leaves a doubt, everything is told again.
-func (w *watch) same(ctx context.Context) error {
+// verify waits until the server answers, and checks that the bucket is the one with which
+// the watch began. If it cannot be sure, the watch tells every entry again.
+func (w *watch) verify(ctx context.Context) error {
 	b := w.bucket.bus
 	for {
 		err := w.compare(ctx)
@@ -162,7 +145,7 @@ func (w *watch) compare(ctx context.Context) error {
 	m, err := w.bucket.bus.one(ctx, bucketStream(w.bucket.name), get{Sequence: w.last.Sequence})
 	switch {
 	case errors.Is(err, ErrNotFound):
-		w.last = Stored{} // the key was written again, or a copy was and has outgrown it
+		w.last = Stored{} // the key was written again, or an older copy was restored and written further
 	case err != nil:
 		return err
 	case !m.Time.Equal(w.last.Time):

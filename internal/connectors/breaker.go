@@ -38,7 +38,7 @@ var (
 	errNoWord = errors.New("says nothing about the api")
 )
 
-func newBreaker(b BreakerSettings, ln *lane) *gobreaker.CircuitBreaker[struct{}] {
+func newBreaker(b BreakerSettings, e *endpoint) *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval:     window,
 		BucketPeriod: window / 6,
@@ -46,33 +46,33 @@ func newBreaker(b BreakerSettings, ln *lane) *gobreaker.CircuitBreaker[struct{}]
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= b.Failures },
 		IsExcluded:   func(err error) bool { return errors.Is(err, errNoWord) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
-			ln.suspects.forget() // the probe counts, whichever order it is about
+			e.suspects.forget() // the probe counts, whichever order it is about
 			if to == gobreaker.StateOpen {
-				ln.openUntil.Store(time.Now().Add(b.OpenFor).UnixNano())
+				e.openUntil.Store(time.Now().Add(b.OpenFor).UnixNano())
 			}
 		},
 	})
 }
 
 // weigh says what an outcome tells the breaker about the API.
-func (ln *lane) weigh(ctx context.Context, c Call, a Answer, f *events.Failure) error {
+func (e *endpoint) weigh(ctx context.Context, c Call, a Answer, f *events.Failure) error {
 	switch {
 	case f == nil:
-		ln.suspects.success()
+		e.suspects.success()
 		return nil
 	case ctx.Err() != nil:
 		return errNoWord
 	}
 	switch f.Kind {
 	case events.Unavailable, events.Uncertain:
-		if c.About != "" && answered(a.Status) && !ln.suspects.add(c.About) {
+		if c.About != "" && answered(a.Status) && !e.suspects.add(c.About) {
 			return errNoWord
 		}
 		return errDown
 	case events.Throttled, events.Denied, events.Interrupted, events.Internal:
 		return errNoWord
 	default:
-		ln.suspects.success()
+		e.suspects.success()
 		return nil // the vendor answered in its trade: it is up
 	}
 }

@@ -1,4 +1,4 @@
-// Package connectors holds what both vendors' clients need to call out: a [Line]
+// Package connectors holds what both vendors' clients need to call out: a [Account]
 // per vendor account, which paces, bounds, observes and breaks calls, and a
 // [Shared] credential, which all processes fetch once and use together.
 //

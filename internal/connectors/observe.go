@@ -16,7 +16,7 @@ import (
 
 const scope = "gongdan-bridge/internal/connectors"
 
-// meters are the line's instruments. Their labels are vendor, api and kind: never
+// meters are the account's instruments. Their labels are vendor, api and kind: never
 // a tenant, a code or an order.
 type meters struct {
 	calls    metric.Int64Counter
@@ -58,33 +58,33 @@ func newTracer(p trace.TracerProvider) trace.Tracer {
 	return p.Tracer(scope)
 }
 
-func (l *Line) labels(api string) []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("vendor", l.o.Vendor), attribute.String("api", api)}
+func (acct *Account) labels(api string) []attribute.KeyValue {
+	return []attribute.KeyValue{attribute.String("vendor", acct.o.Vendor), attribute.String("api", api)}
 }
 
-// sight is what is seen of one call: its span, and its times.
-type sight struct {
-	line  *Line
-	api   string
-	span  trace.Span
-	begun time.Time
-	sent  time.Time
+// callSpan is what is recorded of one call: its span, and its times.
+type callSpan struct {
+	account *Account
+	api     string
+	span    trace.Span
+	begun   time.Time
+	sent    time.Time
 }
 
-// sight starts the CLIENT span of a call, before it waits for anything.
-func (l *Line) sight(ctx context.Context, c Call) (context.Context, *sight) {
-	ctx, span := l.tracer.Start(ctx, l.o.Vendor+" "+c.API,
+// span starts the CLIENT span of a call, before it waits for anything.
+func (acct *Account) span(ctx context.Context, c Call) (context.Context, *callSpan) {
+	ctx, span := acct.tracer.Start(ctx, acct.o.Vendor+" "+c.API,
 		trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(l.labels(c.API)...),
-		trace.WithAttributes(attribute.String("gongdan.tenant", l.o.Tenant), attribute.Bool("gongdan.write", c.Write)))
-	return ctx, &sight{line: l, api: c.API, span: span, begun: time.Now()}
+		trace.WithAttributes(acct.labels(c.API)...),
+		trace.WithAttributes(attribute.String("gongdan.tenant", acct.o.Tenant), attribute.Bool("gongdan.write", c.Write)))
+	return ctx, &callSpan{account: acct, api: c.API, span: span, begun: time.Now()}
 }
 
-func (s *sight) admitted() {
+func (s *callSpan) admitted() {
 	s.span.SetAttributes(attribute.Int64("bridge.waited_ms", time.Since(s.begun).Milliseconds()))
 }
 
-func (s *sight) sending(req *http.Request) {
+func (s *callSpan) sending(req *http.Request) {
 	s.sent = time.Now()
 	s.span.SetAttributes(
 		attribute.String("http.request.method", req.Method),
@@ -93,11 +93,11 @@ func (s *sight) sending(req *http.Request) {
 	)
 }
 
-func (s *sight) landed(ctx context.Context) {
-	s.line.meters.duration.Record(ctx, time.Since(s.sent).Seconds(), metric.WithAttributes(s.line.labels(s.api)...))
+func (s *callSpan) received(ctx context.Context) {
+	s.account.meters.duration.Record(ctx, time.Since(s.sent).Seconds(), metric.WithAttributes(s.account.labels(s.api)...))
 }
 
-func (s *sight) end(ctx context.Context, a Answer, f *events.Failure) {
+func (s *callSpan) end(ctx context.Context, a Answer, f *events.Failure) {
 	kind := "ok"
 	if a.Status != 0 {
 		s.span.SetAttributes(attribute.Int("http.response.status_code", a.Status))
@@ -109,6 +109,6 @@ func (s *sight) end(ctx context.Context, a Answer, f *events.Failure) {
 	}
 	s.span.SetAttributes(attribute.String("gongdan.kind", kind))
 	s.span.End()
-	labels := append(s.line.labels(s.api), attribute.String("kind", kind))
-	s.line.meters.calls.Add(ctx, 1, metric.WithAttributes(labels...))
+	labels := append(s.account.labels(s.api), attribute.String("kind", kind))
+	s.account.meters.calls.Add(ctx, 1, metric.WithAttributes(labels...))
 }

@@ -16,7 +16,7 @@ import (
 //
 // In no 60 s are there more than PerMinute calls, a Burst included: calls are
 // spaced so that PerMinute-Burst+1 of them fill a minute, and after a rest as many
-// as Burst go at once. A new [Line] has no burst, nor has one after [Line.Empty] or
+// as Burst go at once. A new [Account] has no burst, nor has one after [Account.Empty] or
 // after a pause: it collects it first. So the limit holds over any number of owners
 // that follow each other, each of which knows its own calls only.
 type Rate struct {
@@ -29,15 +29,15 @@ type Rate struct {
 // of the minute; at least one.
 func DefaultBurst(perMinute int) int { return min(5, max(1, perMinute/50)) }
 
-// pool is the pace that one or more lanes share. One call at a time stands in its
-// turn, so that an API's queue never holds the slots that other APIs could use.
+// pool is the pace that one or more endpoints share. One call at a time waits for
+// it, so that an API's queue never holds the slots that other APIs could use.
 type pool struct {
-	turn    chan struct{}
+	waiting chan struct{} // semaphore of one
 	limiter *rate.Limiter
 }
 
 func newPool(r Rate) *pool {
-	p := &pool{turn: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
+	p := &pool{waiting: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Inf, 1)}
 	if r.PerMinute <= 0 {
 		return p
 	}
@@ -79,13 +79,13 @@ func (p *pool) pace(ctx context.Context, least time.Duration) *events.Failure {
 	return nil
 }
 
-// Empty takes away the burst that the line has collected: another process may have
+// Empty takes away the burst that the account has collected: another process may have
 // called the account since, as before a takeover. Calls that wait for their place
 // keep it.
-func (l *Line) Empty() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, p := range l.pools {
+func (acct *Account) Empty() {
+	acct.mu.Lock()
+	defer acct.mu.Unlock()
+	for _, p := range acct.pools {
 		p.empty()
 	}
 }

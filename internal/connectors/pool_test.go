@@ -27,11 +27,11 @@ func mostInAMinute(starts []time.Time) int {
 	return most
 }
 
-// recorded is a line to a vendor that answers at once, and the times of its calls.
-func recorded(t *testing.T, r Rate) (*Line, *[]time.Time) {
+// recorded is an account at a vendor that answers at once, and the times of its calls.
+func recorded(t *testing.T, r Rate) (*Account, *[]time.Time) {
 	var mu sync.Mutex
 	starts := &[]time.Time{}
-	return newLine(t, LineOptions{
+	return newAccount(t, AccountOptions{
 		Vendor: "kingdee", Rate: func(string) Rate { return r },
 		HTTP: client(func(*http.Request) (*http.Response, error) {
 			mu.Lock()
@@ -103,7 +103,7 @@ func TestBurst(t *testing.T) {
 			return time.Since(begun)
 		}
 		if call(2) < 100*time.Millisecond {
-			t.Error("a new line has a burst: the process before may have spent it")
+			t.Error("a new account has a burst: the process before may have spent it")
 		}
 		<-time.After(2 * time.Second)
 		if took := call(5); took != 0 {

@@ -66,7 +66,7 @@ type Shared[T any] struct {
 type held[T any] struct {
 	value            T
 	fetched, expires time.Time
-	own              bool // fetched by this very flight, not adopted
+	own              bool // fetched by this process, not adopted from the vault
 }
 
 func (h *held[T]) good(now time.Time) bool {
@@ -136,13 +136,13 @@ type want[T any] struct {
 	fresh bool // one that is not due yet
 }
 
-// obtain joins the process's one flight. A flight that was started for less than
+// obtain joins the process's one fetch. A fetch that was started for less than
 // w wants (it may have adopted what the vendor refused us) is followed by another.
 func (s *Shared[T]) obtain(ctx context.Context, w want[T]) (T, error) {
 	var none T
 	for {
 		detached := context.WithoutCancel(ctx)
-		ch := s.flights.DoChan("", func() (any, error) { return s.flight(detached, w) })
+		ch := s.flights.DoChan("", func() (any, error) { return s.fetchOnce(detached, w) })
 		select {
 		case <-ctx.Done():
 			f := stopped(ctx)
@@ -179,9 +179,9 @@ func (s *Shared[T]) adopt(h *held[T]) {
 	s.held = h
 }
 
-// flight gets a credential from the vault or from the vendor; one at a time in
+// fetchOnce gets a credential from the vault or from the vendor; one at a time in
 // this process, and by the vault's lease one at a time over all.
-func (s *Shared[T]) flight(ctx context.Context, w want[T]) (h *held[T], err error) {
+func (s *Shared[T]) fetchOnce(ctx context.Context, w want[T]) (h *held[T], err error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*s.o.Lease)
 	defer cancel()
 	for h == nil && err == nil {

@@ -56,7 +56,7 @@ func onlyHTTP1(t *http.Transport) *http.Transport {
 	return t
 }
 
-// guardDials makes every connection of t ask the flight that it is dialled for.
+// guardDials makes every connection of t ask the write guard that it is dialled for.
 func guardDials(t *http.Transport) {
 	dial := t.DialContext
 	if dial == nil {
@@ -76,10 +76,10 @@ func guarded(dial dialFunc) dialFunc {
 		if err != nil {
 			return nil, err
 		}
-		fl, ok := ctx.Value(flightKey{}).(*flight)
+		guard, ok := ctx.Value(guardKey{}).(*writeGuard)
 		if !ok {
 			return conn, nil
 		}
-		return &guardedConn{Conn: conn, flight: fl}, nil
+		return &guardedConn{Conn: conn, guard: guard}, nil
 	}
 }

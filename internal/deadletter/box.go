@@ -1,9 +1,7 @@
 package deadletter
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -46,7 +44,7 @@ func (b *Box) PutAgain(ctx context.Context, l Letter, occasion string) error {
 }
 
 func (b *Box) put(ctx context.Context, l Letter, id string) error {
-	data, err := encode(l)
+	data, err := events.JSON(l)
 	if err != nil {
 		return fmt.Errorf("dead letter %s: %w", l.ID, err)
 	}
@@ -55,15 +53,6 @@ func (b *Box) put(ctx context.Context, l Letter, id string) error {
 		return fmt.Errorf("dead letter %s: %w", l.ID, err)
 	}
 	return nil
-}
-
-// encode leaves the event's bytes as they are.
-func encode(l Letter) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(l)
-	return b.Bytes(), err
 }
 
 // Filter chooses letters; an empty member takes all.

@@ -6,11 +6,20 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/internal/testwing/script"
 )
+
+// again has an event of a work order handled again.
+func (b *bridge) again(number, event string, act deadletter.Act) (operate.OrderReplay, error) {
+	b.t.Helper()
+	return b.acts.ReplayOrder(b.t.Context(), operate.OrderReplayRequest{
+		Decision: operate.Decision{Who: act.Who, Reason: act.Reason}, Force: act.Force, Event: event,
+		OrderRequest: operate.OrderRequest{Tenant: "acme", Noun: events.WorkOrder, Key: number},
+	})
+}
 
 // An event that was applied is handled again by force alone: as a new generation
 // with a marker of its own, and once however often it is asked for meanwhile.
@@ -20,8 +29,8 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 	number, bill := b.order()
 	id := b.visit(number, "上门")
 	b.ended(id, "applied")
-	again := func(event string, act deadletter.Act) (dispatch.Again, error) {
-		return dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, event, act)
+	again := func(event string, act deadletter.Act) (operate.OrderReplay, error) {
+		return b.again(number, event, act)
 	}
 	force := deadletter.Act{Who: "wang", Reason: "记录被\n误删", Force: true}
 	for _, tt := range []struct {
@@ -30,29 +39,26 @@ func TestAnAppliedEventIsHandledAgainByForce(t *testing.T) {
 		want  error
 	}{
 		{id, deadletter.Act{Who: "wang", Force: true}, deadletter.ErrNeedsReason},
-		{id, deadletter.Act{Who: "wang", Reason: "x"}, dispatch.ErrWasApplied},
-		{"another", force, dispatch.ErrNoEvent},
+		{id, deadletter.Act{Who: "wang", Reason: "x"}, operate.ErrWasApplied},
+		{"another", force, operate.ErrNoEvent},
 	} {
 		if _, err := again(tt.event, tt.act); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.event, err, tt.want)
 		}
 	}
-	pause := func(on bool) {
-		b.until("the owner answers", func() bool {
-			return dispatch.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, on, deadletter.Act{Who: "wang"}) == nil
-		})
-	}
-	pause(true)
+	b.until("the owner answers", func() bool { return b.acts.Pause(t.Context(), stageBy(events.Handle, "")) == nil })
 	for n := 1; n <= 2; n++ {
 		a, err := again(id, force)
 		if n == 1 && (err != nil || a.Replay != n || a.Generation != 1) {
 			t.Fatalf("%+v, %v", a, err)
 		}
-		if n == 2 && err != nil && !errors.Is(err, dispatch.ErrStillWaits) {
+		if n == 2 && err != nil && !errors.Is(err, operate.ErrStillWaits) {
 			t.Fatal(err)
 		}
 	}
-	pause(false)
+	if err := b.acts.Resume(t.Context(), stageBy(events.Handle, "")); err != nil {
+		t.Fatal(err)
+	}
 	b.until("the second record is there", func() bool { return len(b.kingdee.Records(bill)) == 2 })
 	last := b.end(number, "修好")
 	b.ended(last, "applied")
@@ -81,7 +87,7 @@ func TestAForcedReplayOutlivesItsLetter(t *testing.T) {
 	b.ended(id, "applied")
 	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中", Times: 1})
 	act := deadletter.Act{Who: "wang", Reason: "记录被误删", Force: true}
-	if _, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id, act); err != nil {
+	if _, err := b.again(number, id, act); err != nil {
 		t.Fatal(err)
 	}
 	b.until("it dies", func() bool { return len(b.letters()) == 1 })
@@ -107,7 +113,7 @@ func TestAnEventWithoutALetterIsHandledAgain(t *testing.T) {
 	id := b.send(b.weiban.Reply(number, fakeweiban.Act{Staff: "LiYang", Text: "没有规则"}))
 	b.ended(id, "ignored")
 	act := deadletter.Act{Who: "wang", Reason: "新规则"}
-	a, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, id+"~enrich~0", act)
+	a, err := b.again(number, id+"~enrich~0", act)
 	if err != nil || a.Replay != 1 || a.Generation != 0 {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -116,7 +122,7 @@ func TestAnEventWithoutALetterIsHandledAgain(t *testing.T) {
 	b.faultsK.Add(script.Fault{Kind: script.Refuse, API: "handle-order", Text: "审批中"})
 	dead := b.end(number, "修好")
 	b.ended(dead, "dead")
-	if _, err := dispatch.HandleAgain(t.Context(), b.bus, b.box, "acme", events.WorkOrder, number, dead, act); !errors.Is(err, dispatch.ErrHasALetter) {
+	if _, err := b.again(number, dead, act); !errors.Is(err, operate.ErrHasALetter) {
 		t.Errorf("%v", err)
 	}
 }

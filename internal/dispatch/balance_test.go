@@ -12,16 +12,16 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/internal/testwing/script"
 )
 
-func balanceOf(t *testing.T, b *bus.Bus, since time.Time) dispatch.Balance {
+func balanceOf(t *testing.T, b *bus.Bus, since time.Time) inspect.Balance {
 	t.Helper()
-	x, err := dispatch.BalanceOf(t.Context(), b, "acme", since, func(string, uint64, uint64) {})
+	x, err := inspect.BalanceOf(t.Context(), b, "acme", since, func(string, uint64, uint64) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func balanceOf(t *testing.T, b *bus.Bus, since time.Time) dispatch.Balance {
 
 // ignoring leaves out of a balance what no test fixes.
 func ignoring() cmp.Option {
-	return cmp.Options{cmpopts.IgnoreFields(dispatch.Balance{}, "Tenant", "Since", "Cut", "Strays"), cmpopts.EquateEmpty()}
+	return cmp.Options{cmpopts.IgnoreFields(inspect.Balance{}, "Tenant", "Since", "Cut", "Strays"), cmpopts.EquateEmpty()}
 }
 
 // Every way in which a callback of a running bridge ends, or waits, is told.
@@ -90,7 +90,7 @@ func TestBalanceOfARunningBridge(t *testing.T) {
 		waiting += x
 	}
 	got.Waiting = nil
-	want := dispatch.Balance{
+	want := inspect.Balance{
 		Published: 2, Accepted: 8, Applied: 3, DeadOpen: 1, DeadClosed: map[string]int{"wang": 1}, InHand: map[string]int{"enrich": 1},
 	}
 	if diff := cmp.Diff(want, got, ignoring()); diff != "" || waiting != 2 {
@@ -177,12 +177,12 @@ func TestBalanceFindsWhatIsLost(t *testing.T) {
 	s.outcome("silent~enrich~0", "3", events.Dead, 0)
 	s.floor(events.Enrich, last)
 	s.floor(events.Handle, settled)
-	s.record("5", ledger.Record{Enrich: ledger.Lane{
+	s.record("5", ledger.Record{Enrich: ledger.Progress{
 		Cursor: last - 2, Behind: true, Head: &ledger.Head{Message: ledger.Message{Seq: last - 1, EventID: "held"}, Why: ledger.Denied},
 	}})
 	s.callback("fresh", "6")
 	got := balanceOf(t, s.bus, time.Now().Add(-time.Hour))
-	want := dispatch.Balance{
+	want := inspect.Balance{
 		Accepted: 33, Applied: 1, Superseded: 1, Ignored: 1, Waiting: map[string]int{"enrich: denied": 2}, InHand: map[string]int{"enrich": 1}, Unexplained: 27,
 	}
 	if diff := cmp.Diff(want, got, ignoring()); diff != "" {
@@ -227,7 +227,7 @@ func TestBalanceFollowsReplays(t *testing.T) {
 	closed("d", deadletter.ActionDiscard)
 	s.floor(events.Enrich, floor)
 	got := balanceOf(t, s.bus, time.Now().Add(-time.Hour))
-	want := dispatch.Balance{
+	want := inspect.Balance{
 		Accepted: 4, Ignored: 1, DeadClosed: map[string]int{"wang": 1}, InHand: map[string]int{"enrich": 1}, Unexplained: 1,
 	}
 	if diff := cmp.Diff(want, got, ignoring()); diff != "" {

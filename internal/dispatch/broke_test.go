@@ -12,6 +12,7 @@ import (
 
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
 )
 
 // poison is a tracer that panics at the spans of one event in one stage: a fault of
@@ -45,7 +46,7 @@ func (p poisonTracer) Start(ctx context.Context, name string, opts ...trace.Span
 // A message at which we always panic is a letter after a few tries, in the time of
 // the retries and not of the consumer, and the order's next event goes on.
 func TestAMessageThatAlwaysBreaksUsIsALetter(t *testing.T) {
-	for _, stage := range []events.Stage{events.Enrich, events.Handle} {
+	for _, stage := range ledger.Stages {
 		t.Run(string(stage), func(t *testing.T) {
 			b := newBridge(t)
 			p := &poison{span: "process " + string(stage)}

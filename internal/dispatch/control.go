@@ -4,104 +4,151 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
-	"sync"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 )
 
-// control is the positive control of the looks: whether the query for handling
-// records has ever found one of our own for this tenant. It is on record, since
-// it stays true.
-type control struct {
-	mu     sync.Mutex
-	proven bool
-	asked  bool // somebody is about to
-	wait   time.Duration
-	next   time.Time // not asked before: a query that never shows our records must not cost a read a call
-
-	proving chan struct{} // held by whoever looks for a record that outcome events tell of
-}
-
-func (c *control) believed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.proven
-}
-
-// first is true once, until again and a while after that, longer each time:
-// somebody should prove it now.
-func (c *control) first() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.proven || c.asked || time.Now().Before(c.next) {
-		return false
+// serve answers operators' requests while the tenant is owned.
+func (o *owner) serve() error {
+	for verb, do := range map[string]func(context.Context, orders.Request) string{
+		orders.VerbSettle: o.settle,
+		orders.VerbPause:  func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, true) },
+		orders.VerbResume: func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, false) },
+	} {
+		err := o.answer(verb, func(ctx context.Context, data []byte) any {
+			var r orders.Request
+			if json.Unmarshal(data, &r) != nil {
+				return orders.Reply{Refused: "the request cannot be read"}
+			}
+			return orders.Reply{Refused: do(ctx, r)}
+		})
+		if err != nil {
+			return err
+		}
 	}
-	c.asked = true
-	return true
-}
-
-func (c *control) again() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asked = false
-	c.wait = min(max(2*c.wait, time.Second), 10*time.Minute)
-	c.next = time.Now().Add(c.wait)
-}
-
-func (o *owner) loadControl(ctx context.Context) error {
-	e, err := o.d.state.Get(ctx, controlKey(o.t.Name))
-	if errors.Is(err, bus.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	if err := o.answer(orders.VerbTrouble, func(context.Context, []byte) any { return o.trouble() }); err != nil {
 		return err
 	}
-	var p proof
-	// Where records were lost, what was proved before is to be proved once more.
-	o.control.proven = json.Unmarshal(e.Value, &p) == nil && p.Proven && (!o.lost() || p.History == o.store.History)
+	return o.answer(orders.VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
+}
+
+func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) any) error {
+	end, err := o.d.o.Ports.Inbox.Serve(events.ControlSubject(o.t.Name, verb), func(ctx context.Context, data []byte) []byte {
+		out, err := json.Marshal(do(ctx, data))
+		if err != nil {
+			return nil // texts always encode
+		}
+		return out
+	})
+	if err == nil {
+		o.endServing = append(o.endServing, end)
+	}
+	return err
+}
+
+// settle feeds an operator's decision to the order that waits, and returns why it was refused.
+func (o *owner) settle(ctx context.Context, r orders.Request) string {
+	if r.Key == "" || !slices.Contains(orders.Queues[:], orders.Queue{Stage: r.Stage, Noun: r.Noun}) {
+		return "no such order or stage"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*writeWait)
+	defer cancel()
+	answers := make(chan ledger.Answer, 1)
+	o.post(orders.ID{Noun: r.Noun, Key: r.Key}, false, operator{
+		in:    ledger.Operator{Stage: r.Stage, Seq: r.Sequence, Word: r.Word, Who: r.Who, Why: r.Why},
+		reply: answers,
+	})
+	select {
+	case a := <-answers:
+		return a.Refused
+	case <-ctx.Done():
+		return "the owner did not decide in time"
+	case <-o.working.Done():
+		return "the owner is stopping; try again in a moment"
+	}
+}
+
+// pause pauses a stage or resumes it; that outlives restarts.
+func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
+	s := r.Stage
+	if s != events.Enrich && s != events.Handle {
+		return "no such stage; say enrich or handle"
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeWait)
+	defer cancel()
+	key, fence := orders.PauseKey(o.t.Name, s), o.tenure.Fence
+	var err error
+	if on {
+		var data []byte
+		if data, err = json.Marshal(orders.PauseRecord{Who: r.Who, Why: r.Why, At: time.Now().UTC()}); err == nil {
+			_, err = o.d.state.PutFenced(ctx, key, data, fence)
+		}
+	} else {
+		err = o.d.state.DeleteFenced(ctx, key, fence)
+	}
+	if err != nil {
+		return "not recorded: " + err.Error()
+	}
+	o.apis.Hold(s, on)
+	return ""
+}
+
+// loadPauses takes over the stages that operators have paused.
+func (o *owner) loadPauses(ctx context.Context) error {
+	for _, s := range ledger.Stages {
+		_, err := o.d.state.Get(ctx, orders.PauseKey(o.t.Name, s))
+		if errors.Is(err, bus.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		o.apis.Hold(s, true)
+	}
 	return nil
 }
 
-// doubles are the markers that two handling records carry, and that were told.
-type doubles struct {
-	mu   sync.Mutex
-	told map[string]bool
+func (o *owner) trouble() orders.TroubleReply {
+	var a orders.TroubleReply
+	for _, err := range []error{o.why(), o.d.storeReady(), o.refused()} {
+		if err != nil {
+			a.Trouble = append(a.Trouble, strings.Split(err.Error(), "\n")...)
+		}
+	}
+	return a
 }
 
-// add is true the first time.
-func (d *doubles) add(marker string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.told == nil {
-		d.told = map[string]bool{}
+// refused is why a changed mapping is not in force, nil if it is.
+func (o *owner) refused() error {
+	if o.t.Refused == nil {
+		return nil
 	}
-	news := !d.told[marker]
-	d.told[marker] = true
-	return news
+	return o.t.Refused()
 }
 
-// proof is the positive control on record.
-type proof struct {
-	Proven  bool   `json:"proven"`
-	History string `json:"history,omitempty"` // of the store, in which it was proved
-}
-
-// proved keeps that the query has found one of our records.
-func (o *owner) proved(ctx context.Context) {
-	o.control.mu.Lock()
-	known := o.control.proven
-	o.control.proven = true
-	o.control.mu.Unlock()
-	if known {
-		return
-	}
-	value, err := json.Marshal(proof{true, o.store.History})
-	if err == nil {
-		_, err = o.d.state.PutFenced(ctx, controlKey(o.t.Name), value, o.tenure.Fence)
-	}
+// staff reads the staff list with the calls that the tenant's quota leaves.
+func (o *owner) staff(ctx context.Context) orders.StaffReply {
+	ctx, cancel := context.WithTimeout(ctx, orders.StaffWait)
+	defer cancel()
+	defer context.AfterFunc(o.ctx, cancel)() // as any call of the owner
+	list, err := o.t.Weiban.Staff(ctx)
 	if err != nil {
-		o.log.Debug("control not recorded", slog.String("cause", err.Error()))
+		return orders.StaffReply{Refused: err.Error()}
 	}
+	a := orders.StaffReply{}
+	for _, x := range list {
+		a.Staff = append(a.Staff, orders.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department})
+	}
+	raw, err := json.Marshal(a)
+	if limit := o.d.o.Ports.Log.MaxPayload() - orders.Headroom; err == nil && int64(len(raw)) > limit {
+		return orders.StaffReply{Refused: fmt.Sprintf("the list of %d members has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(list), len(raw), limit)}
+	}
+	return a
 }

@@ -18,11 +18,13 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/connectors/weiban"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/strictjson"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/bustest"
-	"gongdan-bridge/internal/testwing/linetest"
 	"gongdan-bridge/schemas"
 )
 
@@ -79,9 +81,9 @@ func oddVendor(t *testing.T, body *[]byte) *weiban.Client {
 		_, _ = w.Write(*body)
 	}))
 	t.Cleanup(v.Close)
-	line := linetest.New(t, connectors.LineOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
-	t.Cleanup(line.Close)
-	return weiban.New(weiban.Options{BaseURL: v.URL, CorpID: "1", Secret: "s", Line: line, Vault: connectors.MemoryVault()})
+	account := accounttest.New(t, connectors.AccountOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
+	t.Cleanup(account.Close)
+	return weiban.New(weiban.Options{BaseURL: v.URL, CorpID: "1", Secret: "s", Account: account, Vault: connectors.MemoryVault()})
 }
 
 // TestAnyDetailGoesOn: whatever JSON stands in one member of a detail, the detail
@@ -94,10 +96,11 @@ func TestAnyDetailGoesOn(t *testing.T) {
 	}
 	o := ownerOf(t, bustest.New(t))
 	o.d.o.Events = events.NewCodec(set)
+	o.work.Events = o.d.o.Events
 	var logged strings.Builder
-	o.log = slog.New(slog.NewTextHandler(&logged, nil))
+	o.work.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	var body []byte
-	o.t.Weiban, o.t.Quick = oddVendor(t, &body), Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
+	o.work.Weiban, o.work.Quick = oddVendor(t, &body), wait.Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
 	for _, tt := range []struct {
 		noun     events.Noun
 		file     string
@@ -128,7 +131,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 			if body, err = json.Marshal(tree); err != nil {
 				rt.Fatal(err)
 			}
-			f := goesOn(rt, newActor(o, order{m.notice.Noun, m.notice.Key}, false), m)
+			f := goesOn(rt, newActor(o, orders.ID{Noun: m.Notice.Noun, Key: m.Notice.Key}, false), m)
 			if f != nil && at != "/errcode" && at != "/"+tt.file && at != tt.number {
 				rt.Fatalf("%s: %v", at, f)
 			}
@@ -140,7 +143,7 @@ func TestAnyDetailGoesOn(t *testing.T) {
 }
 
 // callbackMessage is a callback as stage enrich reads it.
-func callbackMessage(t *testing.T, o *owner, text string) *message {
+func callbackMessage(t *testing.T, o *owner, text string) *orders.Message {
 	t.Helper()
 	n, err := weiban.ParseNotice([]byte(text))
 	if err != nil {
@@ -157,22 +160,18 @@ func callbackMessage(t *testing.T, o *owner, text string) *message {
 		t.Fatal(err)
 	}
 	s := bus.Stored{Header: bus.Header{"Content-Type": {events.ContentType}}, Data: data, Sequence: 7, Time: time.Now()}
-	m := newActor(o, order{n.Noun, n.Key}, false).read(events.Enrich, s)
-	if m.fault != nil {
-		t.Fatal(m.fault)
+	m := orders.Read(events.Enrich, s, 0)
+	if m.Fault != nil {
+		t.Fatal(m.Fault)
 	}
 	return m
 }
 
 // goesOn enriches a message and reads what is published as a mapping does.
-func goesOn(t *rapid.T, a *actor, m *message) *events.Failure {
-	d, f := a.readDetail(a.o.ctx, m)
-	if f != nil {
-		return f
-	}
-	out, f := a.enriched(m, *d)
-	if f != nil {
-		return f
+func goesOn(t *rapid.T, a *actor, m *orders.Message) *events.Failure {
+	in, out, _ := a.work().Fetch(a.o.ctx, m, nil)
+	if in.Failure != nil {
+		return in.Failure
 	}
 	ev, err := events.Decode(out.ContentType, out.Data)
 	if err != nil {
@@ -182,7 +181,7 @@ func goesOn(t *rapid.T, a *actor, m *message) *events.Failure {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mapping.NewInput(mapping.Meta{Noun: m.notice.Noun}, data); err != nil {
+	if _, err := mapping.NewInput(mapping.Meta{Noun: m.Notice.Noun}, data); err != nil {
 		t.Fatalf("no mapping can read it: %v", err)
 	}
 	return nil

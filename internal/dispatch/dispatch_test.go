@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/script"
 )
@@ -99,8 +100,8 @@ func TestWithoutControlAPersonSettles(t *testing.T) {
 		if !l.Waiting || l.Kind != events.Uncertain {
 			t.Fatalf("letter %+v", l)
 		}
-		ask := dispatch.Request{Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: tt.word, Who: "wang", Why: "looked"}
-		if err := dispatch.Ask(t.Context(), b.bus, "acme", dispatch.VerbSettle, ask); err != nil {
+		ask := orders.Request{Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: tt.word, Who: "wang", Why: "looked"}
+		if err := orders.Ask(t.Context(), b.bus, "acme", orders.VerbSettle, ask); err != nil {
 			t.Fatal(err)
 		}
 		b.ended(id, "applied")
@@ -110,7 +111,7 @@ func TestWithoutControlAPersonSettles(t *testing.T) {
 		if err := b.bus.Delete(t.Context(), "DEAD", l.Number); err != nil {
 			t.Fatal(err)
 		}
-		if err := dispatch.Ask(t.Context(), b.bus, "acme", dispatch.VerbSettle, ask); err == nil {
+		if err := orders.Ask(t.Context(), b.bus, "acme", orders.VerbSettle, ask); err == nil {
 			t.Fatal("settled twice")
 		}
 	}
@@ -130,7 +131,7 @@ func TestPauseIsDurable(t *testing.T) {
 	b := newBridge(t)
 	stop := b.run("one", nil)
 	b.until("the owner is there", func() bool {
-		return dispatch.Ask(t.Context(), b.bus, "acme", dispatch.VerbPause, dispatch.Request{Stage: events.Handle, Who: "wang"}) == nil
+		return orders.Ask(t.Context(), b.bus, "acme", orders.VerbPause, orders.Request{Stage: events.Handle, Who: "wang"}) == nil
 	})
 	number, bill := b.order()
 	id := b.end(number, "修好")
@@ -144,7 +145,7 @@ func TestPauseIsDurable(t *testing.T) {
 		if len(b.kingdee.Records(bill)) != 0 {
 			t.Fatal("called while paused")
 		}
-		return dispatch.Ask(t.Context(), b.bus, "acme", dispatch.VerbResume, dispatch.Request{Stage: events.Handle, Who: "wang"}) == nil
+		return orders.Ask(t.Context(), b.bus, "acme", orders.VerbResume, orders.Request{Stage: events.Handle, Who: "wang"}) == nil
 	})
 	b.ended(id, "applied")
 }

@@ -22,14 +22,17 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/fakeweiban"
-	"gongdan-bridge/internal/testwing/linetest"
 	"gongdan-bridge/internal/testwing/script"
 	"gongdan-bridge/schemas"
 )
@@ -41,6 +44,7 @@ type bridge struct {
 	bus     *bus.Bus
 	codec   *events.Codec
 	box     *deadletter.Box
+	acts    *operate.Acts
 	mapping func() *mapping.Mapping
 	fresh   func(context.Context) error // of the mapping's tables
 	file    string                      // of the mapping
@@ -51,6 +55,14 @@ type bridge struct {
 	change  func(*dispatch.Options)
 	log     io.Writer
 	bill    int
+}
+
+// wang decides in these tests.
+func wang(reason string) operate.Decision { return operate.Decision{Who: "wang", Reason: reason} }
+
+// stageBy is what wang asks of a stage.
+func stageBy(s events.Stage, reason string) operate.StageRequest {
+	return operate.StageRequest{Decision: wang(reason), Tenant: "acme", Stage: s}
 }
 
 const rules = `version: 1
@@ -104,6 +116,7 @@ func newBridge(t *testing.T) *bridge {
 		faultsW: script.New(1), faultsK: script.New(2),
 	}
 	b.box = deadletter.NewBox(b.bus, time.Now)
+	b.acts = operate.New(operate.Options{Bus: b.bus, Tenants: []operate.Tenant{{Name: "acme"}}})
 	if b.weiban, err = fakeweiban.New(fakeweiban.Options{Script: b.faultsW}); err != nil {
 		t.Fatal(err)
 	}
@@ -126,31 +139,35 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	b.t.Helper()
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{50 * time.Millisecond, 100 * time.Millisecond}
-	s.Probe, s.BayWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
+	s.Probe, s.LockWait, s.CallTimeout = 100*time.Millisecond, 20*time.Millisecond, 400*time.Millisecond
 	s.Looks, s.Doubles = []time.Duration{30 * time.Millisecond, 60 * time.Millisecond}, 200*time.Millisecond
 	if change != nil {
 		change(&s)
 	}
 	t := dispatch.Tenant{
-		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
-		Quick: dispatch.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Guard: &dispatch.Guard{},
+		Vendors: work.Vendors{
+			Mapping: b.mapping, Fresh: b.fresh,
+			Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		},
 	}
-	line := func(vendor string) *connectors.Line {
-		return linetest.New(b.t, connectors.LineOptions{
+	account := func(vendor string) *connectors.Account {
+		return accounttest.New(b.t, connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 300 * time.Millisecond, MaxWait: 20 * time.Millisecond, Before: t.Guard.Check,
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 100 * time.Millisecond},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.WeibanLine, t.KingdeeLine = line("weiban"), line("kingdee")
+	t.Accounts.Weiban, t.Accounts.Kingdee = account("weiban"), account("kingdee")
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Line: t.WeibanLine,
+		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Account: t.Accounts.Weiban,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(),
-		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID, UploadPart: "file", AuthorityKey: authorityKey, AuthorityIV: authorityIV,
+		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(),
+		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID, UploadPart: "file",
+		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	})
 	o := dispatch.Options{
 		Instance: instance, Bus: b.bus, Events: b.codec, Letters: b.box, Tenants: []dispatch.Tenant{t},

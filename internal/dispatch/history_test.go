@@ -10,16 +10,18 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/operate"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/script"
 )
 
-func historyOf(t *testing.T, b *bus.Bus, key string, bodies bool) []dispatch.History {
+func historyOf(t *testing.T, b *bus.Bus, key string, bodies bool) []inspect.History {
 	t.Helper()
-	h, err := dispatch.HistoryOf(t.Context(), b, "acme", key, bodies)
+	h, err := inspect.HistoryOf(t.Context(), b, "acme", key, bodies)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func historyOf(t *testing.T, b *bus.Bus, key string, bodies bool) []dispatch.His
 }
 
 // told are a history's lines as "what stage: text", for the lines of those kinds.
-func told(h dispatch.History) []string {
+func told(h inspect.History) []string {
 	var out []string
 	for _, l := range h.Lines {
 		out = append(out, strings.TrimSpace(l.What+" "+string(l.Stage)))
@@ -36,9 +38,9 @@ func told(h dispatch.History) []string {
 }
 
 // text is that of the first line of a kind.
-func text(t *testing.T, h dispatch.History, what string) string {
+func text(t *testing.T, h inspect.History, what string) string {
 	t.Helper()
-	i := slices.IndexFunc(h.Lines, func(l dispatch.Line) bool { return l.What == what })
+	i := slices.IndexFunc(h.Lines, func(l inspect.Line) bool { return l.What == what })
 	if i < 0 {
 		t.Fatalf("no line tells of %s: %v", what, told(h))
 	}
@@ -56,7 +58,7 @@ func TestHistoryTellsALife(t *testing.T) {
 	b.ended(id, "dead")
 	act := deadletter.Act{Who: "wang", Reason: "审批完成"}
 	b.until("the owner listens", func() bool {
-		return dispatch.HoldStage(t.Context(), b.bus, b.box, "acme", events.Enrich, true, act) == nil
+		return b.acts.Pause(t.Context(), stageBy(events.Enrich, act.Reason)) == nil
 	})
 	h := historyOf(t, b.bus, number, false)
 	if len(h) != 1 || h[0].Noun != events.WorkOrder || h[0].Bill == nil || h[0].Bill.OrderNo != bill {
@@ -69,7 +71,7 @@ func TestHistoryTellsALife(t *testing.T) {
 	if _, err := b.box.Replay(t.Context(), b.letters()[0].Number, act); err != nil {
 		t.Fatal(err)
 	}
-	if err := dispatch.HoldStage(t.Context(), b.bus, b.box, "acme", events.Enrich, false, act); err != nil {
+	if err := b.acts.Resume(t.Context(), stageBy(events.Enrich, act.Reason)); err != nil {
 		t.Fatal(err)
 	}
 	b.ended(id, "applied")
@@ -77,10 +79,10 @@ func TestHistoryTellsALife(t *testing.T) {
 	if got := told(h[0]); got[0] != "callback" || !slices.Contains(got, "replay handle") || slices.Contains(got, "letter handle") || slices.Contains(got, "pause enrich") {
 		t.Errorf("after the replay: %v", got)
 	}
-	if s := text(t, h[0], dispatch.LineClosed); !strings.Contains(s, "replayed by wang: 审批完成") {
+	if s := text(t, h[0], inspect.LineClosed); !strings.Contains(s, "replayed by wang: 审批完成") {
 		t.Errorf("closed: %s", s)
 	}
-	if s := text(t, h[0], dispatch.LineCall); !strings.Contains(s, "applied, rule close") || !strings.Contains(s, "marker [wb:") {
+	if s := text(t, h[0], inspect.LineCall); !strings.Contains(s, "applied, rule close") || !strings.Contains(s, "marker [wb:") {
 		t.Errorf("call: %s", s)
 	}
 	for _, bodies := range []bool{false, true} {
@@ -115,14 +117,14 @@ func TestSettleClosesTheLetter(t *testing.T) {
 	b.until("a letter waits", func() bool { return len(b.letters()) == 1 })
 	l := b.letters()[0]
 	h := historyOf(t, b.bus, number, false)[0]
-	if s := text(t, h, dispatch.LineWaits); !strings.HasPrefix(s, "waits for a person, with a letter") {
+	if s := text(t, h, inspect.LineWaits); !strings.HasPrefix(s, "waits for a person, with a letter") {
 		t.Errorf("waits: %s", s)
 	}
-	if s := text(t, h, dispatch.LineLetter); !strings.Contains(s, "the order waits for a person") {
+	if s := text(t, h, inspect.LineLetter); !strings.Contains(s, "the order waits for a person") {
 		t.Errorf("letter: %s", s)
 	}
 	settle := func(word ledger.Word, reason string) error {
-		_, err := dispatch.Settle(t.Context(), b.bus, b.box, l.Number, word, deadletter.Act{Who: "wang", Reason: reason})
+		_, err := b.acts.Settle(t.Context(), operate.SettleRequest{Decision: wang(reason), Number: l.Number, Word: word})
 		return err
 	}
 	for _, tt := range []struct {
@@ -143,7 +145,7 @@ func TestSettleClosesTheLetter(t *testing.T) {
 	if n := len(b.letters()); n != 0 {
 		t.Errorf("%d letters are open", n)
 	}
-	if s := text(t, historyOf(t, b.bus, number, false)[0], dispatch.LineClosed); !strings.Contains(s, `settled as "applied" by wang: the record is there`) {
+	if s := text(t, historyOf(t, b.bus, number, false)[0], inspect.LineClosed); !strings.Contains(s, `settled as "applied" by wang: the record is there`) {
 		t.Errorf("closed: %s", s)
 	}
 }
@@ -160,7 +162,7 @@ func TestLetterOfAnOrderThatWentOn(t *testing.T) {
 	l := b.letters()[0]
 	waits := func() bool {
 		t.Helper()
-		w, err := dispatch.Waits(t.Context(), b.bus, l)
+		w, err := inspect.Waits(t.Context(), b.bus, l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +171,7 @@ func TestLetterOfAnOrderThatWentOn(t *testing.T) {
 	if !waits() {
 		t.Error("the order does not wait")
 	}
-	if err := dispatch.Ask(t.Context(), b.bus, "acme", dispatch.VerbSettle, dispatch.Request{
+	if err := orders.Ask(t.Context(), b.bus, "acme", orders.VerbSettle, orders.Request{
 		Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: ledger.SettleApplied, Who: "wang",
 	}); err != nil {
 		t.Fatal(err)
@@ -178,7 +180,7 @@ func TestLetterOfAnOrderThatWentOn(t *testing.T) {
 	if waits() {
 		t.Error("the order still waits")
 	}
-	if _, err := dispatch.Settle(t.Context(), b.bus, b.box, l.Number, ledger.Discard, deadletter.Act{Who: "wang", Reason: "x"}); err == nil {
+	if _, err := b.acts.Settle(t.Context(), operate.SettleRequest{Decision: wang("x"), Number: l.Number, Word: ledger.Discard}); err == nil {
 		t.Error("settled an order that has gone on")
 	}
 	if _, err := b.box.Discard(t.Context(), l.Number, deadletter.Act{Who: "wang", Reason: "settled", Left: true}); err != nil {

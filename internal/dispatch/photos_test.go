@@ -10,7 +10,9 @@ import (
 
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/photos"
 	"gongdan-bridge/internal/testwing/fakeweiban"
@@ -45,7 +47,7 @@ func (b *bridge) endWith(number string, pictures ...string) string {
 // story is everything that is told of an order, in one text.
 func (b *bridge) story(number string) string {
 	b.t.Helper()
-	list, err := dispatch.HistoryOf(b.t.Context(), b.bus, "acme", number, false)
+	list, err := inspect.HistoryOf(b.t.Context(), b.bus, "acme", number, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func TestAResendUploadsAgain(t *testing.T) {
 
 // dying uploads and then never comes to its call.
 type dying struct {
-	dispatch.Photos
+	work.Photos
 	uploaded chan struct{}
 }
 

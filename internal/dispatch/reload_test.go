@@ -16,8 +16,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/tables"
 )
@@ -150,7 +150,7 @@ func TestRowAndReplay(t *testing.T) {
 		if letter.Word != word || letter.Kind != events.Unmapped {
 			t.Fatalf("letter %+v", letter)
 		}
-		r, err := dispatch.RecordedOf(letter)
+		r, err := inspect.RecordedOf(letter)
 		if err != nil || r.Key != number || !strings.HasPrefix(r.Meta.ID, id) || r.Meta.Noun != events.WorkOrder || r.Meta.Tenant != "acme" || r.Meta.Position == "" {
 			t.Fatalf("recorded %+v, %v", r.Meta, err)
 		}
@@ -165,7 +165,7 @@ func TestRowAndReplay(t *testing.T) {
 			t.Errorf("%d records after the replay", n)
 		}
 	}
-	if _, err := dispatch.RecordedOf(deadletter.Open{Letter: deadletter.Letter{Stage: events.Enrich}}); err == nil {
+	if _, err := inspect.RecordedOf(deadletter.Open{Letter: deadletter.Letter{Stage: events.Enrich}}); err == nil {
 		t.Error("a letter without a detail was taken for a recorded event")
 	}
 	b.recorded(t)
@@ -174,10 +174,10 @@ func TestRowAndReplay(t *testing.T) {
 // recorded reads the enriched events back: all of them, of one order, and since.
 func (b *bridge) recorded(t *testing.T) {
 	t.Helper()
-	read := func(key string, in dispatch.Period) (keys []string) {
+	read := func(key string, in inspect.Period) (keys []string) {
 		t.Helper()
 		last := uint64(0)
-		skipped, err := dispatch.EachRecorded(t.Context(), b.bus, "acme", key, in, func(_ string, done, of uint64) {
+		skipped, err := inspect.EachRecorded(t.Context(), b.bus, "acme", key, in, func(_ string, done, of uint64) {
 			if done < last || done > of {
 				t.Errorf("progress %d of %d after %d", done, of, last)
 			}
@@ -191,14 +191,14 @@ func (b *bridge) recorded(t *testing.T) {
 		}
 		return keys
 	}
-	all := read("", dispatch.Period{})
+	all := read("", inspect.Period{})
 	if len(all) != 12 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 12 {
 		t.Errorf("%d recorded events, want one of each of 12 orders: %v", len(all), all)
 	}
-	if one := read(all[3], dispatch.Period{}); len(one) != 1 || one[0] != all[3] {
+	if one := read(all[3], inspect.Period{}); len(one) != 1 || one[0] != all[3] {
 		t.Errorf("of one order: %v", one)
 	}
-	if late := read("", dispatch.Period{Since: time.Now().Add(time.Hour)}); len(late) != 0 {
+	if late := read("", inspect.Period{Since: time.Now().Add(time.Hour)}); len(late) != 0 {
 		t.Errorf("since an hour from now: %v", late)
 	}
 	u, err := b.bus.Usage(t.Context(), bus.Events)
@@ -209,7 +209,7 @@ func (b *bridge) recorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after := read("", dispatch.Period{Until: middle.Time}), read("", dispatch.Period{Since: middle.Time, Until: time.Now().Add(time.Hour)})
+	before, after := read("", inspect.Period{Until: middle.Time}), read("", inspect.Period{Since: middle.Time, Until: time.Now().Add(time.Hour)})
 	if len(before) == 0 || len(after) == 0 || !slices.Equal(slices.Concat(before, after), all) {
 		t.Errorf("until and since %s: %v and %v", middle.Time, before, after)
 	}

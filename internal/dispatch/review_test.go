@@ -15,6 +15,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/script"
@@ -35,7 +36,7 @@ func TestWhatWasLetGoIsNotOvertaken(t *testing.T) {
 	}
 	b.run("one", nil)
 	b.visit(number, "第一次")
-	b.until("it is let go", func() bool { return log.has("order let go") })
+	b.until("it is evicted", func() bool { return log.has("order evicted from memory") })
 	if err := state.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestABillThatIsLeftIsTakenAtOnce(t *testing.T) {
 	bill := fakekingdee.BillNo(79)
 	one, two := b.orderFor(bill), b.orderFor(bill)
 	b.faultsK.Add(script.Fault{Kind: script.Slow, API: "handle-order", Delay: 200 * time.Millisecond})
-	b.run("one", func(s *ledger.Settings) { s.BayWait = time.Hour })
+	b.run("one", func(s *ledger.Settings) { s.LockWait = time.Hour })
 	first, second := b.visit(one, "甲"), b.visit(two, "乙")
 	b.ended(first, "applied")
 	b.ended(second, "applied")
@@ -86,20 +87,20 @@ func TestAWordThatCannotBeTakenIsRefused(t *testing.T) {
 	if _, err := b.bus.Bucket("STATE").Put(t.Context(), "order.acme.work_order.7", []byte("{")); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(r dispatch.Request) error {
+	ask := func(r orders.Request) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		return dispatch.Ask(ctx, b.bus, "acme", dispatch.VerbSettle, r)
+		return orders.Ask(ctx, b.bus, "acme", orders.VerbSettle, r)
 	}
-	b.until("the owner is there", func() bool { return !errors.Is(ask(dispatch.Request{}), bus.ErrNoResponders) })
-	for _, r := range []dispatch.Request{
+	b.until("the owner is there", func() bool { return !errors.Is(ask(orders.Request{}), bus.ErrNoResponders) })
+	for _, r := range []orders.Request{
 		{Stage: events.Handle, Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: "a.b", Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: "x", Noun: events.WorkOrder, Key: "8", Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: events.WorkOrder, Sequence: 1, Word: ledger.TryAgain},
 		{Stage: events.Handle, Noun: events.WorkOrder, Key: "7", Sequence: 1, Word: ledger.TryAgain},
 	} {
-		if err := ask(r); !errors.Is(err, dispatch.ErrRefused) {
+		if err := ask(r); !errors.Is(err, orders.ErrRefused) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
@@ -156,7 +157,7 @@ func TestWhatCannotBeReadBecomesALetter(t *testing.T) {
 		n++
 	}
 	b.until("all are letters", func() bool { return len(b.letters()) == n && len(b.outcomes()) == n })
-	if got := log.count("order let go"); got > 0 {
+	if got := log.count("order evicted from memory"); got > 0 {
 		t.Errorf("%d times let go", got)
 	}
 }
@@ -173,13 +174,13 @@ func TestAnUnreadableRecordIsNoHotLoop(t *testing.T) {
 	}
 	stop := b.run("one", nil)
 	b.visit(number, "上门")
-	b.until("it is let go", func() bool { return log.count("order let go") >= 5 }) // 50, 100, 200, 400, now 800 ms
+	b.until("it is evicted", func() bool { return log.count("order evicted from memory") >= 5 }) // 50, 100, 200, 400, now 800 ms
 	began := time.Now()
 	stop()
 	if took := time.Since(began); took > 600*time.Millisecond {
 		t.Errorf("stopping took %v", took)
 	}
-	if n := log.count("order let go"); n > 5 {
+	if n := log.count("order evicted from memory"); n > 5 {
 		t.Errorf("let go %d times", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/sleep"
 	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/internal/testwing/memory"
 )
@@ -251,7 +252,7 @@ func (p *people) sendAgain(n int) {
 		p.coming.Add(1)
 		w.acting.Go(func() {
 			defer p.coming.Add(-1)
-			wait(context.Background(), rest)
+			sleep.For(context.Background(), rest)
 			p.deliver(x)
 		})
 	}
@@ -286,7 +287,7 @@ func (p *people) untilTaken(n fakeweiban.Notice, publish func() error) {
 	p.coming.Add(1)
 	p.w.acting.Go(func() {
 		defer p.coming.Add(-1)
-		wait(context.Background(), 10*time.Second)
+		sleep.For(context.Background(), 10*time.Second)
 		p.untilTaken(n, publish)
 	})
 }

@@ -134,11 +134,14 @@ func (b *books) letter(l deadletter.Open) {
 	b.letters[l.ID] = l.Number
 }
 
-// answer notes that people have answered a letter.
-func (b *books) answer(l deadletter.Open) {
+// answer notes that people have answered a letter, and whether its event has ended by it.
+func (b *books) answer(l deadletter.Open, ends bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.answers[l.ID] = true
+	if !ends {
+		return
+	}
 	b.answers[string(l.Stage)+" "+l.EventID+"~"+strconv.Itoa(l.Replay)] = true
 }
 

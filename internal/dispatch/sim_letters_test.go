@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
+	"gongdan-bridge/internal/sleep"
 )
 
 // round is an operator at the letters, who knows what Kingdee really holds.
@@ -62,7 +63,7 @@ func (p *people) close(l deadletter.Open) {
 		w.logf("letter %d of %s is discarded: %v", l.Number, l.EventID, err)
 	}
 	if err == nil {
-		w.books.answer(l)
+		w.books.answer(l, true)
 	}
 	w.trouble(fmt.Sprint("letter ", l.Number), err)
 }
@@ -103,7 +104,7 @@ func (p *people) settle(l deadletter.Open) {
 	if word == ledger.SendAgain {
 		p.spoken[w.books.textOf(l.EventID)] = true
 	}
-	err = p.ask(dispatch.VerbSettle, dispatch.Request{
+	err = p.ask(orders.VerbSettle, orders.Request{
 		Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: word, Who: "li", Why: "looked",
 	})
 	w.logf("letter %d of %s is settled: %s: %v", l.Number, l.EventID, word, err)
@@ -122,13 +123,13 @@ func doubted(r ledger.Record, l deadletter.Open) bool {
 func (p *people) settled(l deadletter.Open, word string) {
 	err := p.w.box.Settled(context.Background(), l, word, deadletter.Act{Who: "li", Reason: "looked"})
 	if err == nil {
-		p.w.books.answer(l)
+		p.w.books.answer(l, ledger.Word(word).Ends())
 	}
 	p.w.trouble(fmt.Sprint("letter ", l.Number), err)
 }
 
 // ask puts a request to the owner.
-func (p *people) ask(verb string, r dispatch.Request) error {
+func (p *people) ask(verb string, r orders.Request) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -150,7 +151,7 @@ func (p *people) ask(verb string, r dispatch.Request) error {
 }
 
 func (p *people) pause() {
-	err := p.ask(dispatch.VerbPause, dispatch.Request{Stage: events.Handle, Who: "li"})
+	err := p.ask(orders.VerbPause, orders.Request{Stage: events.Handle, Who: "li"})
 	p.w.logf("handle is paused: %v", err)
 	p.w.books.hold(err == nil)
 }
@@ -159,7 +160,7 @@ func (p *people) pause() {
 func (p *people) resume(until time.Time) {
 	p.w.books.hold(false)
 	for {
-		err := p.ask(dispatch.VerbResume, dispatch.Request{Stage: events.Handle, Who: "li"})
+		err := p.ask(orders.VerbResume, orders.Request{Stage: events.Handle, Who: "li"})
 		p.w.logf("handle is resumed: %v", err)
 		if err == nil || p.w.failed() {
 			return
@@ -170,6 +171,6 @@ func (p *people) resume(until time.Time) {
 			}
 			return
 		}
-		wait(context.Background(), 20*time.Second)
+		sleep.For(context.Background(), 20*time.Second)
 	}
 }

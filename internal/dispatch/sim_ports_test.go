@@ -7,6 +7,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/sleep"
 	"gongdan-bridge/internal/testwing/memory"
 )
 
@@ -32,12 +33,12 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 		return errDead
 	case "slow":
 		was := w.after()
-		wait(ctx, time.Duration(d.Int64N(int64(8*time.Second))))
+		sleep.For(ctx, time.Duration(d.Int64N(int64(8*time.Second))))
 		if w.after() != was {
 			return unanswered(what) // the server went down meanwhile
 		}
 	case "undone":
-		wait(ctx, 5*time.Second)
+		sleep.For(ctx, 5*time.Second)
 		return unanswered(what)
 	}
 	err := exchange()
@@ -45,7 +46,7 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 	case "killed behind":
 		p.die(what)
 	case "unheard":
-		wait(ctx, 5*time.Second)
+		sleep.For(ctx, 5*time.Second)
 		err = unanswered(what)
 	}
 	if dead := p.awake(); dead != nil {
@@ -55,15 +56,6 @@ func (p *process) do(ctx context.Context, what string, exchange func() error) er
 }
 
 func unanswered(what string) error { return fmt.Errorf("%s: %w", what, bus.ErrUnreachable) }
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
 
 // ask is do for an exchange that has an answer.
 func ask[T any](ctx context.Context, p *process, what string, exchange func() (T, error)) (T, error) {

@@ -20,10 +20,13 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
-	"gongdan-bridge/internal/testwing/linetest"
+	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // simLease is how long a lease lives.
@@ -103,7 +106,7 @@ func (p *process) die(why string) {
 	p.w.mu.Unlock()
 	rest := time.Second + time.Duration(p.w.dice("rest").Int64N(int64(30*time.Second)))
 	p.w.acting.Go(func() {
-		wait(context.Background(), rest)
+		sleep.For(context.Background(), rest)
 		p.w.launch(p.slot)
 	})
 }
@@ -171,16 +174,18 @@ func (p *process) options() dispatch.Options {
 	guard := &dispatch.Guard{}
 	t := dispatch.Tenant{
 		Name: "acme", Account: w.kingdee.Account().AccountID, Ledger: w.weather.ledger, Guard: guard,
-		Quick: dispatch.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
-		Mapping: func() *mapping.Mapping {
-			if w.fixed.Load() {
-				return w.tools.rules[1]
-			}
-			return w.tools.rules[0]
+		Vendors: work.Vendors{
+			Quick: wait.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
+			Mapping: func() *mapping.Mapping {
+				if w.fixed.Load() {
+					return w.tools.rules[1]
+				}
+				return w.tools.rules[0]
+			},
 		},
 	}
-	line := func(vendor string, base http.RoundTripper) *connectors.Line {
-		l, err := connectors.NewLine(linetest.Bounds(connectors.LineOptions{
+	account := func(vendor string, base http.RoundTripper) *connectors.Account {
+		acct, err := connectors.NewAccount(accounttest.Bounds(connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 20 * time.Second, MaxWait: 2 * time.Second, Before: guard.Check,
 			HTTP:    &http.Client{Transport: &wire{p: p, vendor: vendor, base: base}},
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 10 * time.Second},
@@ -189,16 +194,16 @@ func (p *process) options() dispatch.Options {
 		if err != nil {
 			w.fail("%s: %v", p.name, err)
 		}
-		return l
+		return acct
 	}
-	t.WeibanLine, t.KingdeeLine = line("weiban", w.weiban.Transport()), line("kingdee", w.kingdee.Transport())
+	t.Accounts.Weiban, t.Accounts.Kingdee = account("weiban", w.weiban.Transport()), account("kingdee", w.kingdee.Transport())
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: w.weiban.URL(), CorpID: w.weiban.CorpID(), Secret: simSecret, Line: t.WeibanLine,
+		BaseURL: w.weiban.URL(), CorpID: w.weiban.CorpID(), Secret: simSecret, Account: t.Accounts.Weiban,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := w.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Line: t.KingdeeLine, Vault: connectors.MemoryVault(), UserID: a.UserID,
+		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(), UserID: a.UserID,
 		Static:       &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
 		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	})
@@ -216,7 +221,7 @@ func (p *process) options() dispatch.Options {
 func simLedger() ledger.Settings {
 	s := ledger.Defaults("acme")
 	s.Waits = []time.Duration{10 * time.Second, 30 * time.Second, 2 * time.Minute}
-	s.Probe, s.BayWait, s.Doubles = 20*time.Second, 20*time.Second, 3*time.Minute
+	s.Probe, s.LockWait, s.Doubles = 20*time.Second, 20*time.Second, 3*time.Minute
 	return s
 }
 

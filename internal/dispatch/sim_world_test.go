@@ -17,6 +17,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/sleep"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/internal/testwing/memory"
@@ -91,7 +92,7 @@ func newWorld(seed uint64, tools *tools, m mistake, verbose bool) (*world, error
 		server: memory.New(), faultsW: script.New(seed), faultsK: script.New(seed + 1), nth: map[string]uint64{}, olds: map[string]stale{},
 	}
 	// Not in the bubble's first year: the vendors' numbers are made of the time.
-	wait(context.Background(), time.Until(time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)))
+	sleep.For(context.Background(), time.Until(time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)))
 	w.begin = time.Now()
 	w.calm = w.begin.Add(calmAfter)
 	w.state = w.server.Bucket(bus.State)
@@ -118,10 +119,10 @@ func (w *world) run() {
 	}
 	slices.SortStableFunc(w.agenda, func(a, b act) int { return a.at.Compare(b.at) })
 	for _, a := range w.agenda {
-		wait(context.Background(), time.Until(a.at))
+		sleep.For(context.Background(), time.Until(a.at))
 		a.do()
 	}
-	wait(context.Background(), time.Until(w.calm))
+	sleep.For(context.Background(), time.Until(w.calm))
 	w.heal()
 	limit := w.calm.Add(3 * time.Hour)
 	for why := w.restless(); why != ""; why = w.restless() {
@@ -130,7 +131,7 @@ func (w *world) run() {
 			break
 		}
 		w.people.round()
-		wait(context.Background(), 20*time.Second)
+		sleep.For(context.Background(), 20*time.Second)
 	}
 	for _, p := range w.end() {
 		p.stop()

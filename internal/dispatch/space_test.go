@@ -18,6 +18,8 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/bustest"
 )
 
@@ -171,11 +173,11 @@ func TestEveryBucketIsWatched(t *testing.T) {
 	}
 	b.says(d.StoreReady, "no room in AUDIT")
 	// What could not be kept is not done.
-	err := dispatch.HoldStage(t.Context(), b.bus, b.box, "acme", events.Handle, true, actOf("wang"))
+	err := b.acts.Pause(t.Context(), stageBy(events.Handle, actOf("wang").Reason))
 	if !errors.Is(err, bus.ErrFull) || !strings.Contains(err.Error(), "nats.streams.audit.max_bytes") {
 		t.Errorf("pause: %v", err)
 	}
-	if p, err := dispatch.Pauses(t.Context(), b.bus, "acme"); err != nil || len(p) > 0 {
+	if p, err := inspect.Pauses(t.Context(), b.bus, "acme"); err != nil || len(p) > 0 {
 		t.Errorf("paused all the same: %+v, %v", p, err)
 	}
 }
@@ -215,14 +217,14 @@ func TestTenantThatDoesNotStart(t *testing.T) {
 	}
 	d, _ := b.replica("one", nil)
 	b.says(d.Ready, "tenant acme is not at work", "not started", checkpoint)
-	if trouble := dispatch.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 1 || !strings.Contains(trouble[0], "does not answer") {
+	if trouble := orders.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 1 || !strings.Contains(trouble[0], "does not answer") {
 		t.Errorf("trouble %q", trouble)
 	}
 	if err := state.Delete(t.Context(), checkpoint); err != nil {
 		t.Fatal(err)
 	}
 	b.says(d.Ready)
-	if trouble := dispatch.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 0 {
+	if trouble := orders.TroubleOf(t.Context(), b.bus, "acme"); len(trouble) != 0 {
 		t.Errorf("trouble %q", trouble)
 	}
 }
@@ -238,7 +240,7 @@ func TestRefusedMappingIsTold(t *testing.T) {
 	}
 	d, _ := b.replica("one", nil)
 	b.says(d.Ready)
-	if trouble := dispatch.TroubleOf(t.Context(), b.bus, "acme"); !slices.Equal(trouble, []string{"m.yaml:3:1: no such field"}) {
+	if trouble := orders.TroubleOf(t.Context(), b.bus, "acme"); !slices.Equal(trouble, []string{"m.yaml:3:1: no such field"}) {
 		t.Errorf("trouble %q", trouble)
 	}
 	if n := measured(t, reader, "gongdan.mapping.refused", "tenant", "acme"); n != 1 {

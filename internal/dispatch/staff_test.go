@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/internal/testwing/script"
 )
@@ -15,14 +15,14 @@ import (
 // to those that the tenant may have in progress.
 func TestTheOwnerReadsTheStaffList(t *testing.T) {
 	b := newBridge(t)
-	if _, err := dispatch.StaffOf(t.Context(), b.bus, "acme"); !errors.Is(err, bus.ErrNoResponders) {
+	if _, err := orders.StaffOf(t.Context(), b.bus, "acme"); !errors.Is(err, bus.ErrNoResponders) {
 		t.Fatalf("without an owner: %v", err)
 	}
 	b.run("one", nil)
-	var list []dispatch.Staff
+	var list []orders.Staff
 	b.until("the owner answers", func() (ok bool) {
 		var err error
-		list, err = dispatch.StaffOf(t.Context(), b.bus, "acme")
+		list, err = orders.StaffOf(t.Context(), b.bus, "acme")
 		return err == nil
 	})
 	named := 0
@@ -35,7 +35,7 @@ func TestTheOwnerReadsTheStaffList(t *testing.T) {
 		t.Errorf("%d members, %d with id, name and department", len(list), named)
 	}
 	b.faultsW.Add(script.Fault{Kind: script.Status, Status: 503, API: fakeweiban.APIStaffList, Times: 100})
-	if _, err := dispatch.StaffOf(t.Context(), b.bus, "acme"); !errors.Is(err, dispatch.ErrRefused) || !strings.Contains(err.Error(), "503") {
+	if _, err := orders.StaffOf(t.Context(), b.bus, "acme"); !errors.Is(err, orders.ErrRefused) || !strings.Contains(err.Error(), "503") {
 		t.Errorf("while Weiban is down: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,11 +17,14 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/store"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/bustest"
-	"gongdan-bridge/internal/testwing/linetest"
 )
 
 // ownerOf is an owner that has not opened anything yet, under a claim of its own.
@@ -34,14 +38,15 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		o:      Options{Bus: b, Ports: portsOf(b), Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
-	line := linetest.New(t, connectors.LineOptions{Vendor: "any"})
+	d.watch = store.NewWatch(d.o.Ports.Store, 0, func() {}, d.o.Logger)
+	account := accounttest.New(t, connectors.AccountOptions{Vendor: "any"})
 	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	set := ledger.Defaults("acme")
 	o := d.owner(
-		Tenant{Name: "acme", Ledger: set, WeibanLine: line, KingdeeLine: line, Guard: &Guard{}},
+		Tenant{Name: "acme", Ledger: set, Accounts: wait.Accounts{Weiban: account, Kingdee: account}, Guard: &Guard{}},
 		ownership.Grant(t.Context(), "acme", 7, bus.Fence{Key: "owner.acme", Revision: revision}),
 	)
 	t.Cleanup(func() {
@@ -52,15 +57,15 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 }
 
 // waits puts an order's record and wait key down.
-func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
+func (o *owner) waits(t *testing.T, key string, r ledger.Record) orders.ID {
 	t.Helper()
-	k := order{events.WorkOrder, key}
+	k := orders.ID{Noun: events.WorkOrder, Key: key}
 	data, err := r.Encode()
 	if err == nil {
-		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", k), data)
 	}
 	if err == nil {
-		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+		_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.WaitKey("acme", k), []byte{})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +73,8 @@ func (o *owner) waits(t *testing.T, key string, r ledger.Record) order {
 	return k
 }
 
-func head(why ledger.Why, next time.Time) ledger.Lane {
-	return ledger.Lane{Behind: true, Head: &ledger.Head{
+func head(why ledger.Why, next time.Time) ledger.Progress {
+	return ledger.Progress{Behind: true, Head: &ledger.Head{
 		Message: ledger.Message{Seq: 1, EventID: "e1"}, Why: why, Since: next, Next: next,
 	}}
 }
@@ -93,13 +98,13 @@ func TestBillsOfOpenCallsAreTakenFirst(t *testing.T) {
 	if n, err := o.takeOver(t.Context()); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}
-	if o.bays.enter(bill, order{events.WorkOrder, "1"}) {
+	if o.bills.Lock(bill, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("another order is let into the bill of a call in doubt")
 	}
-	if !o.bays.enter(bill, doubted) {
+	if !o.bills.Lock(bill, doubted) {
 		t.Error("the order in doubt does not have its bill")
 	}
-	if !o.bays.enter(ledger.Bill{ID: "78"}, order{events.WorkOrder, "1"}) {
+	if !o.bills.Lock(ledger.Bill{ID: "78"}, orders.ID{Noun: events.WorkOrder, Key: "1"}) {
 		t.Error("a bill is taken whose call is done")
 	}
 	if len(o.actors) != 0 {
@@ -128,11 +133,11 @@ func loadMany(t testing.TB, n int) time.Duration {
 	fill := errgroup.Group{}
 	fill.SetLimit(64)
 	for i := range n {
-		k := order{events.WorkOrder, strconv.Itoa(i)}
+		k := orders.ID{Noun: events.WorkOrder, Key: strconv.Itoa(i)}
 		fill.Go(func() error {
-			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), recordKey("acme", k), data)
+			_, err := o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.RecordKey("acme", k), data)
 			if err == nil {
-				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), waitKey("acme", k), []byte{})
+				_, err = o.d.o.Bus.Bucket(bus.State).Put(t.Context(), orders.WaitKey("acme", k), []byte{})
 			}
 			return err
 		})
@@ -147,8 +152,8 @@ func loadMany(t testing.TB, n int) time.Duration {
 	}
 	o.busy.Wait()
 	took := time.Since(began)
-	if w := o.wakes[desk{events.Handle, events.WorkOrder}]; len(w.at) != n || len(o.actors) != n || len(o.listed) != 0 {
-		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.at), len(o.actors), len(o.listed), n)
+	if w := o.timers[orders.Queue{Stage: events.Handle, Noun: events.WorkOrder}]; len(w.At) != n || len(o.actors) != n || len(o.listed) != 0 {
+		t.Errorf("%d timers, %d orders, %d not loaded; want %d", len(w.At), len(o.actors), len(o.listed), n)
 	}
 	return took
 }
@@ -158,14 +163,14 @@ func loadMany(t testing.TB, n int) time.Duration {
 func TestATakeoverHasNoBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &Guard{}
-		line := linetest.New(t, connectors.LineOptions{
-			Vendor: "any", HTTP: &http.Client{Transport: refusing{}}, Before: guard.Check,
+		account := accounttest.New(t, connectors.AccountOptions{
+			Vendor: "any", HTTP: &http.Client{Transport: unreachable{}}, Before: guard.Check,
 			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
 			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 		call := func() (took time.Duration) {
 			begun := time.Now()
-			_, _ = line.Do(t.Context(), connectors.Call{API: "x", Request: func(ctx context.Context) (*http.Request, error) {
+			_, _ = account.Do(t.Context(), connectors.Call{API: "x", Request: func(ctx context.Context) (*http.Request, error) {
 				return httptest.NewRequestWithContext(ctx, http.MethodGet, "http://vendor.test/", nil), nil
 			}})
 			return time.Since(begun)
@@ -176,8 +181,8 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Fatalf("no burst was collected: a call waits %v", took)
 		}
 		tenure := ownership.Grant(t.Context(), "acme", 7, bus.Fence{})
-		o := &owner{t: Tenant{WeibanLine: line, KingdeeLine: line, Guard: guard}, tenure: tenure}
-		o.claimLines()
+		o := &owner{t: Tenant{Accounts: wait.Accounts{Weiban: account, Kingdee: account}, Guard: guard}, tenure: tenure}
+		o.claimAccounts()
 		if guard.tenure.Load() != tenure {
 			t.Error("calls are not made under the new tenure")
 		}
@@ -185,4 +190,11 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Errorf("the first call after a takeover waits %v", took)
 		}
 	})
+}
+
+// unreachable is a vendor that no connection reaches.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route")
 }

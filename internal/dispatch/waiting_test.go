@@ -8,9 +8,9 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/script"
 )
@@ -74,7 +74,7 @@ func TestWaitingOrdersAreCounted(t *testing.T) {
 	stop()
 	b.run("two", nil)
 	b.until("the next owner counts it", func() bool { return held() == 1 && measured(t, reader, "gongdan.dead.letters") == 1 })
-	if _, err := dispatch.Settle(t.Context(), b.bus, b.box, b.letters()[0].Number, ledger.SettleApplied, deadletter.Act{Who: "wang", Reason: "it is there"}); err != nil {
+	if _, err := b.acts.Settle(t.Context(), operate.SettleRequest{Decision: wang("it is there"), Number: b.letters()[0].Number, Word: ledger.SettleApplied}); err != nil {
 		t.Fatal(err)
 	}
 	b.ended(id, "applied")

@@ -1,10 +1,12 @@
 package events
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // AsSent is the data with every member of the order's object as Weiban sent it,
@@ -23,6 +25,9 @@ func (e Enriched) AsSent() Enriched {
 	return e
 }
 
+// lenient reads halves of surrogate pairs, as package strictjson does.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
 // put is doc with another value at a path; doc as it is where there is no such
 // place.
 func put(doc json.RawMessage, path []string, value json.RawMessage) json.RawMessage {
@@ -30,25 +35,22 @@ func put(doc json.RawMessage, path []string, value json.RawMessage) json.RawMess
 		return value
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(doc, &members) == nil && members != nil {
+	if jsonv2.Unmarshal(doc, &members, lenient) == nil && members != nil {
 		members[path[0]] = put(members[path[0]], path[1:], value)
-		return verbatim(members)
+		return encoded(members)
 	}
 	var rows []json.RawMessage
-	if i, err := strconv.Atoi(path[0]); err == nil && json.Unmarshal(doc, &rows) == nil && i >= 0 && i < len(rows) {
+	if i, err := strconv.Atoi(path[0]); err == nil && jsonv2.Unmarshal(doc, &rows, lenient) == nil && i >= 0 && i < len(rows) {
 		rows[i] = put(rows[i], path[1:], value)
-		return verbatim(rows)
+		return encoded(rows)
 	}
 	return doc
 }
 
-// verbatim writes JSON whose texts stay as they are.
-func verbatim(v any) json.RawMessage {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) != nil {
+func encoded(v any) json.RawMessage {
+	b, err := JSON(v)
+	if err != nil {
 		return nil // v holds JSON that was read
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return b
 }

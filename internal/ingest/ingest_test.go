@@ -49,7 +49,7 @@ func endpoint(tb testing.TB, p ingest.Publisher, log io.Writer, change func(*ing
 	o := ingest.Options{
 		Tenants: []ingest.Tenant{{Name: "acme", CorpID: corp, Codec: c}}, Bus: p, Events: events.NewCodec(set),
 		MaxBody: 8 << 10, MaxInFlight: 512, ReadTimeout: 300 * time.Millisecond, PublishTimeout: 4 * time.Second,
-		RetryAfter: 5 * time.Second, MaxFuture: events.MaxFuture,
+		MaxConnections: 1024, MaxReading: 64 << 20, RetryAfter: 5 * time.Second, MaxFuture: events.MaxFuture,
 		Logger: slog.New(slog.NewJSONHandler(log, nil)), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}
 	if change != nil {
@@ -138,7 +138,7 @@ func TestBadInput(t *testing.T) {
 		{"no signature", "/weiban/acme", without("msg_signature"), okBody, 400, "missing-parameter"},
 		{"no timestamp", "/weiban/acme", without("timestamp"), okBody, 400, "missing-parameter"},
 		{"no nonce", "/weiban/acme", without("nonce"), okBody, 400, "missing-parameter"},
-		{"query", "/weiban/acme", "a=%zz", okBody, 400, "query"},
+		{"query", "/weiban/acme", "nonce=%zz", okBody, 400, "query"},
 		{"not base64", "/weiban/acme", textQuery, textBody, 400, "base64"},
 		{"odd length", "/weiban/acme", oddQuery, oddBody, 400, "length"},
 		{"empty body", "/weiban/acme", okQuery, "", 400, "body"},
@@ -146,7 +146,9 @@ func TestBadInput(t *testing.T) {
 		{"duplicate keys", "/weiban/acme", okQuery, `{"encrypt":"a","encrypt":"b"}`, 400, "body"},
 		{"deep nest", "/weiban/acme", okQuery, strings.Repeat("[", 4000), 400, "body"},
 		{"too large", "/weiban/acme", okQuery, `{"encrypt":"` + strings.Repeat("A", 8<<10) + `"}`, 413, "size"},
-		{"tenant", "/weiban/nobody", okQuery, okBody, 404, "tenant"},
+		{"tenant", "/weiban/nobody", okQuery, okBody, 403, "tenant"},
+		{"path", "/callback", okQuery, okBody, 404, "path"},
+		{"path in the tenant", "/weiban/acme/x", okQuery, okBody, 404, "path"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

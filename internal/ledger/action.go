@@ -50,13 +50,13 @@ type Plan struct{ Seq uint64 }
 // ReadBill looks the bill up in Kingdee, by id where it has one. → BillRead
 type ReadBill struct{ Bill Bill }
 
-// Enter asks for the bill's bay: one order at a time is in it. Asked at a
-// takeover the bay is given in any case and the answer is not waited for;
-// entering twice is entering once. Who is told Busy gets a Freed when the bay
-// is left. → Entered
+// Enter asks for the lock on the bill: one order at a time holds it. Asked at a
+// takeover the lock is given in any case and the answer is not waited for;
+// entering twice is entering once. An order that is told Busy gets a Freed when
+// the lock is released. → Entered
 type Enter struct{ Bill Bill }
 
-// Leave gives the bay back.
+// Leave releases the lock on the bill.
 type Leave struct{ Bill Bill }
 
 // CheckStatus reads the bill's billstatus. → StatusRead
@@ -99,7 +99,7 @@ const (
 
 // Publish publishes what a message led to, under deterministic message ids.
 // Check: it may be out already, so look for ID on its subject first (for
-// PublishLetter: for LetterID) and do nothing if it is there; likewise for the
+// PublishLetter: for LetterID) and do nothing if it is there; the same holds for the
 // letter of a verdict that is not. A letter that is gone while its outcome is
 // out was closed by a person and must not come back.
 type Publish struct {
@@ -140,6 +140,7 @@ const (
 	AlarmDoubled  Alarm = "doubled"  // two handling records carry one marker
 	AlarmVanished Alarm = "vanished" // a message left its stream before its verdict
 	AlarmStore    Alarm = "store"    // the store is older than what was done, or does not belong together
+	AlarmSpace    Alarm = "room"     // a stream or bucket fills up; raised by package retention, and no tenant's
 	AlarmDisorder Alarm = "disorder" // a message came behind a later one that was vouched for
 )
 

@@ -9,7 +9,7 @@ import (
 const dryRun = "dry_run"
 
 // intend puts the call on record and makes it.
-func (t *turn) intend() {
+func (t *step) intend() {
 	if t.s.DryRun {
 		t.ignore(dryRun, "")
 		return
@@ -17,7 +17,7 @@ func (t *turn) intend() {
 	if t.gated(ActCall) {
 		return
 	}
-	k := t.o.desks[1].task
+	k := t.o.stages[1].task
 	e := t.draft()
 	e.State, e.Body = Intent, k.plan.Body
 	if t.s.Marker {
@@ -32,8 +32,8 @@ func (t *turn) intend() {
 }
 
 // send makes the open effect's call, for the first time or again.
-func (t *turn) send() {
-	k := t.o.desks[1].task
+func (t *step) send() {
+	k := t.o.stages[1].task
 	e := &t.o.Record.Effects[t.open()]
 	after := t.o.quiet
 	if after.Before(t.m.At) {
@@ -50,7 +50,7 @@ func (t *turn) send() {
 }
 
 // called reads the outcome of a call.
-func (t *turn) called(in Called) {
+func (t *step) called(in Called) {
 	if t.waitingFor(events.Handle, calling) == nil {
 		return
 	}
@@ -82,7 +82,7 @@ func (t *turn) called(in Called) {
 
 // withdraw: nothing ran, as if it had never been meant. If it had died before,
 // that stays known, for its next marker must not be an old one.
-func (t *turn) withdraw() {
+func (t *step) withdraw() {
 	i := t.open()
 	e := &t.o.Record.Effects[i]
 	t.dirty = true
@@ -95,7 +95,7 @@ func (t *turn) withdraw() {
 
 // refused: the vendor said no, or could not be reached for too long. If it was
 // sent before, that may be why: then it may have run.
-func (t *turn) refused(f Fault) {
+func (t *step) refused(f Fault) {
 	e := &t.o.Record.Effects[t.open()]
 	e.State, e.Ended, e.Unsure, e.Word = Dead, t.m.At, e.Sends > 1, false
 	if e.Unsure && t.s.HoldAfterLetter {
@@ -105,7 +105,7 @@ func (t *turn) refused(f Fault) {
 }
 
 // unsend: a resend did not run, but the effect stays one that may have.
-func (t *turn) unsend(e *Effect, act Act, tr Treatment, f Fault) {
+func (t *step) unsend(e *Effect, act Act, tr Treatment, f Fault) {
 	e.State, e.Looks = InDoubt, len(t.s.Looks)-1
 	e.Sends--
 	// Those before it are past their looks, or it had not been sent.
@@ -121,7 +121,7 @@ func (t *turn) unsend(e *Effect, act Act, tr Treatment, f Fault) {
 
 // lookAt is when the next look for a call in doubt is due. The last one comes
 // right before a resend.
-func (t *turn) lookAt(e Effect) time.Time {
+func (t *step) lookAt(e Effect) time.Time {
 	n := min(e.Looks, len(t.s.Looks)-1)
 	wait := t.s.Looks[n]
 	if n == len(t.s.Looks)-1 {

@@ -7,23 +7,23 @@ import (
 )
 
 // count adds to each head the time that its API was up since the last input.
-// What passed while nobody held the order is not counted.
-func (t *turn) count() {
-	for _, st := range stages {
+// Time in which no actor held the order is not counted.
+func (t *step) count() {
+	for _, st := range Stages {
 		l, k := t.at(st)
 		if l.Head == nil || l.Head.On == "" {
 			continue
 		}
 		up := t.m.Gate(l.Head.On).Up
-		l.Head.Up += max(0, up-k.mark)
-		k.mark = up
+		l.Head.Up += max(0, up-k.upAt)
+		k.upAt = up
 	}
 }
 
 // timer does what is due; what is not stays.
-func (t *turn) timer() {
+func (t *step) timer() {
 	t.o.wake = Wake{} // spent: what is still needed is asked for again
-	for _, st := range stages {
+	for _, st := range Stages {
 		l, k := t.at(st)
 		if k.task != nil || k.asked {
 			continue
@@ -40,8 +40,8 @@ func (t *turn) timer() {
 }
 
 // resumed wakes what was paused, due or not: the wait was a guess.
-func (t *turn) resumed(on API) {
-	for _, st := range stages {
+func (t *step) resumed(on API) {
+	for _, st := range Stages {
 		l, k := t.at(st)
 		h := l.Head
 		if h == nil || k.task != nil || k.asked || h.On != on {
@@ -53,8 +53,8 @@ func (t *turn) resumed(on API) {
 	}
 }
 
-// freed wakes a head that found its bill's bay taken.
-func (t *turn) freed() {
+// freed wakes a head that found its bill locked.
+func (t *step) freed() {
 	l, k := t.at(events.Handle)
 	if l.Head != nil && l.Head.Why == NoBill && k.task == nil && !k.asked {
 		t.goOn(events.Handle)
@@ -62,7 +62,7 @@ func (t *turn) freed() {
 }
 
 // goOn takes the waiting head up again.
-func (t *turn) goOn(st events.Stage) {
+func (t *step) goOn(st events.Stage) {
 	l, _ := t.at(st)
 	h := l.Head
 	if h.On != "" && t.m.Gate(h.On).Paused {
@@ -78,14 +78,14 @@ func (t *turn) goOn(st events.Stage) {
 }
 
 // arm asks for the earliest timer that anything in the order needs.
-func (t *turn) arm() {
+func (t *step) arm() {
 	var w Wake
 	need := func(at time.Time) {
 		if !at.IsZero() && (w.At.IsZero() || at.Before(w.At)) {
 			w.At = at
 		}
 	}
-	for i, st := range stages {
+	for i, st := range Stages {
 		l, k := t.at(st)
 		if k.task != nil || k.asked {
 			continue

@@ -7,7 +7,7 @@ import (
 )
 
 // doubt: the open effect's call ended without a readable outcome.
-func (t *turn) doubt(f *Fault) {
+func (t *step) doubt(f *Fault) {
 	e := &t.o.Record.Effects[t.open()]
 	e.State, e.Looks = InDoubt, 0
 	t.dirty = true
@@ -17,8 +17,8 @@ func (t *turn) doubt(f *Fault) {
 // revive takes up a dead effect that may have run, for a replay: it is looked
 // for, and only then, if at all, sent. Force lets it be sent although absence
 // cannot be believed; found, it is applied all the same.
-func (t *turn) revive() {
-	k := t.o.desks[1].task
+func (t *step) revive() {
+	k := t.o.stages[1].task
 	r := &t.o.Record
 	i := t.unsure(k)
 	e := r.Effects[i]
@@ -31,7 +31,7 @@ func (t *turn) revive() {
 }
 
 // look searches Kingdee's records for the call in doubt.
-func (t *turn) look() {
+func (t *step) look() {
 	l, d := t.at(events.Handle)
 	e := t.o.Record.Effects[t.open()]
 	if t.paused(ActLook) {
@@ -45,7 +45,7 @@ func (t *turn) look() {
 	t.do(t.lookFor(e))
 }
 
-func (t *turn) lookFor(e Effect) Look {
+func (t *step) lookFor(e Effect) Look {
 	look := Look{Bill: *e.Bill, Marker: e.Marker, Like: e.Like, Body: e.Body, Applied: t.o.Record.like(e.Like)}
 	if e.Marker != "" {
 		look.Markers = e.markers(t.s.Tenant)
@@ -54,7 +54,7 @@ func (t *turn) lookFor(e Effect) Look {
 }
 
 // looked decides on what a look showed.
-func (t *turn) looked(in Looked) {
+func (t *step) looked(in Looked) {
 	if in.Sweep {
 		t.swept(in)
 		return
@@ -85,7 +85,7 @@ func (t *turn) looked(in Looked) {
 // tellable reports whether the effect's record can be told from the order's
 // others: by its marker, or because of all that look like it is known whether
 // they have one. A generation is forced because that is not known of the one before.
-func (t *turn) tellable(e Effect) bool {
+func (t *step) tellable(e Effect) bool {
 	if e.Marker != "" {
 		return true
 	}
@@ -102,7 +102,7 @@ func (t *turn) tellable(e Effect) bool {
 
 // absent: this look did not find it. After the last one, and not before its
 // time, it is sent again if absence can be believed, else a person is asked.
-func (t *turn) absent(in Looked) {
+func (t *step) absent(in Looked) {
 	e := &t.o.Record.Effects[t.open()]
 	var up time.Duration
 	if h := t.o.Record.Handle.Head; h != nil {
@@ -138,10 +138,10 @@ func (t *turn) absent(in Looked) {
 }
 
 // early reports whether the effect's newest call may still be on its way.
-func (t *turn) early(e Effect) bool { return t.m.At.Before(e.Deadline.Add(t.s.lastLook())) }
+func (t *step) early(e Effect) bool { return t.m.At.Before(e.Deadline.Add(t.s.lastLook())) }
 
 // resend sends the same body under the same marker, right after a look.
-func (t *turn) resend() {
+func (t *step) resend() {
 	e := &t.o.Record.Effects[t.open()]
 	if t.paused(ActCall) {
 		e.Looks = len(t.s.Looks) - 1
@@ -152,7 +152,7 @@ func (t *turn) resend() {
 }
 
 // lookFailed treats a look that could not be made.
-func (t *turn) lookFailed(f *events.Failure) {
+func (t *step) lookFailed(f *events.Failure) {
 	tr := t.treat(ActLook, f)
 	fault := faultOf(f)
 	if tr.Alert {
@@ -180,14 +180,14 @@ func (t *turn) lookFailed(f *events.Failure) {
 }
 
 // askPerson makes the call in doubt wait for a person.
-func (t *turn) askPerson(reason string) {
+func (t *step) askPerson(reason string) {
 	t.withLetter(events.Handle, Fault{
 		Kind: events.Uncertain, API: string(Writes), Reason: "the call may have run: " + reason,
 	})
 }
 
 // sweepDue looks for doubles of applied effects that were sent more than once.
-func (t *turn) sweepDue() {
+func (t *step) sweepDue() {
 	if t.o.sweep != "" {
 		return
 	}
@@ -210,7 +210,7 @@ func (t *turn) sweepDue() {
 
 // swept ends a sweep. One that could not be made is tried again; an answer that
 // was not understood will not be understood later either.
-func (t *turn) swept(in Looked) {
+func (t *step) swept(in Looked) {
 	for i := range t.o.Record.Effects {
 		e := &t.o.Record.Effects[i]
 		if t.o.sweep == "" || e.Marker != t.o.sweep || e.Sweep.IsZero() {
@@ -227,6 +227,6 @@ func (t *turn) swept(in Looked) {
 	t.o.sweep = ""
 }
 
-func (t *turn) doubled(e Effect) {
+func (t *step) doubled(e Effect) {
 	t.do(Alert{Why: AlarmDoubled, Text: "two handling records of bill " + e.Bill.OrderNo + " carry " + e.Marker})
 }

@@ -11,7 +11,7 @@ import (
 // in any generation, unless a person forces a new one, or replays one that was
 // forced and died; or dead, unless a person asks for it to run again or it died by
 // this very message, which was held since. All names of the effect are kept.
-func (t *turn) duplicate(k *task) (string, bool) {
+func (t *step) duplicate(k *task) (string, bool) {
 	best := -1
 	for i, e := range t.o.Record.Effects {
 		if e.State == Applied && e.known(k.plan.IDs) && (best < 0 || e.Generation > t.o.Record.Effects[best].Generation) {
@@ -38,15 +38,15 @@ func (t *turn) duplicate(k *task) (string, bool) {
 
 // reborn reports whether the message is the replay of a generation that was forced
 // after the applied one, and died.
-func (t *turn) reborn(k *task, applied int) bool {
+func (t *step) reborn(k *task, applied int) bool {
 	return k.Asked && slices.ContainsFunc(t.o.Record.Effects, func(e Effect) bool {
 		return e.State == Dead && e.Generation > applied && e.EventID == k.EventID && e.Replay < k.Replay && e.known(k.plan.IDs)
 	})
 }
 
 // unsure is the index of a dead effect that may have run and that a replay
-// wants again; -1 if there is none. By force it runs anew where its body is gone.
-func (t *turn) unsure(k *task) int {
+// wants again; -1 if there is none. A forced replay runs it afresh where its body is gone.
+func (t *step) unsure(k *task) int {
 	for i, e := range t.o.Record.Effects {
 		if k.Forced != "" && len(e.Body) == 0 {
 			continue
@@ -58,10 +58,10 @@ func (t *turn) unsure(k *task) int {
 	return -1
 }
 
-// draft is the effect of the message in hand: a new one, or the one that it was
-// before it died, with a fresh application if that had been sent.
-func (t *turn) draft() Effect {
-	k := t.o.desks[1].task
+// draft is the effect of the current message: a new one, or the one that died before, with a
+// fresh application if that one had been sent.
+func (t *step) draft() Effect {
+	k := t.o.stages[1].task
 	p := k.plan
 	e := Effect{
 		IDs: p.IDs, EventID: k.EventID, Seq: k.Seq, Position: k.Position,
@@ -97,8 +97,8 @@ func (t *turn) draft() Effect {
 }
 
 // conclude puts an effect on record that ended without a call.
-func (t *turn) conclude(st events.Stage, s State) {
-	k := t.o.desks[1].task
+func (t *step) conclude(st events.Stage, s State) {
+	k := t.o.stages[1].task
 	if st != events.Handle || k == nil || k.plan == nil || len(k.plan.IDs) == 0 {
 		return
 	}
@@ -116,7 +116,7 @@ func (t *turn) conclude(st events.Stage, s State) {
 
 // open is the index of the effect with its call on the way or in doubt, -1 if
 // there is none. There is never more than one.
-func (t *turn) open() int {
+func (t *step) open() int {
 	for i, e := range t.o.Record.Effects {
 		if e.State == Intent || e.State == InDoubt {
 			return i
@@ -126,7 +126,7 @@ func (t *turn) open() int {
 }
 
 // applied ends the open effect, and with it the current message.
-func (t *turn) applied(reason string) {
+func (t *step) applied(reason string) {
 	r := &t.o.Record
 	e := &r.Effects[t.open()]
 	e.State, e.Ended, e.Unsure, e.Word = Applied, t.m.At, false, false

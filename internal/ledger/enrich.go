@@ -4,7 +4,7 @@ import "gongdan-bridge/internal/events"
 
 // fetched ends the message of enrich: its enriched event goes out first, under
 // an id that makes a second one recognisable, and one write says that it did.
-func (t *turn) fetched(in Fetched) {
+func (t *step) fetched(in Fetched) {
 	k := t.waitingFor(events.Enrich, fetching)
 	if k == nil {
 		return

@@ -10,7 +10,7 @@ import (
 
 // planned decides, before any call, what an event is worth: done already, of no
 // interest, too late, or a handle-order.
-func (t *turn) planned(p Planned) {
+func (t *step) planned(p Planned) {
 	k := t.waitingFor(events.Handle, planning)
 	if k == nil {
 		return
@@ -43,14 +43,14 @@ func (t *turn) planned(p Planned) {
 }
 
 // isLate reports whether a later event was applied before; a person may force it.
-func (t *turn) isLate(m Message) bool {
+func (t *step) isLate(m Message) bool {
 	return m.Forced == "" && m.Position != "" && m.Position < t.newest()
 }
 
 // newest is the position of the newest event applied, "" where there is none. One
 // of the far future is none: it was written before such times were refused, and
 // would make every event late until then.
-func (t *turn) newest() string {
+func (t *step) newest() string {
 	if p := t.o.Record.Applied; age(p, t.m.At) > -farFuture {
 		return p
 	}
@@ -61,7 +61,7 @@ func (t *turn) newest() string {
 const farFuture = 24 * time.Hour
 
 // late decides on an event older than what was applied.
-func (t *turn) late(policy Late) {
+func (t *step) late(policy Late) {
 	switch policy {
 	case LateApply:
 		t.findBill()
@@ -76,7 +76,7 @@ func (t *turn) late(policy Late) {
 }
 
 // ignore ends the message without a call.
-func (t *turn) ignore(reason, duplicateOf string) {
+func (t *step) ignore(reason, duplicateOf string) {
 	if duplicateOf == "" {
 		t.conclude(events.Handle, Ignored)
 	}
@@ -87,18 +87,18 @@ func (t *turn) ignore(reason, duplicateOf string) {
 }
 
 // refuse ends the message with a letter of our own making.
-func (t *turn) refuse(kind events.Kind, reason string) {
+func (t *step) refuse(kind events.Kind, reason string) {
 	t.conclude(events.Handle, Dead)
 	f := Fault{Kind: kind, Reason: reason}
-	if k := t.o.desks[1].task; k != nil && k.plan != nil {
+	if k := t.o.stages[1].task; k != nil && k.plan != nil {
 		f.Rule = k.plan.Rule
 	}
 	t.dead(events.Handle, f)
 }
 
-// findBill: the id is read once and kept; a corrected number is read anew.
-func (t *turn) findBill() {
-	k := t.o.desks[1].task
+// findBill: the id is read once and kept; a corrected number is read again.
+func (t *step) findBill() {
+	k := t.o.stages[1].task
 	have, want := t.o.Record.Bill, k.plan.Bill
 	if have != nil && have.ID != "" && (want.OrderNo == have.OrderNo || want.OrderNo == "") &&
 		(want.ID == have.ID || want.ID == "") {
@@ -112,7 +112,7 @@ func (t *turn) findBill() {
 	t.do(ReadBill{Bill: want})
 }
 
-func (t *turn) billRead(in BillRead) {
+func (t *step) billRead(in BillRead) {
 	k := t.waitingFor(events.Handle, billing)
 	if k == nil {
 		return
@@ -127,19 +127,19 @@ func (t *turn) billRead(in BillRead) {
 }
 
 // enter keeps every other order out of the bill until this one is through.
-func (t *turn) enter(b Bill) {
-	k := t.o.desks[1].task
+func (t *step) enter(b Bill) {
+	k := t.o.stages[1].task
 	k.bill, k.pending = b, entering
 	t.do(Enter{Bill: b})
 }
 
-func (t *turn) entered(in Entered) {
+func (t *step) entered(in Entered) {
 	k := t.waitingFor(events.Handle, entering)
 	if k == nil {
 		return
 	}
 	if in.Busy {
-		w := pauseFor{why: NoBill, next: t.spread(t.s.BayWait)}
+		w := pauseFor{why: NoBill, next: t.spread(t.s.LockWait)}
 		if h := t.o.Record.Handle.Head; h != nil {
 			w.on = h.On // its tries are not forgotten for that
 		}
@@ -147,7 +147,7 @@ func (t *turn) entered(in Entered) {
 		return
 	}
 	b := k.bill
-	t.o.bay = &b
+	t.o.lock = &b
 	switch {
 	case k.revived:
 		t.revive()
@@ -163,7 +163,7 @@ func (t *turn) entered(in Entered) {
 
 // statusRead: what a person has finished is not ours to go on with. A letter
 // that we applied ourselves is no person's.
-func (t *turn) statusRead(in StatusRead) {
+func (t *step) statusRead(in StatusRead) {
 	k := t.waitingFor(events.Handle, checking)
 	if k == nil {
 		return
@@ -178,11 +178,11 @@ func (t *turn) statusRead(in StatusRead) {
 	}
 }
 
-// leave gives the bill's bay back.
-func (t *turn) leave() {
-	if t.o.bay != nil {
-		t.do(Leave{Bill: *t.o.bay})
-		t.o.bay = nil
+// leave releases the lock on the bill.
+func (t *step) leave() {
+	if t.o.lock != nil {
+		t.do(Leave{Bill: *t.o.lock})
+		t.o.lock = nil
 	}
 }
 

@@ -60,7 +60,7 @@ type Takeover struct {
 	Quiet  time.Time // no call before: the ownership's begin and one vendor read time-out
 	Listed bool      // the record was loaded because its wait key is there
 
-	History  string    // of the streams; the record's lanes name the one that they belong to
+	History  string    // of the streams; the record's progress names the one that it belongs to
 	Start    [2]uint64 // of enrich and of handle: where an order begins that was never seen
 	Doubtful Doubtful
 	Recovery *Recovery // nil: the record fits; needed where [Record.NeedsRecovery] says so
@@ -156,7 +156,7 @@ type Timer struct{}
 // Resumed says that an API is up again; heads paused on it go at once.
 type Resumed struct{ On API }
 
-// Freed says that a bill's bay is free for which this order was told Busy.
+// Freed says that a bill is unlocked for which this order was told Busy.
 type Freed struct{}
 
 // Word is what a person says about a held head.
@@ -166,14 +166,17 @@ type Word string
 const (
 	SettleApplied Word = "applied"    // the call in doubt did run
 	SendAgain     Word = "send again" // it did not
-	TryAgain      Word = "try again"  // run the head anew; look again if it is in doubt
+	TryAgain      Word = "try again"  // run the head again; look again if it is in doubt
 	Discard       Word = "discard"    // let it be; the followers go on
 )
+
+// Ends reports whether the word ends the event. After any other the event goes on.
+func (w Word) Ends() bool { return w == SettleApplied || w == Discard }
 
 // Operator is a person's word on the waiting head of a stage, answered by Answer.
 type Operator struct {
 	Stage events.Stage
-	Seq   uint64 // the head's, so that nobody settles what they did not see
+	Seq   uint64 // the head's, so that a person settles only what they saw
 	Word  Word
 	Who   string
 	Why   string
@@ -187,7 +190,7 @@ type Expiring struct {
 
 // Broke says that a fault of ours, such as a panic, ended the work on a message
 // and all that the order had in memory. It follows the Takeover of the order that
-// was loaded anew, and counts as a failed try of the message.
+// was loaded again, and counts as a failed try of the message.
 type Broke struct {
 	Stage   events.Stage
 	Seq     uint64

@@ -11,30 +11,30 @@ import (
 type Order struct {
 	Record Record
 
-	desks  [2]desk   // of enrich and of handle
-	quiet  time.Time // no call before
-	listed bool      // the wait key is there
-	bay    *Bill     // that this order is in
-	sweep  string    // marker of the sweep under way
-	wake   Wake      // the last one asked for
+	stages [2]stageState // of enrich and of handle
+	quiet  time.Time     // no call before
+	listed bool          // the wait key is there
+	lock   *Bill         // the bill that this order has locked
+	sweep  string        // marker of the sweep under way
+	wake   Wake          // the last one asked for
 
 	recovery *Recovery // what the streams told when the record did not fit them; nil: it does
 	doubtful Doubtful
 }
 
-// desk is one stage's memory.
-type desk struct {
+// stageState is what one stage remembers of the order beside the record.
+type stageState struct {
 	task    *task
 	asked   bool          // a Next is under way
 	more    bool          // a message came that Next may not have seen
 	unacked []uint64      // delivered and not acknowledged
 	retry   time.Time     // when to ask again for what was given back
 	missed  bool          // Next did not find what had been delivered
-	broke   *Broke        // the message that failed for a fault of ours, until it is in hand
-	mark    time.Duration // odometer of the head's API when its Up was last counted
+	broke   *Broke        // the message that failed for a fault of ours, until it is worked on again
+	upAt    time.Duration // odometer of the head's API when its Up was last counted
 }
 
-// task is the message in hand.
+// task is the message that a stage works on.
 type task struct {
 	Message
 	fresh   bool // surely not begun before
@@ -60,10 +60,10 @@ const (
 // Load begins with a record as it was read; its first input is a [Takeover].
 func Load(r Record) Order { return Order{Record: r} }
 
-// Idle reports whether the order may be forgotten: nothing is in hand, asked
+// Idle reports whether the order may be forgotten: nothing is worked on, asked
 // for or held, and nothing waits whose up-time would no longer be counted.
 func (o Order) Idle() bool {
-	for _, d := range o.desks {
+	for _, d := range o.stages {
 		if d.task != nil || d.asked || len(d.unacked) > 0 || !d.retry.IsZero() {
 			return false
 		}
@@ -73,8 +73,8 @@ func (o Order) Idle() bool {
 
 func (o Order) clone() Order {
 	o.Record = o.Record.clone()
-	for i := range o.desks {
-		d := &o.desks[i]
+	for i := range o.stages {
+		d := &o.stages[i]
 		d.unacked = append([]uint64(nil), d.unacked...)
 		if d.task != nil {
 			t := *d.task
@@ -88,7 +88,7 @@ func (o Order) clone() Order {
 // It changes neither o nor anything that o points to. An answer that nothing
 // waits for changes nothing.
 func Step(o Order, m Moment, in Input, s Settings) (Order, []Action) {
-	t := &turn{o: o.clone(), m: m, s: s}
+	t := &step{o: o.clone(), m: m, s: s}
 	if _, ok := in.(Takeover); !ok {
 		t.count()
 	}
@@ -98,8 +98,8 @@ func Step(o Order, m Moment, in Input, s Settings) (Order, []Action) {
 	return t.o, t.out
 }
 
-// turn is one Step at work.
-type turn struct {
+// step is one Step at work.
+type step struct {
 	o   Order
 	m   Moment
 	s   Settings
@@ -108,7 +108,7 @@ type turn struct {
 	dirty bool // an effect has changed: a wait that only goes on must be written too
 }
 
-func (t *turn) take(in Input) {
+func (t *step) take(in Input) {
 	switch in := in.(type) {
 	case Takeover:
 		t.takeover(in)
@@ -147,19 +147,28 @@ func (t *turn) take(in Input) {
 	}
 }
 
-func (t *turn) do(a ...Action) { t.out = append(t.out, a...) }
+func (t *step) do(a ...Action) { t.out = append(t.out, a...) }
 
-var stages = [2]events.Stage{events.Enrich, events.Handle}
+// Stages are both stages; everything that is kept for each stage stands in this order.
+var Stages = [2]events.Stage{events.Enrich, events.Handle}
 
-func (t *turn) at(st events.Stage) (*Lane, *desk) {
+// Index is the place of a stage in [Stages].
+func Index(st events.Stage) int {
 	if st == events.Enrich {
-		return &t.o.Record.Enrich, &t.o.desks[0]
+		return 0
 	}
-	return &t.o.Record.Handle, &t.o.desks[1]
+	return 1
+}
+
+func (t *step) at(st events.Stage) (*Progress, *stageState) {
+	if st == events.Enrich {
+		return &t.o.Record.Enrich, &t.o.stages[0]
+	}
+	return &t.o.Record.Handle, &t.o.stages[1]
 }
 
 // waitingFor is the task of a stage if it waits for that answer, else nil.
-func (t *turn) waitingFor(st events.Stage, p phase) *task {
+func (t *step) waitingFor(st events.Stage, p phase) *task {
 	if _, k := t.at(st); k.task != nil && k.task.pending == p {
 		return k.task
 	}
@@ -167,7 +176,7 @@ func (t *turn) waitingFor(st events.Stage, p phase) *task {
 }
 
 // write puts the record down; what follows relies on it.
-func (t *turn) write() {
+func (t *step) write() {
 	t.o.Record.prune()
 	list := !t.o.listed && t.o.Record.Open()
 	t.o.listed = t.o.listed || list
@@ -176,7 +185,7 @@ func (t *turn) write() {
 }
 
 // unlist comes last in a turn, behind the publications.
-func (t *turn) unlist() {
+func (t *step) unlist() {
 	if t.o.listed && !t.o.Record.Open() {
 		t.o.listed = false
 		t.do(Unlist{})
@@ -184,11 +193,11 @@ func (t *turn) unlist() {
 }
 
 // spread makes a wait a little longer, so that heads do not come back together.
-func (t *turn) spread(d time.Duration) time.Time {
+func (t *step) spread(d time.Duration) time.Time {
 	return t.m.At.Add(d + time.Duration(float64(d)*t.s.Jitter*t.m.Jitter))
 }
 
 // paused reports whether an act must not be begun now.
-func (t *turn) paused(a Act) bool {
+func (t *step) paused(a Act) bool {
 	return t.m.Gate(a.API()).Paused || a == ActCall && t.s.DryRun
 }

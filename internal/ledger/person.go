@@ -4,7 +4,7 @@ import "gongdan-bridge/internal/events"
 
 // operator carries out a person's word on a waiting head, and answers once that
 // is on record; it is refused where the head is not what they saw.
-func (t *turn) operator(in Operator) {
+func (t *step) operator(in Operator) {
 	l, k := t.at(in.Stage)
 	h := l.Head
 	switch {
@@ -42,7 +42,7 @@ func (t *turn) operator(in Operator) {
 }
 
 // sendAgain sends a call in doubt at a person's word.
-func (t *turn) sendAgain() {
+func (t *step) sendAgain() {
 	l, d := t.at(events.Handle)
 	e := t.o.Record.Effects[t.open()]
 	switch {
@@ -60,7 +60,7 @@ func (t *turn) sendAgain() {
 
 // rerun makes a waiting head due now, with its patience renewed. What is in
 // doubt is looked for before anything else.
-func (t *turn) rerun(st events.Stage) {
+func (t *step) rerun(st events.Stage) {
 	l, _ := t.at(st)
 	h := l.Head
 	h.Why, h.Next, h.Tries, h.Up = Backoff, t.m.At, 0, 0
@@ -72,7 +72,7 @@ func (t *turn) rerun(st events.Stage) {
 
 // expiring ends a waiting head before the stream forgets its message; not while
 // a call of it may be on its way, for the followers would overtake that.
-func (t *turn) expiring(in Expiring) {
+func (t *step) expiring(in Expiring) {
 	l, k := t.at(in.Stage)
 	if l.Head == nil || l.Head.Seq != in.Seq || k.task != nil || k.asked {
 		return
@@ -88,7 +88,7 @@ func (t *turn) expiring(in Expiring) {
 }
 
 // giveUp ends a waiting head as dead. Its letter may be out already.
-func (t *turn) giveUp(st events.Stage, reason string) {
+func (t *step) giveUp(st events.Stage, reason string) {
 	l, _ := t.at(st)
 	h := l.Head
 	f := Fault{Kind: events.Unavailable}

@@ -226,19 +226,19 @@ func TestRecordIsBounded(t *testing.T) {
 	}
 }
 
-// What a lane needs of its stream is not to be trimmed.
+// What a stage needs of its stream is not to be trimmed.
 func TestNeeds(t *testing.T) {
 	for name, c := range map[string]struct {
-		lane ledger.Lane
-		want uint64
-		ok   bool
+		progress ledger.Progress
+		want     uint64
+		ok       bool
 	}{
-		"nothing":       {ledger.Lane{Cursor: 7}, 8, false},
-		"head":          {ledger.Lane{Cursor: 7, Behind: true, Head: &ledger.Head{Message: ledger.Message{Seq: 9}}}, 9, true},
-		"followers":     {ledger.Lane{Cursor: 7, Behind: true}, 8, true},
-		"not published": {ledger.Lane{Cursor: 7, Behind: true, Last: &ledger.Verdict{Seq: 7}}, 7, true},
+		"nothing":       {ledger.Progress{Cursor: 7}, 8, false},
+		"head":          {ledger.Progress{Cursor: 7, Behind: true, Head: &ledger.Head{Message: ledger.Message{Seq: 9}}}, 9, true},
+		"followers":     {ledger.Progress{Cursor: 7, Behind: true}, 8, true},
+		"not published": {ledger.Progress{Cursor: 7, Behind: true, Last: &ledger.Verdict{Seq: 7}}, 7, true},
 	} {
-		if seq, ok := c.lane.Needs(); seq != c.want || ok != c.ok {
+		if seq, ok := c.progress.Needs(); seq != c.want || ok != c.ok {
 			t.Errorf("%s: %d, %t", name, seq, ok)
 		}
 	}

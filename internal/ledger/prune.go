@@ -12,7 +12,7 @@ const (
 )
 
 // prune keeps the record within its bounds: bodies go once their verdict is
-// published (that of a dead effect which may have run once room is short), old
+// published (that of a dead effect which may have run once space is short), old
 // effects shrink to the hashes of their names, the oldest go.
 func (r *Record) prune() {
 	n := len(r.Effects)
@@ -80,7 +80,7 @@ func (e *Effect) shrink() {
 // size is an upper bound of the encoded record. Texts are clean, so no
 // character takes more than twice its bytes.
 func (r *Record) size() int {
-	n := 1000 + lane(r.Enrich) + lane(r.Handle)
+	n := 1000 + progressSize(r.Enrich) + progressSize(r.Handle)
 	for _, e := range r.Effects {
 		n += 200 + len(e.Body) + 2*(len(e.EventID)+len(e.Rule)+len(e.Marker)+len(e.Like)+len(e.Status)+len(e.Position)+len(e.Without))
 		for _, id := range e.IDs {
@@ -96,7 +96,7 @@ func (r *Record) size() int {
 	return n
 }
 
-func lane(l Lane) int {
+func progressSize(l Progress) int {
 	n := 300 + (seenLen+3)*(len(l.Seen)+len(l.Spent))
 	if h := l.Head; h != nil {
 		n += 600 + 2*(len(h.EventID)+len(h.Position)+len(h.Forced)) + fault(h.Fault)

@@ -6,9 +6,9 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// announce publishes what a lane's newest verdict implies. The record says so
-// with its next write; until then whoever loads it checks.
-func (t *turn) announce(st events.Stage, check bool) {
+// announce publishes what a stage's newest verdict implies. The record says so
+// with its next write; until then an owner that loads it checks.
+func (t *step) announce(st events.Stage, check bool) {
 	l, _ := t.at(st)
 	v := *l.Last
 	m := Message{Seq: v.Seq, EventID: v.EventID, Replay: v.Replay}
@@ -28,7 +28,7 @@ func (t *turn) announce(st events.Stage, check bool) {
 }
 
 // post publishes the letter of a head that goes on waiting; v is what it says.
-func (t *turn) post(st events.Stage, v Verdict, check bool) {
+func (t *step) post(st events.Stage, v Verdict, check bool) {
 	l, _ := t.at(st)
 	p := Publish{
 		What: PublishLetter, Stage: st, Seq: v.Seq, EventID: v.EventID, Replay: v.Replay,
@@ -43,7 +43,7 @@ func (t *turn) post(st events.Stage, v Verdict, check bool) {
 
 // effectOf is the effect that a message of handle led to, and its body; none and
 // nil if it led to none.
-func (t *turn) effectOf(m Message) (body []byte, found *Effect) {
+func (t *step) effectOf(m Message) (body []byte, found *Effect) {
 	for _, e := range t.o.Record.Effects {
 		if e.Seq != m.Seq || e.EventID != m.EventID {
 			continue
@@ -58,11 +58,11 @@ func (t *turn) effectOf(m Message) (body []byte, found *Effect) {
 }
 
 // id is the message id of the event that a step derives from m.
-func (t *turn) id(m Message, step string) string {
+func (t *step) id(m Message, step string) string {
 	return events.MessageID(t.s.Tenant, m.EventID+"~"+step+"~"+strconv.Itoa(m.Replay), 0)
 }
 
-func (t *turn) letterID(st events.Stage, m Message, n int) string {
+func (t *step) letterID(st events.Stage, m Message, n int) string {
 	return LetterID(t.s.Tenant, st, m, n)
 }
 

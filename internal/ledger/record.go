@@ -16,12 +16,12 @@ import (
 // writes it. The zero Record is an order never seen.
 type Record struct {
 	Bill    *Bill    `json:"bill,omitempty"`
-	Enrich  Lane     `json:"enrich"`
-	Handle  Lane     `json:"handle"`
+	Enrich  Progress `json:"enrich"`
+	Handle  Progress `json:"handle"`
 	Effects []Effect `json:"effects,omitempty"` // the one touched last stands last
 	Applied string   `json:"applied,omitempty"` // position of the newest event applied
 	Status  string   `json:"status,omitempty"`  // letter (F, H, G) of the call applied last
-	Forgot  bool     `json:"forgot,omitempty"`  // effects were dropped for want of room
+	Forgot  bool     `json:"forgot,omitempty"`  // effects were dropped for want of space
 }
 
 // Bill is the Kingdee service work order that the order is about.
@@ -30,8 +30,8 @@ type Bill struct {
 	OrderNo string `json:"orderNo,omitempty"` // 服务工单单据编码
 }
 
-// Lane is how far one stage has come with the order.
-type Lane struct {
+// Progress is how far one stage has come with the order.
+type Progress struct {
 	History string   `json:"history,omitempty"` // of the streams, that the sequences belong to
 	Cursor  uint64   `json:"cursor,omitempty"`  // every message up to here has its verdict
 	At      int64    `json:"at,omitempty"`      // when the message at Cursor was stored, Unix nanoseconds: a witness
@@ -39,7 +39,7 @@ type Lane struct {
 	Head    *Head    `json:"head,omitempty"`    // the message that waits, nil if none does
 	Last    *Verdict `json:"last,omitempty"`    // the newest verdict, for its publications
 	Seen    []string `json:"seen,omitempty"`    // hashes of the newest settled (event, replay)
-	Spent   []string `json:"spent,omitempty"`   // likewise of replays that let a held head run; they force nothing more
+	Spent   []string `json:"spent,omitempty"`   // hashes of the replays that let a held head run; they force nothing more
 }
 
 // Message is what a stage must know of a message without reading it.
@@ -48,6 +48,7 @@ type Message struct {
 	At         int64  `json:"at,omitempty"` // when it was stored, Unix nanoseconds
 	EventID    string `json:"event"`
 	Position   string `json:"position,omitempty"`   // events.Position; decides what is late
+	Arrived    bool   `json:"arrived,omitempty"`    // Position has the time of arrival, since Weiban's lies in the future
 	Replay     int    `json:"replay,omitempty"`     // number of the replay of this stage, 0 for none
 	Asked      bool   `json:"asked,omitempty"`      // a person wants this run: a replay of this stage, or what a replay of enrich made
 	Forced     string `json:"forced,omitempty"`     // a person's reason to run it whatever was applied before
@@ -59,10 +60,10 @@ type Why string
 
 // The reasons to wait.
 const (
-	Running Why = "running" // in hand; recorded because too many followers came
+	Running Why = "running" // worked on; recorded because too many followers came
 	Backoff Why = "backoff" // until Next
 	Paused  Why = "paused"  // until its API is up again
-	Denied  Why = "denied"  // likewise; credentials were refused
+	Denied  Why = "denied"  // until its API is up again; credentials were refused
 	NoBill  Why = "bill"    // until Kingdee has the bill, or another order leaves it
 	Doubt   Why = "doubt"   // until the next look
 	Held    Why = "letter"  // until a person settles the letter
@@ -102,7 +103,7 @@ const (
 
 // Effect is one handle-order: what it is known by, what was or will be sent,
 // and what became of it. Pictures stand in the body by their source, so that
-// every send can upload them anew.
+// every send can upload them again.
 type Effect struct {
 	IDs         []string        `json:"ids"` // identities; any match is the same effect
 	Generation  int             `json:"generation,omitempty"`
@@ -193,7 +194,7 @@ func Decode(b []byte) (Record, error) {
 // Open reports whether something remains to be done that no delivery will bring
 // back: such a record is listed under its wait key and never expires.
 func (r Record) Open() bool {
-	for _, l := range []Lane{r.Enrich, r.Handle} {
+	for _, l := range []Progress{r.Enrich, r.Handle} {
 		if l.Head != nil || l.Behind {
 			return true
 		}
@@ -234,9 +235,9 @@ func (r Record) NextGeneration(names ...string) int {
 	return next
 }
 
-// Needs is the lowest message of the stage's stream that this lane still needs
+// Needs is the lowest message of the stage's stream that this stage still needs
 // and that may have been acknowledged; such a message must not be trimmed.
-func (l Lane) Needs() (seq uint64, ok bool) {
+func (l Progress) Needs() (seq uint64, ok bool) {
 	switch {
 	case l.Last != nil && !l.Last.Published:
 		return l.Last.Seq, true
@@ -247,6 +248,14 @@ func (l Lane) Needs() (seq uint64, ok bool) {
 	}
 }
 
+// Progress is how far a stage has come with the order.
+func (r Record) Progress(st events.Stage) Progress {
+	if st == events.Enrich {
+		return r.Enrich
+	}
+	return r.Handle
+}
+
 // clone copies what Step may change; bodies and identities are replaced, never
 // written into.
 func (r Record) clone() Record {
@@ -255,7 +264,7 @@ func (r Record) clone() Record {
 	return r
 }
 
-func (l Lane) clone() Lane {
+func (l Progress) clone() Progress {
 	if l.Head != nil {
 		h := *l.Head
 		l.Head = &h

@@ -14,11 +14,11 @@ import (
 // gives it with [Takeover] where the record names another history, or where what it
 // has settled ends below Recheck.
 type Recovery struct {
-	Lost    bool      // records were lost: there may be effects that nobody knows
+	Lost    bool      // records were lost: there may be effects that no record tells of
 	Recheck [2]uint64 // of enrich and of handle: messages up to here may have been settled before
 	Ended   [2][]Ended
 	Stored  [2][]string // event ids of the order's messages that the stage's stream holds
-	// Unanswered died, and their letters are gone although nobody closed them: they
+	// Unanswered died, and their letters are gone although no person closed them: they
 	// are done again, so that there is a letter.
 	Unanswered []Ended
 	Effects    []Effect // as outcome events tell them, oldest first
@@ -49,8 +49,9 @@ type Moments struct {
 	Time              time.Time
 }
 
-// covers reports whether a message of handle, or the callback that it comes from, is
-// of that moment or earlier.
+// covers reports whether a message of handle, or the callback that it comes from, may
+// be of that moment or earlier. A time of arrival says nothing: Weiban may have sent
+// the callback before.
 func (s Moments) covers(m Message) bool {
 	if s.Time.IsZero() {
 		return false
@@ -58,13 +59,13 @@ func (s Moments) covers(m Message) bool {
 	millis, sequence, ok := strings.Cut(m.Position, "-")
 	callback, err := strconv.ParseUint(sequence, 10, 64)
 	at, err2 := strconv.ParseInt(millis, 10, 64)
-	return m.Seq <= s.Events || ok && (err == nil && callback <= s.Callbacks || err2 == nil && at <= s.Time.UnixMilli())
+	return m.Seq <= s.Events || m.Arrived || ok && (err == nil && callback <= s.Callbacks || err2 == nil && at <= s.Time.UnixMilli())
 }
 
 // NeedsRecovery reports whether the record must not be gone on with before the
-// streams were asked: it names another history, or has not come as far as recheck.
+// streams were asked: it names another history, or has not reached recheck.
 func (r Record) NeedsRecovery(history string, recheck [2]uint64) bool {
-	for i, l := range []Lane{r.Enrich, r.Handle} {
+	for i, l := range []Progress{r.Enrich, r.Handle} {
 		if l.History != history || l.Cursor < recheck[i] {
 			return true
 		}
@@ -80,12 +81,12 @@ func (r Record) Unknown() bool {
 // recover takes up a record that may not fit the streams: what they tell is added,
 // sequences of another history are dropped, and every message that is still stored
 // and has no verdict gets its turn, in order.
-func (t *turn) recover(in Takeover) {
+func (t *step) recover(in Takeover) {
 	rec := in.Recovery
 	t.o.recovery = rec
 	t.learn(rec)
 	rebased := false
-	for i, st := range stages {
+	for i, st := range Stages {
 		l, _ := t.at(st)
 		if l.History != in.History {
 			t.rebase(st)
@@ -99,17 +100,17 @@ func (t *turn) recover(in Takeover) {
 	if rebased || t.o.Record.Enrich.Behind || t.o.Record.Handle.Behind {
 		t.write()
 	}
-	for _, st := range stages {
+	for _, st := range Stages {
 		if l, _ := t.at(st); rebased && l.Head != nil && l.Head.Seq == 0 && !t.doubtedHead(st) {
 			t.vanished(st)
 		}
 	}
 }
 
-// rebase takes the sequences of another history out of a lane. A head whose call is
+// rebase takes the sequences of another history out of a stage's progress. A head whose call is
 // in doubt goes on waiting; one whose message is still stored is found there; any
 // other has nothing left to go on with.
-func (t *turn) rebase(st events.Stage) {
+func (t *step) rebase(st events.Stage) {
 	l, _ := t.at(st)
 	l.Cursor, l.At, l.Behind = 0, 0, true
 	if l.Last != nil {
@@ -129,11 +130,15 @@ func (t *turn) rebase(st events.Stage) {
 	}
 }
 
-func (t *turn) doubtedHead(st events.Stage) bool { return st == events.Handle && t.open() >= 0 }
+// doubtedHead reports whether a stage waits with a call that may have run.
+func (t *step) doubtedHead(st events.Stage) bool {
+	l, _ := t.at(st)
+	return l.Head != nil && st == events.Handle && t.open() >= 0
+}
 
 // stored reports whether the event of a head can still be had: from the stage's
 // stream, or from the callback that it was made of.
-func (t *turn) stored(st events.Stage, eventID string) bool {
+func (t *step) stored(st events.Stage, eventID string) bool {
 	root, _, _ := strings.Cut(eventID, "~")
 	s := t.o.recovery.Stored
 	return st == events.Enrich && slices.Contains(s[0], eventID) ||
@@ -141,7 +146,7 @@ func (t *turn) stored(st events.Stage, eventID string) bool {
 }
 
 // learn adds the effects that outcome events tell and the record does not know.
-func (t *turn) learn(rec *Recovery) {
+func (t *step) learn(rec *Recovery) {
 	r := &t.o.Record
 	var news []Effect
 	for _, e := range rec.Effects {
@@ -166,9 +171,9 @@ func (t *turn) learn(rec *Recovery) {
 
 // passed reports whether a message was settled before its stage came to it in this
 // history of its stream.
-func (t *turn) passed(st events.Stage, m Message) bool {
+func (t *step) passed(st events.Stage, m Message) bool {
 	rec := t.o.recovery
-	if rec == nil || m.Seq > rec.Recheck[at(st)] || t.unanswered(m.EventID, m.Replay) {
+	if rec == nil || m.Seq > rec.Recheck[Index(st)] || t.unanswered(m.EventID, m.Replay) {
 		return false
 	}
 	r := t.o.Record
@@ -182,18 +187,18 @@ func (t *turn) passed(st events.Stage, m Message) bool {
 	return slices.Contains(rec.Ended[0], Ended{m.EventID, m.Replay}) || ended(m.EventID+"~enrich~"+strconv.Itoa(m.Replay), 0)
 }
 
-func (t *turn) unanswered(eventID string, replay int) bool {
+func (t *step) unanswered(eventID string, replay int) bool {
 	return t.o.recovery != nil && slices.Contains(t.o.recovery.Unanswered, Ended{eventID, replay})
 }
 
 // recovered ends the recovery of an order of which nothing more is stored.
-func (t *turn) recovered(st events.Stage) {
+func (t *step) recovered(st events.Stage) {
 	rec := t.o.recovery
 	if rec == nil {
 		return
 	}
 	l, _ := t.at(st)
-	if n := rec.Recheck[at(st)]; l.Cursor < n {
+	if n := rec.Recheck[Index(st)]; l.Cursor < n {
 		l.Cursor, l.At = n, 0 // the message at the cursor need not be this order's
 	}
 	if e, h := t.o.Record.Enrich, t.o.Record.Handle; !e.Behind && !h.Behind {
@@ -203,7 +208,7 @@ func (t *turn) recovered(st events.Stage) {
 }
 
 // pass goes over a message that was settled before. Nothing is published.
-func (t *turn) pass(st events.Stage, m Message) {
+func (t *step) pass(st events.Stage, m Message) {
 	l, k := t.at(st)
 	l.Cursor, l.At, k.task = m.Seq, m.At, nil
 	if h := l.Head; h != nil && h.Seq == m.Seq {
@@ -220,8 +225,8 @@ func (e Effect) final() bool { return e.State != Intent && e.State != InDoubt }
 // suspect puts a call on record as in doubt that may have been made before: by an
 // owner whose record is gone, or after the copy was taken that the store is now. It
 // is looked for before anything is sent, under every marker that its names give.
-func (t *turn) suspect(e Effect) {
-	k := t.o.desks[1].task
+func (t *step) suspect(e Effect) {
+	k := t.o.stages[1].task
 	lost := t.o.doubtful.Lost.covers(k.Message)
 	e.State, e.Looks, e.Word, e.Stale = InDoubt, len(t.s.Looks)-1, k.Forced != "", !lost
 	e.Deadline = t.m.At.Add(-t.s.lastLook())
@@ -239,7 +244,7 @@ func (t *turn) suspect(e Effect) {
 
 // mayHaveRun reports whether the call that is about to be made may have been made
 // before, although no record tells of it.
-func (t *turn) mayHaveRun(m Message) bool {
+func (t *step) mayHaveRun(m Message) bool {
 	return t.o.doubtful.Stale.covers(m) || t.o.doubtful.Lost.covers(m)
 }
 
@@ -262,11 +267,4 @@ func (e Effect) markers(tenant string) []string {
 		}
 	}
 	return out
-}
-
-func at(st events.Stage) int {
-	if st == events.Enrich {
-		return 0
-	}
-	return 1
 }

@@ -202,7 +202,7 @@ func parse(t *testing.T, w []string) ledger.Input {
 
 func message(rest []string, opt map[string]string) ledger.Message {
 	seq, _ := strconv.ParseUint(rest[1], 10, 64)
-	m := ledger.Message{Seq: seq, EventID: rest[2], Asked: opt["asked"] != "", Forced: opt["forced"]}
+	m := ledger.Message{Seq: seq, EventID: rest[2], Arrived: opt["arrived"] != "", Asked: opt["asked"] != "", Forced: opt["forced"]}
 	m.Replay, _ = strconv.Atoi(opt["replay"])
 	m.Generation, _ = strconv.Atoi(opt["generation"])
 	at, _ := time.ParseDuration(opt["at"])
@@ -234,7 +234,7 @@ func (c *scene) tell(a ledger.Action) string {
 		if a.List {
 			out = "list; write"
 		}
-		return out + tellLane(c, " enrich", a.Record.Enrich) + tellLane(c, " handle", a.Record.Handle) + tellEffects(a.Record)
+		return out + tellProgress(c, " enrich", a.Record.Enrich) + tellProgress(c, " handle", a.Record.Handle) + tellEffects(a.Record)
 	case ledger.Next:
 		return fmt.Sprintf("next %s after %d", a.Stage, a.After)
 	case ledger.Ack:
@@ -283,7 +283,7 @@ func (c *scene) tell(a ledger.Action) string {
 	}
 }
 
-func tellLane(c *scene, name string, l ledger.Lane) string {
+func tellProgress(c *scene, name string, l ledger.Progress) string {
 	out := ""
 	if h := l.Head; h != nil {
 		out += fmt.Sprintf(" %d waits: %s", h.Seq, h.Why)

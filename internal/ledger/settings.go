@@ -17,7 +17,7 @@ type Settings struct {
 	Jitter        float64         // how much longer a wait may be at random, 0.2 is a fifth
 	Probe         time.Duration   // beat at which a paused head asks whether its API is up again
 	BillWait      time.Duration   // the mapping's bill.wait: how long Kingdee may lack a bill, the API being up
-	BayWait       time.Duration   // beat at which an order asks again for a bill that another one has, should no Freed come
+	LockWait      time.Duration   // beat at which an order asks again for a bill that another one has, should no Freed come
 
 	CallTimeout time.Duration   // of a write: sets its deadline
 	Looks       []time.Duration // looks for a call in doubt, counted from its deadline
@@ -43,7 +43,7 @@ func Defaults(tenant string) Settings {
 		InternalTries: 3,
 		Jitter:        0.2,
 		Probe:         time.Minute,
-		BayWait:       time.Minute,
+		LockWait:      time.Minute,
 		CallTimeout:   30 * time.Second,
 		Looks:         []time.Duration{10 * time.Second, time.Minute},
 		Doubles:       time.Hour,
@@ -61,7 +61,7 @@ func (s Settings) Check() error {
 		return errors.New("ledger settings: waits must be given and positive")
 	case len(s.Looks) == 0 || shortest(s.Looks) <= 0:
 		return errors.New("ledger settings: looks must be given and positive")
-	case s.GiveUp <= 0 || s.Probe <= 0 || s.BayWait <= 0 || s.CallTimeout <= 0 || s.Doubles <= 0:
+	case s.GiveUp <= 0 || s.Probe <= 0 || s.LockWait <= 0 || s.CallTimeout <= 0 || s.Doubles <= 0:
 		return errors.New("ledger settings: intervals must be positive")
 	case s.MissingTries < 0 || s.InternalTries < 0 || s.MaxHeld < 1 || s.Jitter < 0:
 		return errors.New("ledger settings: counts and jitter must not be negative, and one follower must be held")

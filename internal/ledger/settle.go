@@ -8,8 +8,8 @@ import (
 
 var zeroTime time.Time
 
-// current is the message that a stage has in hand or waits with.
-func (t *turn) current(st events.Stage) Message {
+// current is the message that a stage works on or waits with.
+func (t *step) current(st events.Stage) Message {
 	l, k := t.at(st)
 	if k.task != nil {
 		return k.task.Message
@@ -18,7 +18,7 @@ func (t *turn) current(st events.Stage) Message {
 }
 
 // verdict begins the verdict on the current message.
-func (t *turn) verdict(st events.Stage, o events.Outcome) Verdict {
+func (t *step) verdict(st events.Stage, o events.Outcome) Verdict {
 	l, k := t.at(st)
 	m := t.current(st)
 	v := Verdict{Seq: m.Seq, EventID: m.EventID, Replay: m.Replay, Outcome: o, At: t.m.At}
@@ -42,7 +42,7 @@ func (t *turn) verdict(st events.Stage, o events.Outcome) Verdict {
 
 // settle ends the current message: on record, then announced, then acknowledged.
 // check: the same words may have been published before.
-func (t *turn) settle(st events.Stage, v Verdict, check bool) {
+func (t *step) settle(st events.Stage, v Verdict, check bool) {
 	l, k := t.at(st)
 	l.Cursor, l.At, l.Head, k.task = v.Seq, t.current(st).At, nil, nil
 	l.Seen = remember(l.Seen, seen(v.EventID, v.Replay))
@@ -58,7 +58,7 @@ func (t *turn) settle(st events.Stage, v Verdict, check bool) {
 
 // dead ends the current message with a letter, or, where followers are to wait
 // for a person, makes it wait with that letter.
-func (t *turn) dead(st events.Stage, f Fault) {
+func (t *step) dead(st events.Stage, f Fault) {
 	if t.s.HoldAfterLetter {
 		t.withLetter(st, f)
 		return
@@ -67,14 +67,14 @@ func (t *turn) dead(st events.Stage, f Fault) {
 }
 
 // deadVerdict is the verdict that makes the current message's next letter.
-func (t *turn) deadVerdict(st events.Stage, f Fault) Verdict {
+func (t *step) deadVerdict(st events.Stage, f Fault) Verdict {
 	v := t.verdict(st, events.Dead)
 	v.Fault, v.Reason, v.Letter = &f, f.Reason, 1
 	if l, _ := t.at(st); l.Head != nil {
 		v.Letter += l.Head.Letters
 	}
 	if rec := t.o.recovery; rec != nil {
-		v.Letter = max(v.Letter, 1+rec.Closed[at(st)][Ended{v.EventID, v.Replay}])
+		v.Letter = max(v.Letter, 1+rec.Closed[Index(st)][Ended{v.EventID, v.Replay}])
 	}
 	return v
 }
@@ -90,7 +90,7 @@ type pauseFor struct {
 
 // wait records that the current message waits, and acknowledges it. A wait that
 // only goes on is not written again.
-func (t *turn) wait(st events.Stage, p pauseFor) {
+func (t *step) wait(st events.Stage, p pauseFor) {
 	l, k := t.at(st)
 	h, news := l.Head, l.Head == nil
 	if news {
@@ -103,7 +103,7 @@ func (t *turn) wait(st events.Stage, p pauseFor) {
 			h.Tries, h.Up = 0, 0
 		}
 		h.On = p.on
-		k.mark = t.m.Gate(p.on).Up
+		k.upAt = t.m.Gate(p.on).Up
 	}
 	news = news || h.Why != p.why || p.spend || t.dirty
 	h.Why, h.Next = p.why, p.next
@@ -126,7 +126,7 @@ func (t *turn) wait(st events.Stage, p pauseFor) {
 
 // withLetter makes the current message wait for a person. Its letter is not yet
 // a verdict.
-func (t *turn) withLetter(st events.Stage, f Fault) {
+func (t *step) withLetter(st events.Stage, f Fault) {
 	l, k := t.at(st)
 	if l.Head == nil {
 		l.Head = &Head{Message: t.current(st), Since: t.m.At}
@@ -144,9 +144,9 @@ func (t *turn) withLetter(st events.Stage, f Fault) {
 	}
 }
 
-// giveBack leaves the current message to whoever comes next: on record where it
-// was, else with the consumer. If nobody comes, this owner asks again.
-func (t *turn) giveBack(st events.Stage, again time.Time) {
+// giveBack leaves the current message to the next owner: on record if it was there, else
+// with the consumer. If there is no next owner, this one asks again.
+func (t *step) giveBack(st events.Stage, again time.Time) {
 	l, k := t.at(st)
 	k.task = nil
 	if l.Head != nil {
@@ -163,7 +163,7 @@ func (t *turn) giveBack(st events.Stage, again time.Time) {
 }
 
 // gated makes the current message wait if the act's API is down.
-func (t *turn) gated(a Act) bool {
+func (t *step) gated(a Act) bool {
 	if !t.paused(a) {
 		return false
 	}
@@ -173,7 +173,7 @@ func (t *turn) gated(a Act) bool {
 
 // failed treats the failure of an act that had no effect. ActCall and ActLook
 // prepare the effect before they come here.
-func (t *turn) failed(a Act, f *events.Failure) {
+func (t *step) failed(a Act, f *events.Failure) {
 	st := a.Stage()
 	fault := faultOf(f)
 	tr := t.treat(a, f)
@@ -202,7 +202,7 @@ func (t *turn) failed(a Act, f *events.Failure) {
 }
 
 // treat puts a failure into its circumstances.
-func (t *turn) treat(a Act, f *events.Failure) Treatment {
+func (t *step) treat(a Act, f *events.Failure) Treatment {
 	l, _ := t.at(a.Stage())
 	at := Attempt{
 		Act: a, Kind: f.Kind, Wait: f.Wait, Paused: t.m.Gate(a.API()).Paused, Answer: f.API != "",

@@ -111,7 +111,7 @@ func (b *books) spend(w *world, key int, id string) {
 }
 
 // advance: a cursor moves by one message of the order, and with a verdict.
-func (b *books) advance(w *world, key int, st events.Stage, from, to ledger.Lane, r ledger.Record) {
+func (b *books) advance(w *world, key int, st events.Stage, from, to ledger.Progress, r ledger.Record) {
 	switch {
 	case to.Cursor == from.Cursor:
 		return

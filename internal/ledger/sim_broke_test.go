@@ -11,12 +11,12 @@ import (
 // it goes, deliveries come again in their time, and only then is the order loaded
 // anew and told.
 func (d *driver) letGo(a *actor, in ledger.Input) {
-	if !d.up || d.desk[a.key] != a {
+	if !d.up || d.actors[a.key] != a {
 		return
 	}
 	w := d.w
 	w.books.broke++
-	delete(d.desk, a.key)
+	delete(d.actors, a.key)
 	for _, st := range both {
 		s := w.streams[st]
 		for seq := uint64(1); seq <= s.sent; seq++ {
@@ -25,7 +25,7 @@ func (d *driver) letGo(a *actor, in ledger.Input) {
 			}
 		}
 	}
-	d.leaveBays(a.key)
+	d.leaveBills(a.key)
 	if b, ok := d.blame(a.key, in); ok {
 		d.broke[a.key] = b
 	}
@@ -36,8 +36,8 @@ func (d *driver) letGo(a *actor, in ledger.Input) {
 	})
 }
 
-// leaveBays gives back what the order's open call does not need.
-func (d *driver) leaveBays(key int) {
+// leaveBills gives back what the order's open call does not need.
+func (d *driver) leaveBills(key int) {
 	keep := ""
 	for _, e := range d.w.books.durable[key].Effects {
 		if e.State == ledger.Intent || e.State == ledger.InDoubt {

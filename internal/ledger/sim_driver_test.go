@@ -9,14 +9,14 @@ import (
 
 // driver is one owner: what package dispatch will be, without the I/O.
 type driver struct {
-	w     *world
-	epoch int
-	up    bool
-	quiet time.Time
-	desk  map[int]*actor
-	bays  map[string]int // bill → order
-	broke map[int]ledger.Broke
-	gates map[ledger.API]*gate
+	w      *world
+	epoch  int
+	up     bool
+	quiet  time.Time
+	actors map[int]*actor
+	bays   map[string]int // bill → order
+	broke  map[int]ledger.Broke
+	gates  map[ledger.API]*gate
 }
 
 type actor struct {
@@ -37,7 +37,7 @@ type gate struct {
 func (w *world) takeOver() {
 	w.epoch++
 	d := &driver{
-		w: w, epoch: w.epoch, up: true, quiet: w.now.Add(w.s.CallTimeout), desk: map[int]*actor{},
+		w: w, epoch: w.epoch, up: true, quiet: w.now.Add(w.s.CallTimeout), actors: map[int]*actor{},
 		bays: map[string]int{}, broke: map[int]ledger.Broke{}, gates: map[ledger.API]*gate{},
 	}
 	for _, a := range []ledger.API{ledger.Detail, ledger.Reads, ledger.Uploads, ledger.Writes} {
@@ -73,7 +73,7 @@ func (d *driver) die(why string) {
 
 // load is the order's actor, read from the bucket if it is not in memory.
 func (d *driver) load(key int, listed bool) *actor {
-	if a := d.desk[key]; a != nil {
+	if a := d.actors[key]; a != nil {
 		return a
 	}
 	r, err := ledger.Decode(d.w.bucket[key])
@@ -81,9 +81,9 @@ func (d *driver) load(key int, listed bool) *actor {
 		d.w.fail("record of order %d: %v", key, err)
 	}
 	a := &actor{key: key, o: ledger.Load(d.w.mutant.loaded(r))}
-	d.desk[key] = a
+	d.actors[key] = a
 	d.feed(a, ledger.Takeover{Quiet: d.quiet, Listed: listed})
-	if b, ok := d.broke[key]; ok && d.desk[key] == a {
+	if b, ok := d.broke[key]; ok && d.actors[key] == a {
 		delete(d.broke, key)
 		d.feed(a, b)
 	}
@@ -111,7 +111,7 @@ func (d *driver) moment() ledger.Moment {
 
 // feed is one step and what follows from it.
 func (d *driver) feed(a *actor, in ledger.Input) {
-	if !d.up || d.w.bad != "" || d.desk[a.key] != a {
+	if !d.up || d.w.bad != "" || d.actors[a.key] != a {
 		return // an actor that was let go takes nothing; what was for it comes again
 	}
 	m := d.moment()
@@ -130,8 +130,8 @@ func (d *driver) feed(a *actor, in ledger.Input) {
 	d.carryOut(a, acts)
 	if d.w.chance(d.w.w.evict) {
 		d.w.after(0, func() {
-			if d.desk[a.key] == a && a.o.Idle() {
-				delete(d.desk, a.key)
+			if d.actors[a.key] == a && a.o.Idle() {
+				delete(d.actors, a.key)
 			}
 		})
 	}
@@ -206,7 +206,7 @@ func (d *driver) perform(a *actor, act ledger.Action) bool {
 // later feeds an answer to an actor that is still there.
 func (d *driver) later(a *actor, wait time.Duration, in func() ledger.Input) {
 	d.w.after(wait, func() {
-		if d.up && d.desk[a.key] == a {
+		if d.up && d.actors[a.key] == a {
 			d.feed(a, in())
 		}
 	})
@@ -272,13 +272,13 @@ func (d *driver) begin(a *actor, act ledger.Action) {
 	}
 }
 
-// freed tells the bill's other orders that its bay is free; now and then it
+// freed tells the bill's other orders that it is unlocked; now and then it
 // is forgotten, for the beat to find.
 func (d *driver) freed(b ledger.Bill, by int) {
 	for _, o := range d.w.orders {
 		if o.bill == b && o.key != by && !d.w.chance(0.2) {
 			d.w.after(0, func() {
-				if a := d.desk[o.key]; d.up && a != nil {
+				if a := d.actors[o.key]; d.up && a != nil {
 					d.feed(a, ledger.Freed{})
 				}
 			})
@@ -346,7 +346,7 @@ func (d *driver) resumed(api ledger.API) {
 		return
 	}
 	for key := range len(d.w.orders) {
-		if a := d.desk[key]; a != nil && (a.wake.On[0] == api || a.wake.On[1] == api) {
+		if a := d.actors[key]; a != nil && (a.wake.On[0] == api || a.wake.On[1] == api) {
 			d.feed(a, ledger.Resumed{On: api})
 		}
 	}
@@ -360,7 +360,7 @@ func (d *driver) arm(a *actor, wk ledger.Wake) {
 	}
 	mine := a.alarm
 	d.w.after(wk.At.Sub(d.w.now), func() {
-		if d.up && d.desk[a.key] == a && a.alarm == mine {
+		if d.up && d.actors[a.key] == a && a.alarm == mine {
 			a.wake = ledger.Wake{}
 			d.feed(a, ledger.Timer{})
 		}

@@ -115,7 +115,7 @@ func mutants() map[string]mutant {
 		"calls before the intent":          act(early[ledger.Call]),
 		"acknowledges before writing":      act(early[ledger.Ack]),
 		"publishes before writing":         act(early[ledger.Publish]),
-		"enters no bay":                    in(told(func(e *ledger.Entered) { e.Busy = false })),
+		"enters no bill":                   in(told(func(e *ledger.Entered) { e.Busy = false })),
 		"resends without positive control": in(told(func(l *ledger.Looked) { l.Control = true })),
 		"takes what it cannot read for no": in(told(func(l *ledger.Looked) { l.Understood = true })),
 		"takes a failed look for no": in(told(func(l *ledger.Looked) {

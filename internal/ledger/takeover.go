@@ -2,14 +2,14 @@ package ledger
 
 import "gongdan-bridge/internal/events"
 
-// takeover begins with a record that somebody else may have left in the midst
-// of something: a verdict perhaps not published, a letter likewise, an intent
+// takeover begins with a record that an earlier owner may have left in the midst of its
+// work: a verdict or a letter perhaps not published, an intent
 // whose call may be on its way, followers acknowledged and not yet done.
-func (t *turn) takeover(in Takeover) {
+func (t *step) takeover(in Takeover) {
 	t.o.quiet = in.Quiet
 	t.o.listed = in.Listed
 	t.o.doubtful = in.Doubtful
-	for _, st := range stages {
+	for _, st := range Stages {
 		if l, _ := t.at(st); l.Last != nil && !l.Last.Published {
 			t.announce(st, true)
 		}
@@ -19,15 +19,15 @@ func (t *turn) takeover(in Takeover) {
 	} else {
 		t.settleIn(in)
 	}
-	for _, st := range stages {
+	for _, st := range Stages {
 		l, k := t.at(st)
 		if h := l.Head; h != nil {
-			k.mark = t.m.Gate(h.On).Up
+			k.upAt = t.m.Gate(h.On).Up
 			t.adopt(st)
 		}
 	}
 	t.adoptEffect()
-	for _, st := range stages {
+	for _, st := range Stages {
 		if l, _ := t.at(st); l.Head == nil && l.Behind {
 			t.ask(st)
 		}
@@ -35,8 +35,8 @@ func (t *turn) takeover(in Takeover) {
 }
 
 // settleIn gives a record that was never written its place in the streams.
-func (t *turn) settleIn(in Takeover) {
-	for i, st := range stages {
+func (t *step) settleIn(in Takeover) {
+	for i, st := range Stages {
 		if l, _ := t.at(st); l.Cursor == 0 && l.Head == nil && l.Last == nil && !l.Behind {
 			l.History, l.Cursor = in.History, in.Start[i]
 		}
@@ -44,7 +44,7 @@ func (t *turn) settleIn(in Takeover) {
 }
 
 // adopt takes over a waiting head.
-func (t *turn) adopt(st events.Stage) {
+func (t *step) adopt(st events.Stage) {
 	l, _ := t.at(st)
 	h := l.Head
 	if h.Why == Running {
@@ -65,24 +65,31 @@ func (t *turn) adopt(st events.Stage) {
 }
 
 // adoptEffect takes over a call on its way or in doubt: its bill stays closed to
-// other orders, and an intent is in doubt from now on.
-func (t *turn) adoptEffect() {
+// other orders, an intent is in doubt from now on, and the stage waits with it. The
+// owner before may have ended in the midst of a look, its head waiting for something
+// else still.
+func (t *step) adoptEffect() {
 	i := t.open()
 	if i < 0 {
 		return
 	}
 	e := &t.o.Record.Effects[i]
 	b := *e.Bill
-	t.o.bay = &b
+	t.o.lock = &b
 	t.do(Enter{Bill: b})
-	if e.State != Intent {
+	l := &t.o.Record.Handle
+	if e.State == InDoubt && l.Head != nil && (l.Head.Why == Doubt || l.Head.Why == Held) {
 		return
 	}
-	l := &t.o.Record.Handle
 	if l.Head == nil {
 		l.Head = &Head{Since: t.m.At, Message: Message{
 			Seq: e.Seq, EventID: e.EventID, Position: e.Position, Replay: e.Replay,
 		}}
+	}
+	if e.State == InDoubt {
+		t.dirty = true
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e)})
+		return
 	}
 	t.doubt(&Fault{Kind: events.Uncertain, API: string(Writes), Reason: "its owner ended before the call did"})
 }
@@ -90,7 +97,7 @@ func (t *turn) adoptEffect() {
 // broke spends a try of a message that a fault of ours ended, however it did: after
 // a few it ends with a letter, and the order goes on. What is not known to be the
 // order's lowest is looked for first; what waits for a person stays with them.
-func (t *turn) broke(in Broke) {
+func (t *step) broke(in Broke) {
 	l, k := t.at(in.Stage)
 	switch h := l.Head; {
 	case in.Seq <= l.Cursor || k.task != nil:

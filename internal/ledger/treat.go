@@ -121,7 +121,7 @@ func treatRead(a Attempt, s Settings) Treatment {
 	switch a.Kind {
 	case events.Unavailable, events.Uncertain:
 		if a.Act == ActPlan {
-			// A mapping calls nobody.
+			// A mapping makes no call.
 			return few(a, s, s.InternalTries)
 		}
 		return patient(a, s, s.GiveUp)
@@ -167,7 +167,7 @@ func patient(a Attempt, s Settings, limit time.Duration) Treatment {
 	case a.Up >= limit:
 		return Treatment{Do: end(a)}
 	}
-	return Treatment{Do: Retry, Wait: max(a.Wait, step(s.Waits, a.Tries))}
+	return Treatment{Do: Retry, Wait: max(a.Wait, waitAfter(s.Waits, a.Tries))}
 }
 
 // few tries n times in all.
@@ -175,10 +175,10 @@ func few(a Attempt, s Settings, n int) Treatment {
 	if a.Tries+1 >= n {
 		return Treatment{Do: end(a)}
 	}
-	return Treatment{Do: Retry, Wait: max(a.Wait, step(s.Waits, a.Tries))}
+	return Treatment{Do: Retry, Wait: max(a.Wait, waitAfter(s.Waits, a.Tries))}
 }
 
-func step(waits []time.Duration, i int) time.Duration {
+func waitAfter(waits []time.Duration, i int) time.Duration {
 	return waits[min(max(i, 0), len(waits)-1)]
 }
 
@@ -188,7 +188,7 @@ func step(waits []time.Duration, i int) time.Duration {
 // a person is to be asked.
 func Resend(sends int, up time.Duration, s Settings) (after time.Duration, ok bool) {
 	if sends > 1 {
-		after = step(s.Waits, sends-2)
+		after = waitAfter(s.Waits, sends-2)
 	}
 	return after, up < s.GiveUp
 }

@@ -13,9 +13,9 @@ import (
 	"syscall"
 )
 
-// lock takes the store's directory for this process until release is called or the
-// process ends, however it ends. The server itself would let two processes share
-// one store, and lose the messages of both.
+// lock locks the store's directory until release is called or the process ends, in any
+// way. The server itself would let two processes share one store, and lose the messages
+// of both.
 func lock(dir string) (release func() error, err error) {
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -38,7 +38,7 @@ func lock(dir string) (release func() error, err error) {
 	return f.Close, nil
 }
 
-// holder is who wrote the lock file.
+// holder names the process that wrote the lock file.
 func holder(f *os.File) string {
 	b, err := io.ReadAll(io.LimitReader(f, 32))
 	pid := strings.TrimSpace(string(b))

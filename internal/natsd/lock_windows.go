@@ -7,10 +7,9 @@ import (
 	"syscall"
 )
 
-// lock takes the store's directory for this process until release is called or the
-// process ends, however it ends: the file is open and shared with nobody. The
-// server itself would let two processes share one store, and lose the messages
-// of both.
+// lock locks the store's directory until release is called or the process ends, in any
+// way: no other process can open the file. The server itself would let two processes
+// share one store, and lose the messages of both.
 func lock(dir string) (release func() error, err error) {
 	path := filepath.Join(dir, "lock")
 	name, err := syscall.UTF16PtrFromString(path)

@@ -27,28 +27,28 @@ import (
 )
 
 const (
-	// DefaultPort of the embedded server. It is not NATS's own, so that a NATS
-	// that runs beside it keeps its place.
+	// DefaultPort is the port of the embedded server. It is not NATS's own port, which
+	// another server on the machine may use.
 	DefaultPort = 4250
 	// DefaultMaxStore is above the sum of all default limits.
 	DefaultMaxStore = 20 << 30
 
 	loopback   = "127.0.0.1"
-	maxPayload = 8 << 20 // an enriched event holds a vendor's whole answer
+	maxPayload = 8 << 20 // an enriched event holds a whole answer of a vendor
 	maxMemory  = 64 << 20
 )
 
 // Options describe the embedded server.
 type Options struct {
-	Dir       string // of the store; made if it is not there
+	Dir       string // of the store; created if it is missing
 	Port      int    // on loopback; 0: DefaultPort, -1: any free one
-	TokenFile string // holds the token, made if it is not there; "": "token" in Dir
+	TokenFile string // created with a random token if it is missing; "": "token" in Dir
 	MaxStore  int64  // bytes; 0: DefaultMaxStore
 	NoSync    bool   // confirm messages before they are on disk: for experiments alone
 	Logger    *slog.Logger
 
-	HealthEvery        time.Duration // between looks at the store; 0: 5 s
-	RetryMin, RetryMax time.Duration // between attempts to come back; 0: 1 s and 30 s
+	HealthEvery        time.Duration // between checks of the store; 0: 5 s
+	RetryMin, RetryMax time.Duration // between attempts to start again; 0: 1 s and 30 s
 }
 
 func (o Options) withDefaults() Options {
@@ -94,9 +94,9 @@ type Server struct {
 	stop sync.Once
 }
 
-// Start starts the embedded server and returns when it takes connections, or
-// with an error that says what is in the way: another process on the same
-// directory, a taken port, a store that cannot be read. ctx bounds the start only.
+// Start starts the embedded server and returns when it takes connections. The error names
+// what prevents it: another process on the same directory, a taken port, a store that
+// cannot be read. ctx bounds the start only.
 func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	o = o.withDefaults()
 	defer func() {
@@ -137,18 +137,18 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	return s, nil
 }
 
-// URL is where it listens.
+// URL is the address for clients.
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return "nats://" + net.JoinHostPort(loopback, strconv.Itoa(s.port))
 }
 
-// Token is what clients must present.
+// Token is the token that clients must present.
 func (s *Server) Token() string { return s.token }
 
-// Err gives each fault of the running server as it is found, and nil when the server
-// has come back by itself. What nobody reads is dropped. Closed by Stop.
+// Err yields each fault of the running server when it is found, and nil when the server
+// works again. A value is dropped if the channel's buffer is full. Stop closes it.
 func (s *Server) Err() <-chan error { return s.errs }
 
 // Ready is nil while the server is up and can write.
@@ -170,7 +170,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 }
 
-// boot starts one server over the store.
+// boot starts a server over the store.
 func (s *Server) boot(ctx context.Context) error {
 	if err := portFree(ctx, s.port); err != nil {
 		return err
@@ -207,8 +207,8 @@ func (s *Server) boot(ctx context.Context) error {
 	return nil
 }
 
-// await waits until ns takes connections. What the server calls fatal it only
-// logs when it is embedded.
+// await waits until ns takes connections. An embedded server reports a fatal error in its
+// log only.
 func (s *Server) await(ctx context.Context, ns *server.Server, started <-chan struct{}) error {
 	select {
 	case <-started:
@@ -246,8 +246,8 @@ func (s *Server) settings() *server.Options {
 	}
 }
 
-// portFree finds a taken port before the server does, whose own words for it come
-// too late and say less.
+// portFree checks the port before the server does: the server's own error comes later and
+// says less.
 func portFree(ctx context.Context, port int) error {
 	if port < 0 {
 		return nil

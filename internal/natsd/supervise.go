@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// room is what must be writable before a server that ran out of disk is
-	// started again.
-	room = 4 << 20
-	// bootWait bounds one attempt to come back.
+	// spaceNeeded is the number of bytes that must be writable before a server whose
+	// disk was full starts again.
+	spaceNeeded = 4 << 20
+	// bootWait bounds one attempt to start again.
 	bootWait = 2 * time.Minute
-	// calm is how long a server must hold before its next fault is the first again.
-	calm = time.Minute
+	// stableAfter is the uptime after which the next fault is retried from RetryMin.
+	stableAfter = time.Minute
 )
 
-// supervise looks at the server, at intervals and whenever it logs an error, and
-// brings it back when its disk has failed it.
+// supervise checks the server at intervals and at every error in its log, and starts it
+// again after a failure of its disk.
 func (s *Server) supervise() {
 	defer close(s.done)
 	defer close(s.errs)
@@ -45,7 +45,7 @@ func (s *Server) supervise() {
 		if err == nil {
 			continue
 		}
-		if time.Since(up) > calm {
+		if time.Since(up) > stableAfter {
 			wait = s.o.RetryMin
 		}
 		if !s.comeBack(err, &wait) {
@@ -55,7 +55,7 @@ func (s *Server) supervise() {
 	}
 }
 
-// check is what keeps the running server from storing.
+// check returns why the running server cannot store messages, nil if it can.
 func (s *Server) check() error {
 	if err := s.log.failure(); err != nil {
 		return err
@@ -64,8 +64,8 @@ func (s *Server) check() error {
 	ns := s.nats
 	s.mu.Unlock()
 	for _, e := range ns.Healthz(&server.HealthzOptions{Details: true}).Errors {
-		// A stream that could not write keeps its error for ever, and answers
-		// nobody: only a new start mends it.
+		// A stream that could not write keeps its error and answers no request:
+		// only a new start mends it.
 		if e.Type == server.HealthzErrorJetStream || e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "write error") {
 			return errors.New(e.Error)
 		}
@@ -73,9 +73,9 @@ func (s *Server) check() error {
 	return nil
 }
 
-// comeBack stops the server, so that publishers get an answer at once and nothing
-// more is tried on a bad disk, and starts it again when there is room. It says
-// false when it was told to quit.
+// comeBack stops the server, so that publishers get an error at once and the bad disk is
+// left alone, and starts it again when the disk has space. It returns false if Stop was
+// called.
 func (s *Server) comeBack(cause error, wait *time.Duration) bool {
 	s.report(fmt.Errorf("embedded NATS server: stopped: %w", cause))
 	s.halt()
@@ -116,7 +116,7 @@ func (s *Server) retry() error {
 	return s.boot(ctx)
 }
 
-// report makes err known to everybody who asks.
+// report makes err the fault that Ready and Err tell.
 func (s *Server) report(err error) {
 	s.o.Logger.Error("embedded NATS server has a fault", "error", err)
 	s.mu.Lock()
@@ -128,7 +128,7 @@ func (s *Server) report(err error) {
 func (s *Server) tell(err error) {
 	select {
 	case s.errs <- err:
-	default: // nobody reads
+	default: // the buffer is full
 	}
 }
 
@@ -143,7 +143,7 @@ func (s *Server) halt() {
 	}
 }
 
-// down is the end.
+// down ends the server for good.
 func (s *Server) down() {
 	s.halt()
 	s.mu.Lock()
@@ -154,9 +154,9 @@ func (s *Server) down() {
 	}
 }
 
-// writable tries to write as much as a server needs to be worth starting.
+// writable tries to write as many bytes as a starting server needs.
 func writable(dir string) (err error) {
-	path := filepath.Join(dir, "room")
+	path := filepath.Join(dir, "space")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -164,12 +164,12 @@ func writable(dir string) (err error) {
 	defer func() {
 		err = errors.Join(err, os.Remove(path))
 	}()
-	_, err = f.Write(make([]byte, room))
+	_, err = f.Write(make([]byte, spaceNeeded))
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// recovered says whether the server found everything that its directory holds. A
-// stream that it could not read would otherwise be made anew, and empty.
+// recovered returns an error if the server could not read a part of its directory. A
+// stream that it could not read would else be created again, and be empty.
 func recovered(ns *server.Server) error {
 	var errs []error
 	for _, e := range ns.Healthz(&server.HealthzOptions{Details: true}).Errors {
@@ -180,8 +180,8 @@ func recovered(ns *server.Server) error {
 	return errors.Join(errs...)
 }
 
-// serverLog takes the server's log. What is fatal to the server ends no process
-// here: it is kept for whoever started it.
+// serverLog takes the server's log. A fatal error ends no process here: serverLog keeps it
+// for boot and check.
 type serverLog struct {
 	log   *slog.Logger
 	alarm chan struct{} // an error was logged
@@ -195,7 +195,7 @@ func newServerLog(log *slog.Logger) *serverLog {
 	return &serverLog{log: log, alarm: make(chan struct{}, 1), dead: make(chan struct{})}
 }
 
-// reset forgets what was fatal to the server before.
+// reset forgets the fatal error of the server before.
 func (l *serverLog) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -221,7 +221,7 @@ func (l *serverLog) wake() {
 	}
 }
 
-// The server's own notices are its start and stop, in fifteen lines: debug.
+// The server writes fifteen lines of notices when it starts and stops: debug.
 
 func (l *serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))

@@ -11,23 +11,22 @@ import (
 type Claim struct {
 	Revision uint64    `json:"-"` // of the key: the fence, and what a change compares with
 	Instance string    `json:"instance"`
-	Epoch    uint64    `json:"epoch"` // grows with every change of hands, and with every tenure
+	Epoch    uint64    `json:"epoch"` // grows with every tenure
 	Since    time.Time `json:"since"` // by the owner's clock; for people only
 	Released bool      `json:"released,omitempty"`
-	// Clean says of a released claim that no vendor call can still be running:
-	// the stages ended softly, and what an owner that died before may have left
-	// behind has had its time.
+	// Clean, of a released claim, means that no vendor call can still be running: the
+	// stages ended softly, and every call of an earlier owner has ended.
 	Clean bool `json:"clean,omitempty"`
 }
 
 // beat is the value of alive.<instance>.
 type beat struct {
-	Session string   `json:"session"` // of the process: two with one name never share a lease
-	Tenants []string `json:"tenants"` // that it serves; none when it leaves
+	Session string   `json:"session"` // of the process: two processes with one name never share a lease
+	Tenants []string `json:"tenants"` // it serves these; none when it leaves
 }
 
-// decodeClaim reads a claim. One that cannot be read has no owner that could renew
-// it, and its epoch, unknown, is at most its revision.
+// decodeClaim reads a claim. An unreadable claim has no owner; its epoch is at most its
+// revision.
 func decodeClaim(e bus.Entry) Claim {
 	var c Claim
 	if err := json.Unmarshal(e.Value, &c); err != nil {
@@ -37,8 +36,8 @@ func decodeClaim(e bus.Entry) Claim {
 	return c
 }
 
-// decodeBeat reads a beat. One that cannot be read is of a process that lives and
-// serves nothing that we know of.
+// decodeBeat reads a beat. An unreadable beat belongs to a living process that serves no
+// known tenant.
 func decodeBeat(e bus.Entry) beat {
 	var b beat
 	if err := json.Unmarshal(e.Value, &b); err != nil {
@@ -47,7 +46,7 @@ func decodeBeat(e bus.Entry) beat {
 	return b
 }
 
-// encode writes a claim or a beat: plain values, which always have a JSON form.
+// encode returns the JSON of a claim or a beat.
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

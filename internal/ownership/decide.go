@@ -8,48 +8,48 @@ import (
 // Member is an instance that may own tenants.
 type Member struct {
 	Instance string
-	Tenants  []string // that it can serve, by its configuration; none while it leaves
+	Tenants  []string // it can serve these by its configuration; none while it leaves
 }
 
-// Phase is how far an instance has come with a tenant that it holds.
+// Phase is an instance's progress with a tenant that it holds.
 type Phase string
 
-// The phases of a tenant that is held; "" is one that is not.
+// The phases of a held tenant; "" means that it is not held.
 const (
 	Running  Phase = "running" // claimed, its stages starting or started
 	Stopping Phase = "stopping"
 )
 
-// View is all that a decision is made from.
+// View is the input of a decision.
 type View struct {
-	Living []Member         // whose lease lives as far as is known; ourselves only by our own lease
-	Lapsed map[string]bool  // instances whose lease is over, to be confirmed before a claim of theirs is taken
+	Living []Member         // instances without a lapsed lease; ourselves only while our own lease lives
+	Lapsed map[string]bool  // instances with a lapsed lease; true once it is proved to be over
 	Claims map[string]Claim // by tenant
-	Held   map[string]Phase // by tenant: what we hold
+	Held   map[string]Phase // by tenant, of those that we hold
 }
 
-// Verb is what is to be done about a tenant.
+// Verb is an act on a tenant.
 type Verb string
 
-// What can be done.
+// The acts.
 const (
 	Take    Verb = "take"
 	Keep    Verb = "keep"
 	GiveUp  Verb = "give up" // stop it, then release
-	Release Verb = "release" // a claim in our name that no tenure stands behind
+	Release Verb = "release" // a claim in our name without a tenure
 )
 
 // Act is one decision.
 type Act struct {
 	Tenant string
 	Verb   Verb
-	Claim  Claim  // as it was when this was decided: only that one may be replaced
+	Claim  Claim  // at the decision: only this revision may be replaced
 	From   string // of a Take: the lapsed owner, "" if the claim is free or our own
 }
 
-// Decide says what self should do, tenant by tenant in the order of their names.
-// There is no act where self has to wait or nothing to do; and none at all without
-// a lease of its own, for then its tenures have ended by themselves.
+// Decide returns the acts of self, in the order of the tenants' names. A tenant for which
+// self has to wait, or has nothing to do, gets no act. Without a lease of its own self
+// gets none at all: its tenures have ended by themselves.
 func Decide(v View, self string) []Act {
 	if !slices.ContainsFunc(v.Living, func(m Member) bool { return m.Instance == self }) {
 		return nil
@@ -74,7 +74,7 @@ func Decide(v View, self string) []Act {
 	return acts
 }
 
-// wanted is who should own each tenant, of those that serve it.
+// wanted returns, for each tenant, which of the instances that serve it should own it.
 func (v View) wanted() map[string]string {
 	serving := map[string][]string{}
 	for _, m := range v.Living {
@@ -96,7 +96,7 @@ func (v View) act(tenant, wanted, self string) (Act, bool) {
 	a := Act{Tenant: tenant, Claim: claim}
 	switch {
 	case held == Stopping:
-		return a, false // what comes next is decided once it has stopped
+		return a, false // the next act is decided once it has stopped
 	case held == Running && wanted == self:
 		a.Verb = Keep
 	case held == Running:
@@ -110,7 +110,7 @@ func (v View) act(tenant, wanted, self string) (Act, bool) {
 	case v.Lapsed[claim.Instance]:
 		a.Verb, a.From = Take, claim.Instance
 	default:
-		return a, false // its owner lives, and will give it up
+		return a, false // its owner lives and will give it up
 	}
 	return a, true
 }

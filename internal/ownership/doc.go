@@ -1,50 +1,51 @@
 // Package ownership decides which dispatcher replica owns which tenant, and makes
-// sure that at no moment two of them act for the same one.
+// sure that two replicas never act for one tenant at the same time.
 //
 // Each replica (an instance) keeps a lease: the key alive.<instance>, renewed every
 // few seconds by a write that compares. Each tenant has a claim: the key
-// owner.<tenant>, taken by a write that compares, spread over the living by
-// rendezvous hashing. What an instance holds a tenant by is a [Tenure]. A tenant
-// goes through these states, as one instance sees it:
+// owner.<tenant>, taken by a write that compares, and spread over the living
+// instances by rendezvous hashing. An instance holds a tenant by a [Tenure]. Seen from
+// one instance, a tenant goes through these states:
 //
 //	unowned ──take──▶ claimed ──start──▶ running ──not wanted──▶ stopping ──▶ released
 //	   ▲                 │                  │                       │            │
 //	   │                 └──── lease over, claim changed, fenced ───┘            │
 //	   │                                    ▼                                    │
-//	   ├──── taken anew, epoch + 1 ──────  lost                                  │
-//	   └──── taken by whoever is wanted, epoch + 1 ──────────────────────────────┘
+//	   ├──── taken again, epoch + 1 ─────  lost                                  │
+//	   └──── taken by the wanted instance, epoch + 1 ────────────────────────────┘
 //
 // In words:
-//   - unowned: no claim, a released one, one of an owner whose lease is over, or one
-//     of our own that no tenure stands behind.
-//   - claimed: our write of the claim was confirmed while our lease lived. Its
-//     revision is the fence under which every record is written; it never changes
-//     while the tenure lasts.
+//   - unowned: there is no claim, or it is released, or its owner's lease is over, or
+//     it is our own without a tenure.
+//   - claimed: our write of the claim was confirmed while our lease was valid. The
+//     claim's revision is the fence of every write to a record; it does not change
+//     during the tenure.
 //   - running: the tenant's stages were started.
 //   - stopping: another living instance is wanted, or we are leaving. The stages end
-//     softly, the tenure still holds; after a bound it is ended, and they end hard.
-//   - released: the tenure is over and the claim says so. The next owner need not
-//     wait for an expiry; where it says clean, nor for calls that might still run.
-//   - lost: the tenure ended under the stages: calls are cut off, nothing is written.
+//     softly under the tenure; after a bound the tenure ends, and they end hard.
+//   - released: the tenure is over and the claim says so. The next owner need not wait
+//     for an expiry, and after a clean release not for calls that might still run.
+//   - lost: the tenure ended while the stages ran: calls are cut off, and no write
+//     succeeds.
 //
 // # Why two tenures never overlap
 //
 // No two machines' clocks are compared. A lease ends, for its holder, Expire − Margin
 // after it sent its last confirmed renewal, by its own clock. Others judge it over
-// once they have seen the same revision for Expire by their own clocks, and prove it
-// by deleting that revision before they take a claim: the server refuses if there
-// has been a renewal. A lease that is not on record is over; nobody else deletes one.
+// once they have seen the same revision for Expire by their own clocks. They prove it
+// by deleting that revision before they take a claim: the server refuses the deletion
+// after a renewal. A lease without a record is over; no other program deletes leases.
 // A renewal that is confirmed after the lease's end begins a new lease and revives no
-// tenure: every claim is then taken anew, by a write that compares. So the only
+// tenure: every claim is then taken again, by a write that compares. So the only
 // assumptions are a server that is linearizable for compared writes and reads, and
 // clocks that run at the same rate to within Margin in Expire.
 //
-// A process that was stopped and woken finds its lease over because [Tenure.Check]
-// reads the clock itself and waits for no timer. Linux's monotonic clock stands still
-// while a machine is suspended, so the lease is also over when the wall clock, compared
-// with itself alone, says so.
+// A process that was stopped and woken finds its lease over, because [Tenure.Check]
+// reads the clock and does not wait for a timer. Linux's monotonic clock stands still
+// while a machine is suspended, so the wall clock, compared with its own earlier
+// reading, ends a lease too.
 //
-// The package refuses to know what runs for a tenant: it starts and stops it by
-// callbacks. It deletes no claim. Dispatch calls it; `dispatcher owners` reads
+// The package does not know what runs for a tenant: it starts and stops it by
+// callbacks. It deletes no claim. Package dispatch calls it; `dispatcher owners` reads
 // through [Owners] without being a member.
 package ownership

@@ -11,30 +11,31 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Start begins all that is done for a tenant under a tenure, and gives what stops
-// it. It should return early once the tenure's context ends; an error means that
-// nothing was left running, and the tenant is released and taken again later.
+// Start starts all work for a tenant under a tenure, and returns the function that stops
+// it. It should return early once the tenure's context ends. An error means that nothing
+// runs; the tenant is then released, and taken again later.
 type Start func(t *Tenure) (Stop, error)
 
-// Stop ends it. Until ctx ends it may finish what is in hand; then it must cut
-// everything off. It returns once nothing runs any more: nil if all ended softly.
-// ctx is the tenure's context; where the tenure was lost it has ended already.
+// Stop ends the work for a tenant and returns once nothing runs any more: nil if all ended
+// softly. Until ctx ends it may finish the work in progress; then it must cut everything
+// off. ctx is the tenure's context; it has ended already if the tenure was lost.
 type Stop func(ctx context.Context) error
 
 // errTakingOver is why a tenant is not at work while start runs.
 var errTakingOver = errors.New("it is being taken over")
 
-// hold is a tenant in hand: one goroutine starts it, waits, stops it and releases it.
+// hold is a tenant that this instance holds. One goroutine starts it, waits, stops it and
+// releases it.
 type hold struct {
 	tenure *Tenure
-	asked  chan struct{} // closed when it is to be given up
+	asked  chan struct{} // closed by giveUp
 	once   sync.Once
 }
 
 func newHold(t *Tenure) *hold { return &hold{tenure: t, asked: make(chan struct{})} }
 
-// giveUp asks for it to be given up: what is in hand has until the bound to finish,
-// then the tenure is ended.
+// giveUp asks the hold's goroutine to stop the tenant. Work in progress may finish within
+// the bound; then the tenure ends.
 func (h *hold) giveUp(bound time.Duration) {
 	h.once.Do(func() {
 		close(h.asked)
@@ -54,12 +55,12 @@ func (h *hold) phase() Phase {
 	}
 }
 
-// serve is a tenant's life here, from the claim on. It returns once nothing of the
-// tenant runs any more.
+// serve runs a tenant from its claim to its release. It returns once nothing of the tenant
+// runs any more.
 func (r *Runner) serve(h *hold, start Start) {
 	defer r.drop(h)
 	t := h.tenure
-	r.compare(t.Tenant, r.roster.claim(t.Tenant).Revision) // another may have it already
+	r.compare(t.Tenant, r.roster.claim(t.Tenant).Revision) // another instance may own it already
 	log := r.log.With(slog.String("tenant", t.Tenant), slog.Uint64("epoch", t.Epoch))
 	log.Info("tenant claimed", slog.Bool("clean", t.CleanHandover))
 	if t.Check(context.Background()) != nil {
@@ -93,15 +94,16 @@ func (r *Runner) serve(h *hold, start Start) {
 	case soft := <-done:
 		r.release(t, soft, log)
 	case <-late:
-		// Its tenure has ended: it writes no record and starts no call, so that
-		// another may have the tenant. We may not, before it has stopped.
+		// The tenure has ended: its work writes no record and starts no call, so
+		// another instance may own the tenant. This one may not until the work has
+		// stopped.
 		log.Error("tenant does not stop", slog.Duration("bound", r.set.HardStop))
 		r.release(t, false, log)
 		<-done
 	}
 }
 
-// late is closed HardStop after the tenure's end.
+// late returns a channel that is closed HardStop after the tenure's end.
 func (r *Runner) late(t *Tenure) (<-chan struct{}, func() bool) {
 	late := make(chan struct{})
 	return late, context.AfterFunc(t.Context(), func() {
@@ -109,7 +111,7 @@ func (r *Runner) late(t *Tenure) (<-chan struct{}, func() bool) {
 	})
 }
 
-// release ends the tenure and says so in the claim, unless the claim is lost.
+// release ends the tenure and marks the claim as released, unless the claim is lost.
 func (r *Runner) release(t *Tenure, soft bool, log *slog.Logger) {
 	clean := soft && t.Check(context.Background()) == nil && t.quiet(r.clock.now().mono)
 	t.Lost()
@@ -119,7 +121,7 @@ func (r *Runner) release(t *Tenure, soft bool, log *slog.Logger) {
 	}
 	c := r.roster.claim(t.Tenant)
 	if c.Revision != t.Fence.Revision {
-		log.Warn("tenant lost", slog.String("cause", "the claim is another's"), slog.String("owner", c.Instance))
+		log.Warn("tenant lost", slog.String("cause", "another instance has the claim"), slog.String("owner", c.Instance))
 		return
 	}
 	if err := r.writeRelease(t.Tenant, c, clean); err != nil {
@@ -129,7 +131,7 @@ func (r *Runner) release(t *Tenure, soft bool, log *slog.Logger) {
 	log.Info("tenant released", slog.Bool("clean", clean))
 }
 
-// writeRelease marks a claim of ours as released.
+// writeRelease marks our claim as released.
 func (r *Runner) writeRelease(tenant string, c Claim, clean bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.set.Reply)
 	defer cancel()

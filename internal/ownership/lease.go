@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// moment is one reading of both clocks. The monotonic one is the measure; the wall
-// clock is asked as well since the other may stand still while the machine sleeps.
+// moment is one reading of both clocks. The monotonic one measures; the wall clock is read
+// as well, since the monotonic one may stand still while the machine sleeps.
 type moment struct {
 	mono time.Time
 	wall time.Time // without a monotonic reading
@@ -15,12 +15,12 @@ type moment struct {
 
 func (m moment) add(d time.Duration) moment { return moment{m.mono.Add(d), m.wall.Add(d)} }
 
-// reached is true once either clock is there.
+// reached is true once either clock has reached m.
 func (m moment) reached(now moment) bool {
 	return !now.mono.Before(m.mono) || !now.wall.Before(m.wall)
 }
 
-// clock is time as this process sees it; tests stop it, as SIGSTOP does.
+// clock is the time of this process; tests stop it, as SIGSTOP does.
 type clock struct {
 	now   func() moment
 	after func(time.Duration, func()) *time.Timer
@@ -36,8 +36,8 @@ func systemClock() clock {
 	}
 }
 
-// lease is an instance's right to act, from one confirmed renewal to the next. Once
-// over it stays over.
+// lease is an instance's right to act, from one confirmed renewal to the next. A lease
+// that is over stays over.
 type lease struct {
 	ctx    context.Context // ends with the lease, for all tenures under it
 	cancel context.CancelCauseFunc
@@ -49,7 +49,7 @@ type lease struct {
 	timer *time.Timer
 }
 
-// newLease begins a lease by a renewal that was sent then and is confirmed now.
+// newLease begins a lease by a confirmed renewal that was sent at sent.
 func newLease(c clock, term time.Duration, sent moment) *lease {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l := &lease{ctx: ctx, cancel: cancel, clock: c, term: term, until: sent.add(term)}
@@ -62,8 +62,9 @@ func newLease(c clock, term time.Duration, sent moment) *lease {
 // left is the time until the end, by the monotonic clock.
 func (l *lease) left() time.Duration { return l.until.mono.Sub(l.clock.now().mono) }
 
-// extend prolongs the lease by a renewal that is confirmed now. It is false, and
-// the lease stays over, when that comes too late: others may have judged by then.
+// extend prolongs the lease by a confirmed renewal that was sent at sent. It returns false,
+// and the lease stays over, if the confirmation comes too late: other instances may have
+// taken its tenants by then.
 func (l *lease) extend(sent moment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +81,7 @@ func (l *lease) over() bool {
 	return l.ctx.Err() != nil || l.until.reached(l.clock.now())
 }
 
-// live is true if the lease is not over at this very moment, whatever the timer says.
+// live is true if the lease is not over now, whether or not the timer has fired.
 func (l *lease) live() bool {
 	if l == nil {
 		return false
@@ -90,7 +91,7 @@ func (l *lease) live() bool {
 	return !l.over()
 }
 
-// expire is the timer's: an extension may have come in between.
+// expire is the timer's function. It ends the lease unless it was extended meanwhile.
 func (l *lease) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

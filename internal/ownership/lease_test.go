@@ -113,7 +113,7 @@ func TestSettings(t *testing.T) {
 		"scaled":                   {Settings{Renew: 30 * time.Millisecond, Expire: 120 * time.Millisecond}, false},
 		"expires within a renewal": {Settings{Renew: 5 * time.Second, Expire: 12 * time.Second}, true},
 		"margin too wide":          {Settings{Margin: 7 * time.Second}, true},
-		"negative":                 {Settings{Look: -1}, true},
+		"negative":                 {Settings{Refresh: -1}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewRunner(Options{Instance: "a", Store: newMemory(), Settings: c.in})

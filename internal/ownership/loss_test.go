@@ -254,7 +254,7 @@ func TestBlindTakesNothingFromTheLiving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(numbered(10)...)
 		c.join(t, "a", Settings{}, stages{})
-		b := c.join(t, "b", Settings{Look: time.Hour}, stages{})
+		b := c.join(t, "b", Settings{Refresh: time.Hour}, stages{})
 		wait(5 * time.Second)
 		c.settled(t, "a", "b")
 		b.link.set(blind, 0)

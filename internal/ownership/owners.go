@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,10 +26,6 @@ func (c Claim) ownership(tenant string, renewed time.Time) Ownership {
 		Tenant: tenant, Instance: c.Instance, Epoch: c.Epoch, Since: c.Since,
 		Renewed: renewed, Released: c.Released,
 	}
-}
-
-func sortOwnerships(o []Ownership) {
-	slices.SortFunc(o, func(a, b Ownership) int { return cmp.Compare(a.Tenant, b.Tenant) })
 }
 
 // Loader reads all keys below a prefix; a [bus.Bucket] is one.
@@ -60,10 +57,6 @@ func Owners(ctx context.Context, store Loader) ([]Ownership, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read claims: %w", err)
 	}
-	out := make([]Ownership, 0, len(found))
-	for _, o := range found {
-		out = append(out, o)
-	}
-	sortOwnerships(out)
-	return out, nil
+	byTenant := func(a, b Ownership) int { return cmp.Compare(a.Tenant, b.Tenant) }
+	return slices.SortedFunc(maps.Values(found), byTenant), nil
 }

@@ -2,10 +2,10 @@ package ownership
 
 import "hash/fnv"
 
-// Rendezvous is the instance that should own the tenant: the living one with the
-// highest weight for it, "" if none lives. It depends on nothing but the names, in
-// any order, so that all who see the same living agree; one that leaves moves only
-// its own tenants, and one that joins takes only those that become its own.
+// Rendezvous returns the instance that should own the tenant: the living instance with the
+// highest weight for it, "" if none lives. The result depends on the names only, in any
+// order, so that instances that see the same living ones agree. An instance that leaves
+// moves only its own tenants; one that joins takes only the tenants that become its own.
 func Rendezvous(tenant string, living []string) string {
 	best, highest := "", uint64(0)
 	for _, instance := range living {
@@ -17,8 +17,8 @@ func Rendezvous(tenant string, living []string) string {
 	return best
 }
 
-// weight is FNV-1a with murmur's finaliser behind it: names that differ in one
-// last character would otherwise get weights that hardly differ.
+// weight is FNV-1a with murmur's finaliser: without it names that differ in the last
+// character only would get almost equal weights.
 func weight(tenant, instance string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(instance)) // a hash never fails

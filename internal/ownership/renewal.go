@@ -9,14 +9,14 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// renewal keeps alive.<instance>. Only its one goroutine uses it.
+// renewal keeps the key alive.<instance>. Only its one goroutine uses it.
 type renewal struct {
 	r        *Runner
-	revision uint64   // of our last write, 0 if the key is not there
+	revision uint64   // of our last write, 0 if the key has no value
 	stranger sighting // another process under our name
 }
 
-// run renews until ctx ends, at once where something in the beat has changed.
+// run renews until ctx ends, and at once after a change of the beat.
 func (n *renewal) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -31,11 +31,11 @@ func (n *renewal) run(ctx context.Context) {
 	}
 }
 
-// once renews, and says when to do it again.
+// once renews, and returns the time until the next renewal.
 func (n *renewal) once(ctx context.Context) time.Duration {
 	r := n.r
 	sent := r.clock.now()
-	// A shutdown does not cut it short: then nobody would know what is on record.
+	// A shutdown does not interrupt it: else the key's revision would be unknown.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.set.Reply)
 	defer cancel()
 	value := encode(beat{Session: r.session, Tenants: r.serving()})
@@ -60,12 +60,12 @@ func (n *renewal) once(ctx context.Context) time.Duration {
 	return r.set.Retry
 }
 
-// errNameTaken is the operator's to mend.
+// errNameTaken: only an operator can mend it.
 var errNameTaken = errors.New("another process runs under this instance name")
 
-// meet finds out who wrote our key: ourselves, by a write whose answer never came;
-// nobody, it is gone; or another process under our name. That one is waited for
-// like any other owner: only once its lease is surely over is the name ours.
+// meet finds out who wrote our key: this process, by a write whose answer was lost; another
+// process under our name; or none, if the key is gone. It waits for another process as
+// for any other owner: the name is ours only once that process's lease is over.
 func (n *renewal) meet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, n.r.set.Reply)
 	defer cancel()

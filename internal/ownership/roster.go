@@ -8,17 +8,16 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// sighting is what was last seen of an instance's lease.
+// sighting is the last seen state of an instance's lease.
 type sighting struct {
-	revision uint64    // 0: nothing yet, or nothing more
+	revision uint64    // 0: not seen yet, or deleted
 	at       time.Time // when it was written, by the server's clock
-	since    time.Time // when this was first seen here, by our monotonic clock
-	gone     bool      // it is not on record: whoever deletes a lease knows that it is over
-	renewed  time.Time // by the server's clock; for people only
+	since    time.Time // when this revision was first seen, by our monotonic clock
+	gone     bool      // it has no record: only a lease that is over is deleted
 	tenants  []string
 }
 
-// claimed is what was last seen of a tenant's claim.
+// claimed is the last seen state of a tenant's claim.
 type claimed struct {
 	Claim
 	at      time.Time // when it was written, by the server's clock
@@ -26,13 +25,13 @@ type claimed struct {
 }
 
 // newer reports whether e was written after a revision of its key that was written at.
-// A bucket that was removed and made again counts its revisions from 1 again.
+// Revisions alone do not tell: a bucket that was created again counts from 1.
 func newer(e bus.Entry, revision uint64, at time.Time) bool {
 	return e.Revision > revision || e.Revision < revision && e.Time.After(at)
 }
 
-// roster is all that an instance has seen of leases and claims. What is older than
-// what it knows is passed over, so that reads and the watch may tell it in any order.
+// roster holds the last seen leases and claims. It ignores older entries, so that reads
+// and the watch may arrive in any order.
 type roster struct {
 	self   string
 	expire time.Duration
@@ -46,8 +45,8 @@ func newRoster(self string, expire time.Duration) *roster {
 	return &roster{self: self, expire: expire, peers: map[string]sighting{}, claims: map[string]claimed{}}
 }
 
-// sawBeat notes an instance's lease, or its deletion. It is true if that changes
-// who lives or what they serve.
+// sawBeat notes an instance's lease, or its deletion. It returns true if that changes which
+// instances live or what they serve.
 func (r *roster) sawBeat(instance string, e bus.Entry, now time.Time) bool {
 	if instance == r.self {
 		return false
@@ -60,13 +59,13 @@ func (r *roster) sawBeat(instance string, e bus.Entry, now time.Time) bool {
 	}
 	is := sighting{revision: e.Revision, at: e.Time, since: now, gone: e.Deleted}
 	if !is.gone {
-		is.renewed, is.tenants = e.Time, decodeBeat(e).Tenants
+		is.tenants = decodeBeat(e).Tenants
 	}
 	r.peers[instance] = is
 	return was.living(now, r.expire) == is.gone || !slices.Equal(was.tenants, is.tenants)
 }
 
-// over is true once nobody can act under the lease.
+// over is true once its holder cannot act under the lease any more.
 func (s sighting) over(now time.Time, expire time.Duration) bool {
 	return s.gone || now.Sub(s.since) >= expire
 }
@@ -75,14 +74,14 @@ func (s sighting) living(now time.Time, expire time.Duration) bool {
 	return s.revision != 0 && !s.over(now, expire)
 }
 
-// missedBeat notes that an instance has no lease on record.
+// missedBeat notes that an instance's lease has no record.
 func (r *roster) missedBeat(instance string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.peers[instance] = sighting{gone: true}
 }
 
-// sawClaim notes a tenant's claim, or its deletion. It is true if that is news.
+// sawClaim notes a tenant's claim, or its deletion. It returns true if that is new.
 func (r *roster) sawClaim(tenant string, e bus.Entry, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,14 +99,14 @@ func (r *roster) sawClaim(tenant string, e bus.Entry, now time.Time) bool {
 	return true
 }
 
-// missedClaim notes that a tenant has no claim on record.
+// missedClaim notes that a tenant's claim has no record.
 func (r *roster) missedClaim(tenant string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.claims[tenant] = claimed{}
 }
 
-// claim is the tenant's claim, the zero one if there is none.
+// claim returns the tenant's claim, the zero claim if there is none.
 func (r *roster) claim(tenant string) Claim {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,7 +116,7 @@ func (r *roster) claim(tenant string) Claim {
 	return Claim{}
 }
 
-// lease is what was last seen of an instance's lease, and whether that was over then.
+// lease returns the last seen state of an instance's lease, and whether it was over then.
 func (r *roster) lease(instance string, then time.Time) (s sighting, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,7 +124,7 @@ func (r *roster) lease(instance string, then time.Time) (s sighting, over bool) 
 	return s, known && s.over(then, r.expire)
 }
 
-// instances are all peers that anything is known of.
+// instances returns all known peers.
 func (r *roster) instances() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +135,7 @@ func (r *roster) instances() []string {
 	return out
 }
 
-// view is what a decision needs of the roster.
+// view returns the roster's part of a decision's input.
 func (r *roster) view(now time.Time) View {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,7 +155,7 @@ func (r *roster) view(now time.Time) View {
 	return v
 }
 
-// nextLapse is how long until the first peer lapses that has not yet, at most limit.
+// nextLapse returns the time until the next lease of a peer lapses, at most limit.
 func (r *roster) nextLapse(now time.Time, limit time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -168,7 +167,7 @@ func (r *roster) nextLapse(now time.Time, limit time.Duration) time.Duration {
 	return limit
 }
 
-// forget drops the peers that are gone and named by no claim.
+// forget drops the peers whose lease is gone and that no claim names.
 func (r *roster) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -181,29 +180,4 @@ func (r *roster) forget() {
 			delete(r.peers, i)
 		}
 	}
-}
-
-// ownerships lists the claims, and the tenants that have none. renewed is when our
-// own lease was renewed last.
-func (r *roster) ownerships(tenants []string, renewed time.Time) []Ownership {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]Ownership, 0, len(r.claims))
-	for t, c := range r.claims {
-		if !c.present {
-			continue
-		}
-		at := r.peers[c.Instance].renewed
-		if c.Instance == r.self {
-			at = renewed
-		}
-		out = append(out, c.ownership(t, at))
-	}
-	for _, t := range tenants {
-		if !r.claims[t].present {
-			out = append(out, Ownership{Tenant: t})
-		}
-	}
-	sortOwnerships(out)
-	return out
 }

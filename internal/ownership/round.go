@@ -12,14 +12,14 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// decide looks, decides and acts until ctx ends: Settle after the first of several
-// changes, when a peer's lease lapses, and at every look.
+// decide decides and acts until ctx ends: Settle after the first of several changes, when a
+// peer's lease lapses, and after every refresh.
 func (r *Runner) decide(ctx context.Context, start Start) {
-	r.look(ctx)
-	looked := r.clock.now().mono
+	r.refresh(ctx)
+	refreshed := r.clock.now().mono
 	wake := time.NewTimer(r.set.Settle)
 	defer wake.Stop()
-	settling := true // the first decision waits for what the watch tells at first
+	settling := true // the first decision waits for the first entries of the watch
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,18 +33,18 @@ func (r *Runner) decide(ctx context.Context, start Start) {
 		case <-wake.C:
 			settling = false
 		}
-		if r.clock.now().mono.Sub(looked) >= r.set.Look {
-			r.look(ctx)
-			looked = r.clock.now().mono
+		if r.clock.now().mono.Sub(refreshed) >= r.set.Refresh {
+			r.refresh(ctx)
+			refreshed = r.clock.now().mono
 		}
 		wake.Reset(r.round(ctx, start))
 	}
 }
 
-// round makes one decision and carries it out. It says when the next one is due if
+// round makes one decision and carries it out. It returns when the next one is due if
 // nothing changes before.
 func (r *Runner) round(ctx context.Context, start Start) time.Duration {
-	v := r.view() // the claims as they are before the lapsed are confirmed
+	v := r.view() // the claims from before the lapsed leases are confirmed
 	buried := map[string]bool{}
 	for _, i := range slices.Sorted(maps.Keys(v.Lapsed)) {
 		over, err := r.bury(ctx, i)
@@ -66,7 +66,7 @@ func (r *Runner) round(ctx context.Context, start Start) time.Duration {
 		}
 	}
 	now := r.clock.now().mono
-	next := r.roster.nextLapse(now, r.set.Look)
+	next := r.roster.nextLapse(now, r.set.Refresh)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.decided = r.decided || len(v.Living) > 0
@@ -76,7 +76,7 @@ func (r *Runner) round(ctx context.Context, start Start) time.Duration {
 	return max(next, 0)
 }
 
-// view is what there is to decide on now.
+// view returns the present state for [Decide].
 func (r *Runner) view() View {
 	now := r.clock.now().mono
 	v := r.roster.view(now)
@@ -93,7 +93,7 @@ func (r *Runner) view() View {
 	return v
 }
 
-// warn logs what a shutdown did not cause.
+// warn logs an error unless a shutdown caused it.
 func (r *Runner) warn(ctx context.Context, what string, err error, about ...any) {
 	if ctx.Err() == nil {
 		r.log.Warn(what, append(about, slog.Any("cause", err))...)
@@ -110,7 +110,7 @@ func (r *Runner) carryOut(ctx context.Context, a Act, start Start) error {
 			h.giveUp(r.set.SoftStop)
 		}
 	case Release:
-		// Who wrote it may have died with calls running: not clean.
+		// The process that wrote the claim may have died during calls: not clean.
 		return notConflict(r.writeRelease(a.Tenant, a.Claim, false))
 	case Take:
 		return r.take(ctx, a, start)
@@ -118,8 +118,8 @@ func (r *Runner) carryOut(ctx context.Context, a Act, start Start) error {
 	return nil
 }
 
-// notConflict leaves out the errors that mean that somebody else was first: the
-// next round starts from what they wrote.
+// notConflict returns nil for the errors of a write that another instance preceded: the
+// next round starts from that write.
 func notConflict(err error) error {
 	if errors.Is(err, bus.ErrConflict) || errors.Is(err, bus.ErrExists) {
 		return nil
@@ -127,10 +127,10 @@ func notConflict(err error) error {
 	return err
 }
 
-// bury makes sure that a lapsed peer's lease is over, by deleting it as it was seen
-// Expire ago: only that proves it, and the peer can then not renew it either, nor
-// does whoever joins later take it for alive. The claims were read before: should
-// the peer come back and take them anew, our writes compare in vain.
+// bury proves that a lapsed peer's lease is over: it deletes the revision that was seen
+// Expire ago. After that the peer cannot renew the lease, and an instance that joins
+// later does not take the peer for alive. The claims were read before: if the peer comes
+// back and takes them again, our writes fail their comparison.
 func (r *Runner) bury(ctx context.Context, instance string) (bool, error) {
 	asked := r.clock.now().mono
 	seen, over := r.roster.lease(instance, asked)
@@ -157,7 +157,7 @@ func (r *Runner) bury(ctx context.Context, instance string) (bool, error) {
 	return over, nil
 }
 
-// take writes the claim, and takes the tenant in hand once the store has confirmed it.
+// take writes the claim, and holds the tenant once the store has confirmed it.
 func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 	r.mu.Lock()
 	l, waits := r.lease, !r.delayed[a.Tenant].IsZero()
@@ -180,7 +180,7 @@ func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 	if !t.CleanHandover {
 		t.QuietUntil = sent.Add(r.set.CallTimeout)
 		if a.From != "" {
-			t.QuietUntil = t.QuietUntil.Add(-r.set.Margin) // its lease ended that much ago, at the latest
+			t.QuietUntil = t.QuietUntil.Add(-r.set.Margin) // the owner's lease ended at least Margin ago
 		}
 	}
 	t.ctx, t.cancel = context.WithCancelCause(l.ctx)
@@ -188,7 +188,7 @@ func (r *Runner) take(ctx context.Context, a Act, start Start) error {
 	return nil
 }
 
-// hold puts a tenant in hand.
+// hold registers a tenure and serves its tenant.
 func (r *Runner) hold(t *Tenure, start Start) {
 	h := newHold(t)
 	r.note(t.Tenant, errTakingOver)
@@ -199,8 +199,8 @@ func (r *Runner) hold(t *Tenure, start Start) {
 	go r.serve(h, start)
 }
 
-// writeClaim creates or replaces a claim. A shutdown does not cut it short: a claim
-// that is taken is also released.
+// writeClaim creates or replaces a claim. A shutdown does not interrupt it: a claim that
+// was taken must be released.
 func (r *Runner) writeClaim(ctx context.Context, tenant string, c Claim, revision uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.set.Reply)
 	defer cancel()
@@ -220,9 +220,9 @@ func (r *Runner) writeClaim(ctx context.Context, tenant string, c Claim, revisio
 	return revision, err
 }
 
-// look reads every claim and lease that is known of, should the watch have missed
-// something. It ends at the first failure of the store.
-func (r *Runner) look(ctx context.Context) {
+// refresh reads every known claim and lease again, in case the watch missed a change. It
+// ends at the first failure of the store.
+func (r *Runner) refresh(ctx context.Context) {
 	for _, t := range r.tenants {
 		if err := r.readClaim(ctx, t); err != nil {
 			return
@@ -236,8 +236,8 @@ func (r *Runner) look(ctx context.Context) {
 	r.roster.forget()
 }
 
-// readClaim reads a claim into the roster. A revision lower than one that was known
-// before means that the bucket was made anew: then all that was known is void.
+// readClaim reads a claim into the roster. A revision lower than the known one means that
+// the bucket was created again: then the known claim is void.
 func (r *Runner) readClaim(ctx context.Context, tenant string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.set.Reply)
 	defer cancel()
@@ -257,7 +257,7 @@ func (r *Runner) readClaim(ctx context.Context, tenant string) error {
 	return nil
 }
 
-// readBeat reads a peer's lease into the roster, likewise.
+// readBeat reads a peer's lease into the roster, by the same rule.
 func (r *Runner) readBeat(ctx context.Context, instance string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.set.Reply)
 	defer cancel()

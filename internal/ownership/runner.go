@@ -15,10 +15,10 @@ import (
 	"gongdan-bridge/internal/sleep"
 )
 
-// Options say who we are and what we may own.
+// Options describe one instance.
 type Options struct {
-	Instance string   // this process's name; best one that no other process ever has
-	Tenants  []string // that this process can serve, by its configuration
+	Instance string   // this process's name; no other process should ever have it
+	Tenants  []string // this process can serve these by its configuration
 	Store    Store
 	Settings Settings
 	Logger   *slog.Logger // nil: nothing is logged
@@ -28,7 +28,7 @@ type Options struct {
 // tenants accordingly.
 type Runner struct {
 	instance string
-	session  string // tells this process from another of the same name
+	session  string // tells this process from another one with the same name
 	tenants  []string
 	store    Store
 	set      Settings
@@ -36,19 +36,18 @@ type Runner struct {
 	clock    clock
 	roster   *roster
 
-	nudge chan struct{} // something to decide on has changed
-	kick  chan struct{} // the beat has changed
+	nudge chan struct{} // wakes decide: its input has changed
+	kick  chan struct{} // wakes the renewal: the beat has changed
 	idle  sync.WaitGroup
 
 	mu      sync.Mutex
 	leaving bool
 	lease   *lease
-	renewed time.Time
-	trouble error // why the lease was not renewed last
+	trouble error // why the last renewal failed
 	holds   map[string]*hold
 	delayed map[string]time.Time // tenants that did not start, until when
 	faults  map[string]error     // why tenants that fall to us are not at work
-	decided bool                 // once, who owns what
+	decided bool                 // a decision was made under a lease
 }
 
 // NewRunner checks the options and the intervals.
@@ -81,12 +80,12 @@ func NewRunner(o Options) (*Runner, error) {
 	}, nil
 }
 
-// Run is the instance's life until ctx ends. It then leaves: every tenant is stopped
-// softly and released, and the lease deleted, so that others take over at once; that
+// Run runs the instance until ctx ends. Then it leaves: it stops every tenant softly,
+// releases it, and deletes the lease, so that other instances take over at once; that
 // takes at most SoftStop, HardStop and a few replies of the store. The error says what
-// did not stop, or that the lease could not be deleted. Run does not end because the
-// store is out of reach: then the lease runs out, the tenants are stopped hard, and
-// all is taken anew when it is back. Run is called once.
+// did not stop, or that the lease could not be deleted. Run does not end while the store
+// is out of reach: the lease runs out, the tenants are stopped hard, and they are taken
+// again when the store is back. Run is called once.
 func (r *Runner) Run(ctx context.Context, start Start) error {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -102,7 +101,8 @@ func (r *Runner) Run(ctx context.Context, start Start) error {
 	return errors.Join(err, r.resign())
 }
 
-// leave gives up every tenant and waits for them, while the lease goes on.
+// leave gives up every tenant and waits until all have stopped. The lease is renewed
+// meanwhile.
 func (r *Runner) leave() error {
 	r.mu.Lock()
 	r.leaving = true
@@ -137,7 +137,7 @@ func (r *Runner) resign() error {
 		err = r.store.DeleteRevision(ctx, e.Key, e.Revision)
 	}
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		return fmt.Errorf("leave: others wait %v for the lease to expire: %w", r.set.Expire, err)
+		return fmt.Errorf("leave: the other instances wait %v for the lease to expire: %w", r.set.Expire, err)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (r *Runner) watch(ctx context.Context, prefix string, each func(name string
 		if ctx.Err() != nil {
 			return
 		}
-		r.log.Warn("watch ended, beginning again", slog.String("keys", prefix), slog.Any("cause", err))
+		r.log.Warn("watch ended, watching again", slog.String("keys", prefix), slog.Any("cause", err))
 		if !sleep.For(ctx, r.set.Retry) {
 			return
 		}
@@ -166,7 +166,7 @@ func (r *Runner) sawBeat(instance string, e bus.Entry) {
 	}
 }
 
-// sawClaim also ends, at once, the tenure whose claim is another's now.
+// sawClaim also ends, at once, our tenure if another instance has the claim now.
 func (r *Runner) sawClaim(tenant string, e bus.Entry) {
 	if r.roster.sawClaim(tenant, e, r.clock.now().mono) {
 		r.compare(tenant, e.Revision)
@@ -184,11 +184,11 @@ func (r *Runner) compare(tenant string, revision uint64) {
 	}
 }
 
-// leased notes a renewal that was sent then and is confirmed now.
+// leased notes a confirmed renewal that was sent at sent.
 func (r *Runner) leased(sent moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.renewed, r.trouble = time.Now(), nil
+	r.trouble = nil
 	if r.lease != nil && r.lease.extend(sent) {
 		return
 	}
@@ -199,9 +199,9 @@ func (r *Runner) leased(sent moment) {
 	signal(r.nudge)
 }
 
-// Ready is nil while this instance has a lease, without which it owns nothing, and
-// every tenant that falls to it could be claimed and started when that was last
-// tried. The error says why not.
+// Ready is nil while this instance has a lease and works for every tenant that falls to it.
+// The error names the lease's fault, or each tenant that could not be claimed or started
+// at the last try.
 func (r *Runner) Ready() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -214,7 +214,7 @@ func (r *Runner) Ready() error {
 	return fmt.Errorf("instance %s has no lease yet", r.instance)
 }
 
-// idleTenants says which tenants fall to us and are not at work; r.mu is held.
+// idleTenants names the tenants that fall to us and are not at work. The caller holds r.mu.
 func (r *Runner) idleTenants() error {
 	if !r.decided {
 		return fmt.Errorf("instance %s has not decided yet which tenants are its own", r.instance)
@@ -222,14 +222,14 @@ func (r *Runner) idleTenants() error {
 	var all error
 	for _, t := range slices.Sorted(maps.Keys(r.faults)) {
 		if c := r.roster.claim(t); c.Revision != 0 && !c.Released && c.Instance != r.instance {
-			continue // it is another's by now
+			continue // another instance owns it by now
 		}
 		all = errors.Join(all, fmt.Errorf("tenant %s is not at work: %w", t, r.faults[t]))
 	}
 	return all
 }
 
-// note keeps why a tenant that falls to us is not at work; nil: it is.
+// note keeps why a tenant that falls to us is not at work; nil means that it is.
 func (r *Runner) note(tenant string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -240,7 +240,8 @@ func (r *Runner) note(tenant string, err error) {
 	r.faults[tenant] = err
 }
 
-// refused notes why the lease was not renewed. It is true for the first time in a row.
+// refused notes why the lease was not renewed. It returns true for the first failure in a
+// row.
 func (r *Runner) refused(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,7 +256,7 @@ func (r *Runner) currentLease() *lease {
 	return r.lease
 }
 
-// serving is what we offer to own.
+// serving returns the tenants that we offer to own.
 func (r *Runner) serving() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -265,14 +266,14 @@ func (r *Runner) serving() []string {
 	return r.tenants
 }
 
-// delay keeps a tenant that did not start from being taken again at once.
+// delay keeps a tenant that did not start from being taken again before Retry.
 func (r *Runner) delay(tenant string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.delayed[tenant] = r.clock.now().mono.Add(r.set.Retry)
 }
 
-// drop forgets a tenant of which nothing runs any more.
+// drop forgets a tenant whose work has stopped.
 func (r *Runner) drop(h *hold) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -281,16 +282,7 @@ func (r *Runner) drop(h *hold) {
 	r.idle.Done()
 }
 
-// Snapshot lists who owns what, as seen here, ordered by tenant; a tenant of ours
-// that nobody claimed has no instance.
-func (r *Runner) Snapshot() []Ownership {
-	r.mu.Lock()
-	renewed := r.renewed
-	r.mu.Unlock()
-	return r.roster.ownerships(r.tenants, renewed)
-}
-
-// signal wakes whoever listens, once.
+// signal wakes the receiver once, and does not wait for it.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -10,8 +10,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
-	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
@@ -79,7 +79,7 @@ func (k *clerk) settle(ctx context.Context, box *deadletter.Box, l deadletter.Op
 			word = ledger.SettleApplied
 		}
 	}
-	err := dispatch.Ask(ctx, k.bus, l.Tenant, dispatch.VerbSettle, dispatch.Request{
+	err := orders.Ask(ctx, k.bus, l.Tenant, orders.VerbSettle, orders.Request{
 		Stage: l.Stage, Noun: l.Noun, Key: l.Key, Sequence: l.Sequence, Word: word, Who: "clerk", Why: "looked at the bill",
 	})
 	switch {
@@ -87,8 +87,8 @@ func (k *clerk) settle(ctx context.Context, box *deadletter.Box, l deadletter.Op
 		k.sent.Add(1)
 	case err == nil:
 		k.settled.Add(1)
-	case errors.Is(err, dispatch.ErrRefused) && strings.Contains(err.Error(), "no such event waits"),
-		errors.Is(err, dispatch.ErrRefused) && strings.Contains(err.Error(), "does not wait for a person"):
+	case errors.Is(err, orders.ErrRefused) && strings.Contains(err.Error(), "no such event waits"),
+		errors.Is(err, orders.ErrRefused) && strings.Contains(err.Error(), "does not wait for a person"):
 		// An earlier word has reached it, although its answer was lost.
 	default:
 		k.refused.Add(1)

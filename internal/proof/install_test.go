@@ -24,8 +24,9 @@ import (
 type customer struct {
 	*harness.Tenant
 
-	passed atomic.Int64 // story time that has passed, in nanoseconds
-	calls  tally        // Kingdee's, by moment
+	passed atomic.Int64      // story time that has passed, in nanoseconds
+	calls  tally             // Kingdee's, by moment
+	bills  map[string]string // of each order, by its number
 }
 
 // set is how an installation differs from the ordinary one.

@@ -18,11 +18,13 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
-	"gongdan-bridge/internal/testwing/linetest"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/schemas"
 )
 
@@ -78,36 +80,37 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 		return dispatch.Tenant{}, err
 	}
 	guard := &dispatch.Guard{}
-	line := func(vendor string, inFlight, perMinute int, pool string) (*connectors.Line, error) {
+	account := func(vendor string, inFlight, perMinute int, pool string) (*connectors.Account, error) {
 		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: connectors.DefaultBurst(perMinute)}
-		return connectors.NewLine(linetest.Bounds(connectors.LineOptions{
+		return connectors.NewAccount(accounttest.Bounds(connectors.AccountOptions{
 			Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return r }, Before: guard.Check,
 			Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
 		}))
 	}
-	weibanLine, err := line("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, "")
+	weibanAccount, err := account("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, "")
 	if err != nil {
 		return dispatch.Tenant{}, err
 	}
-	kingdeeLine, err := line("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, kingdee.Pool)
+	kingdeeAccount, err := account("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, kingdee.Pool)
 	if err != nil {
 		return dispatch.Tenant{}, err
 	}
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
-		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: func() *mapping.Mapping { return m }, Ledger: ledger.Defaults(t.Name), Guard: guard,
-		WeibanLine: weibanLine, KingdeeLine: kingdeeLine,
+		Name: t.Name, Account: t.Kingdee.AccountID, Ledger: ledger.Defaults(t.Name), Guard: guard,
+		Vendors:  work.Vendors{Mapping: func() *mapping.Mapping { return m }},
+		Accounts: wait.Accounts{Weiban: weibanAccount, Kingdee: kingdeeAccount},
 	}
-	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Line: x.WeibanLine})
+	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Account: x.Accounts.Weiban})
 	x.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Line: x.KingdeeLine,
+		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Account: x.Accounts.Kingdee,
 		ClientID: t.Kingdee.App.ClientID, ClientSecret: t.Kingdee.App.ClientSecret.Reveal(), OuterInstanceID: t.Kingdee.App.OuterInstanceID,
 		AuthorityKey: t.Kingdee.AuthorityKey, AuthorityIV: t.Kingdee.AuthorityIV,
 	})
 	return x, nil
 }
 
-// scaledPace is what PerMinute must be for the line to make factor times the
+// scaledPace is what PerMinute must be for the account to make factor times the
 // calls that it makes at perMinute with its ordinary burst.
 func scaledPace(perMinute, factor int) int {
 	burst := connectors.DefaultBurst(perMinute)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/fakeweiban"
 	"gongdan-bridge/internal/testwing/script"
@@ -215,7 +215,7 @@ func (b *base) phase(t *testing.T, x *tale, late bool, waits, letters int) {
 	}
 	books := b.in.books()
 	until(t, patience, 100*time.Millisecond, "the base is told", func() (bool, string) {
-		x, err := dispatch.BalanceOf(t.Context(), books.bus, c.Name, b.epoch.Add(-time.Hour), func(string, uint64, uint64) {})
+		x, err := inspect.BalanceOf(t.Context(), books.bus, c.Name, b.epoch.Add(-time.Hour), func(string, uint64, uint64) {})
 		if err != nil {
 			return false, err.Error()
 		}

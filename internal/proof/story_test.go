@@ -47,6 +47,10 @@ func (c *customer) orders(t *testing.T, n, shared int) ([]*life, []fakeweiban.No
 			t.Fatal(err)
 		}
 		l.number = notice.Key
+		if c.bills == nil {
+			c.bills = map[string]string{}
+		}
+		c.bills[l.number] = bill
 		lives, told = append(lives, l), append(told, notice)
 	}
 	return lives, told

@@ -180,12 +180,12 @@ func (o operatorAt) mend(number, bill string) {
 	row := mendingRow()
 	o.ends(1, []string{"declares no table \"stuff\"; expected \"staff\""}, "mapping", "table", "set", "stuff", Unmapped, "emp=1")
 	o.ends(2, []string{`give column=value; table staff expects "emp", "dept" or "name"`}, "mapping", "table", "set", "staff", Unmapped, "1")
-	out := o.run([]string{"no open dead letter is repaired"}, "mapping", "table", "set", "staff", Unmapped, "emp="+row.Values[0], "--who", "wang")
-	if !strings.Contains(out, "nothing → emp="+row.Values[0]) {
+	out := o.run([]string{"no open dead letter is repaired"}, "mapping", "table", "set", "staff", Unmapped, "emp="+row["emp"], "--who", "wang")
+	if !strings.Contains(out, "nothing → emp="+row["emp"]) {
 		o.t.Errorf("table set:\n%s", out)
 	}
 	out = o.run([]string{"1 open dead letter(s) can be done now", "rule close"},
-		"mapping", "table", "set", "staff", Unmapped, "dept="+row.Values[1], "name="+row.Values[2], "--who", "wang")
+		"mapping", "table", "set", "staff", Unmapped, "dept="+row["dept"], "name="+row["name"], "--who", "wang")
 	_, command, _ := strings.Cut(out, "dispatcher dead replay ")
 	command, _, _ = strings.Cut(command, " #")
 	if want := number + " -c " + o.cfgPath; strings.TrimSpace(command) != want {

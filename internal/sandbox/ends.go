@@ -11,12 +11,14 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/operate"
 )
 
 // ends follows the outcome events as any other service may, and counts how the
 // callbacks have ended.
 type ends struct {
 	bus   *bus.Bus
+	acts  *operate.Acts
 	cons  *bus.Consumer
 	came  chan string // outcome of each
 	count map[string]int
@@ -34,7 +36,8 @@ func listen(ctx context.Context, cfg *config.Config) (*ends, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &ends{bus: conn, came: make(chan string, 256), count: map[string]int{}}
+	acts := operate.New(operate.Options{Bus: conn, Tenants: []operate.Tenant{{Name: "acme", Mapping: cfg.Tenants[0].Mapping}}})
+	s := &ends{bus: conn, acts: acts, came: make(chan string, 256), count: map[string]int{}}
 	s.cons, err = conn.Consume(ctx, bus.ConsumerConfig{
 		Stream: "EVENTS", Name: "sandbox-" + rand.Text(), Filters: []string{"gongdan.acme.event.kingdee.>"},
 	}, func(m *bus.Delivery) {
@@ -72,7 +75,7 @@ func (s *ends) wait(ctx context.Context, n int) error {
 
 // letters are the open dead letters.
 func (s *ends) letters(ctx context.Context) ([]deadletter.Open, error) {
-	list, _, err := deadletter.NewBox(s.bus, time.Now).Page(ctx, deadletter.Filter{}, 0, 100)
+	list, _, err := s.acts.Letters(ctx, deadletter.Filter{}, 0, 100)
 	return list, err
 }
 

@@ -3,11 +3,9 @@ package sandbox
 import (
 	"context"
 	"fmt"
-	"time"
 
-	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 )
 
@@ -26,14 +24,18 @@ func (w *world) mend(e *ends) func(context.Context, []*order) (int, error) {
 		if len(letters) != 1 || letters[0].Kind != events.Unmapped || letters[0].Word != Unmapped {
 			return 0, fmt.Errorf("%d dead letters, not one that names %s", len(letters), Unmapped)
 		}
-		row := mendingRow()
-		_, err = tables.NewStore(e.bus, time.Now).Set(ctx, "acme", "staff", tables.Write{Word: Unmapped, Cells: row},
-			tables.Act{Who: operator, Reason: "a new colleague"})
+		done, err := e.acts.SetRow(ctx, operate.RowRequest{
+			Decision:     operate.Decision{Who: operator, Reason: "a new colleague"},
+			TableRequest: operate.TableRequest{Tenant: "acme", Table: "staff"}, Word: Unmapped, Cells: mendingRow(),
+		}, func(string, uint64, uint64) {})
 		if err != nil {
 			return 0, err
 		}
-		w.say.line("操作员 operator", "mapping table set", "staff "+Unmapped, row.String())
-		l, err := deadletter.NewBox(e.bus, time.Now).Replay(ctx, letters[0].Number, deadletter.Act{Who: operator})
+		if len(done.Repairs) != 1 || done.Repairs[0].Letter != letters[0].Number {
+			return 0, fmt.Errorf("the row repairs %+v, not letter %d", done.Repairs, letters[0].Number)
+		}
+		w.say.line("操作员 operator", "mapping table set", "staff "+Unmapped, done.Changes[0].After.String())
+		l, err := e.acts.Replay(ctx, operate.LetterRequest{Decision: operate.Decision{Who: operator}, Number: letters[0].Number})
 		if err != nil {
 			return 0, err
 		}
@@ -44,10 +46,7 @@ func (w *world) mend(e *ends) func(context.Context, []*order) (int, error) {
 }
 
 // mendingRow is what table staff lacks.
-func mendingRow() tables.Cells {
+func mendingRow() map[string]string {
 	base := fakekingdee.SampleBase()
-	return tables.Cells{
-		Columns: []string{"emp", "dept", "name"},
-		Values:  []string{base.Employees[9].ID, base.Departments[2].ID, base.Employees[9].Name},
-	}
+	return map[string]string{"emp": base.Employees[9].ID, "dept": base.Departments[2].ID, "name": base.Employees[9].Name}
 }

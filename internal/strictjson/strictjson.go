@@ -8,7 +8,6 @@
 package strictjson
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,22 +54,16 @@ func Check(b []byte) error {
 	if jsontext.Value(b).IsValid() {
 		return nil
 	}
-	return read(b, (*jsontext.Decoder).SkipValue)
+	return read(b, new(jsontext.Value)) // for where and why
 }
 
 // Decode checks b and decodes it with numbers kept as [json.Number].
-func Decode(b []byte) (v any, err error) {
-	if err := bounds(b); err != nil {
+func Decode(b []byte) (any, error) {
+	var t tree
+	if err := Unmarshal(b, &t); err != nil {
 		return nil, err
 	}
-	err = read(b, func(dec *jsontext.Decoder) (err error) {
-		v, err = value(dec)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
+	return t.value, nil
 }
 
 // Unmarshal checks b and decodes it into v, unknown members ignored. A
@@ -79,32 +72,30 @@ func Unmarshal(b []byte, v any) error {
 	if err := bounds(b); err != nil {
 		return err
 	}
-	return read(b, func(dec *jsontext.Decoder) error { return jsonv2.UnmarshalDecode(dec, v) })
+	return read(b, v)
 }
 
-// read reads the one value of b.
-func read(b []byte, one func(*jsontext.Decoder) error) error {
+func read(b []byte, v any) error {
 	if !utf8.Valid(b) {
 		return &Error{Fault: "not valid UTF-8"}
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(b), lenient)
-	if err := one(dec); err != nil {
-		return fault(dec.InputOffset(), err)
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &Error{Offset: dec.InputOffset(), Fault: "more after the end of the value"}
+	if err := jsonv2.Unmarshal(b, v, lenient); err != nil {
+		return NewError(b, err)
 	}
 	return nil
 }
 
-// fault is a decoder's error without its text, which can quote the input.
-func fault(offset int64, err error) *Error {
-	e := &Error{Offset: offset, Fault: "not JSON"}
+// NewError is a decoder's error about b without its text, which can quote b.
+func NewError(b []byte, err error) *Error {
+	e := &Error{Fault: "not JSON"}
 	var syntax *jsontext.SyntacticError
 	var misfit *jsonv2.SemanticError
 	switch {
 	case errors.As(err, &syntax):
 		e.Offset = syntax.ByteOffset
+		if whole := b[:min(int(e.Offset), len(b))]; len(whole) > 0 && jsontext.Value(whole).IsValid(lenient) {
+			e.Fault = "more after the end of the value"
+		}
 	case errors.As(err, &misfit):
 		path := strings.TrimPrefix(string(misfit.JSONPointer), "/")
 		e.Fault, e.Err = fmt.Sprintf("member %s cannot be a %s", strings.ReplaceAll(path, "/", "."), misfit.JSONKind), err
@@ -116,6 +107,15 @@ func fault(offset int64, err error) *Error {
 		e.Fault = "ends too early"
 	}
 	return e
+}
+
+// tree is any value, numbers as json.Number.
+type tree struct{ value any }
+
+// UnmarshalJSONFrom reads the value that comes next.
+func (t *tree) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	t.value, err = value(dec)
+	return err
 }
 
 // value decodes the value that comes next.

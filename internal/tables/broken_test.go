@@ -26,7 +26,7 @@ func TestBrokenEntries(t *testing.T) {
 	words := neighbours(2)
 	var list []tables.Write
 	for i := range 200 {
-		list = append(list, tables.Write{Word: fmt.Sprint("员工", i), Cells: cells("1")})
+		list = append(list, tables.Write{Word: fmt.Sprint("员工", i), Cells: only("1")})
 	}
 	act := tables.Act{Who: "wang"}
 	if _, err := s.SetAll(t.Context(), "acme", "staff", list, act, nil); err != nil {
@@ -69,14 +69,14 @@ func TestBrokenEntries(t *testing.T) {
 	if len(rows) != 200-hidden || hidden == 0 {
 		t.Errorf("%d rows are listed, want %d", len(rows), 200-hidden)
 	}
-	_, err = s.Set(t.Context(), "acme", "staff", tables.Write{Word: words[0], Cells: cells("2")}, act)
+	_, err = s.Set(t.Context(), "acme", "staff", tables.Write{Word: words[0], Cells: only("2")}, act)
 	if named("set", err, "acme.staff.07"); !strings.Contains(err.Error(), "a newer program wrote it") {
 		t.Error(err)
 	}
 	_, err = s.Unset(t.Context(), "acme", "staff", words[0], act)
 	named("unset", err, "acme.staff.07")
 	for i := range list {
-		list[i].Cells = cells("3")
+		list[i].Cells = only("3")
 	}
 	done, err := s.SetAll(t.Context(), "acme", "staff", list, act, nil)
 	if named("import", err, "acme.staff.07"); len(done) != 200-hidden {
@@ -116,9 +116,9 @@ func TestTooManyRows(t *testing.T) {
 	s := tables.NewStore(b, time.Now)
 	long := strings.Repeat("x", tables.MaxRow-100)
 	n := int(b.MaxPayload())/len(long) + 1
-	list := []tables.Write{{Word: "elsewhere", Cells: cells("1")}}
+	list := []tables.Write{{Word: "elsewhere", Cells: only("1")}}
 	for _, w := range neighbours(n) {
-		list = append(list, tables.Write{Word: w, Cells: cells(long)})
+		list = append(list, tables.Write{Word: w, Cells: only(long)})
 	}
 	done, err := s.SetAll(t.Context(), "acme", "staff", list, tables.Act{Who: "wang"}, nil)
 	if !errors.Is(err, tables.ErrLarge) || !strings.Contains(err.Error(), "entry acme.staff.07") || !strings.Contains(err.Error(), "raise its max_payload") || len(err.Error()) > 500 {

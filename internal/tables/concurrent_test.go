@@ -56,14 +56,14 @@ func TestWritersLoseNothing(t *testing.T) {
 					_, err = s.Unset(t.Context(), "acme", "staff", word, act)
 				case 1:
 					_, err = s.Edit(t.Context(), "acme", "staff", word, func(was tables.Cells) (tables.Cells, error) {
-						return cells(was.Column("value") + "+"), nil
+						return only(was.Column("value") + "+"), nil
 					}, act)
 				case 2:
-					_, err = s.Set(t.Context(), "acme", "staff", tables.Write{Word: word, Cells: cells(act.Who)}, act)
+					_, err = s.Set(t.Context(), "acme", "staff", tables.Write{Word: word, Cells: only(act.Who)}, act)
 				default:
 					var list []tables.Write
 					for _, w := range words {
-						list = append(list, tables.Write{Word: w, Cells: cells(act.Who)})
+						list = append(list, tables.Write{Word: w, Cells: only(act.Who)})
 					}
 					_, err = s.SetAll(t.Context(), "acme", "staff", list, act, nil)
 				}
@@ -143,7 +143,7 @@ func TestNeighboursDoNotRace(t *testing.T) {
 		all.Go(func() {
 			s := tables.NewStore(b, time.Now)
 			for _, text := range []string{"1", "2"} {
-				if _, err := s.Set(t.Context(), "acme", "staff", tables.Write{Word: word, Cells: cells(text)}, tables.Act{Who: word}); err != nil {
+				if _, err := s.Set(t.Context(), "acme", "staff", tables.Write{Word: word, Cells: only(text)}, tables.Act{Who: word}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
 	"gongdan-bridge/internal/testwing/bustest"
 )
@@ -51,9 +50,4 @@ func TestLiveAfterItsBucketWasRemoved(t *testing.T) {
 	if _, ok := l.Lookup("staff", "黄涛"); !ok {
 		t.Error("the row that is there is not known")
 	}
-}
-
-// cells are those of a row of one text.
-func cells(text string) tables.Cells {
-	return tables.Cells{Columns: []string{table.TextColumn}, Values: []string{text}}
 }

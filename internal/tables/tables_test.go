@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gongdan-bridge/internal/bus"
+	"gongdan-bridge/internal/mapping/table"
 	"gongdan-bridge/internal/tables"
 	"gongdan-bridge/internal/testwing/bustest"
 )
@@ -102,15 +103,15 @@ func TestWhatIsNoRowIsRefused(t *testing.T) {
 	b := bustest.New(t)
 	s := tables.NewStore(b, time.Now)
 	for name, w := range map[string]tables.Write{
-		"no word":    {Word: " \t", Cells: cells("1")},
-		"long word":  {Word: strings.Repeat("长", 101), Cells: cells("1")},
+		"no word":    {Word: " \t", Cells: only("1")},
+		"long word":  {Word: strings.Repeat("长", 101), Cells: only("1")},
 		"no columns": {Word: "a"},
 		"empty":      {Word: "a", Cells: row("", "")},
 		"uneven":     {Word: "a", Cells: tables.Cells{Columns: []string{"emp"}, Values: []string{"1", "2"}}},
 		"twice":      {Word: "a", Cells: tables.Cells{Columns: []string{"emp", "emp"}, Values: []string{"1", "2"}}},
-		"two lines":  {Word: "a", Cells: cells("1\n2")},
-		"bytes":      {Word: "a", Cells: cells("\xff")},
-		"large":      {Word: "a", Cells: cells(strings.Repeat("x", tables.MaxRow))},
+		"two lines":  {Word: "a", Cells: only("1\n2")},
+		"bytes":      {Word: "a", Cells: only("\xff")},
+		"large":      {Word: "a", Cells: only(strings.Repeat("x", tables.MaxRow))},
 	} {
 		if _, err := s.Set(t.Context(), "acme", "staff", w, tables.Act{Who: "wang"}); !errors.Is(err, tables.ErrRow) {
 			t.Errorf("%s: %v", name, err)
@@ -134,7 +135,7 @@ func TestRaces(t *testing.T) {
 	won, lost := 0, 0
 	for i := range 24 {
 		all.Go(func() {
-			_, err := s.Set(t.Context(), "acme", "staff", tables.Write{Word: "a", Cells: cells(fmt.Sprint(i))}, tables.Act{Who: fmt.Sprint(i)})
+			_, err := s.Set(t.Context(), "acme", "staff", tables.Write{Word: "a", Cells: only(fmt.Sprint(i))}, tables.Act{Who: fmt.Sprint(i)})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -227,7 +228,7 @@ func TestLiveFollows(t *testing.T) {
 	s := tables.NewStore(b, time.Now)
 	set := func(tenant, word, text string) {
 		t.Helper()
-		if _, err := s.Set(t.Context(), tenant, "staff", tables.Write{Word: word, Cells: cells(text)}, tables.Act{Who: "wang"}); err != nil {
+		if _, err := s.Set(t.Context(), tenant, "staff", tables.Write{Word: word, Cells: only(text)}, tables.Act{Who: "wang"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -302,4 +303,9 @@ func TestLiveFollows(t *testing.T) {
 	if err := l.Fresh(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("fresh, though nobody follows: %v", err)
 	}
+}
+
+// only is the cells of a row that is just a text.
+func only(text string) tables.Cells {
+	return tables.Cells{Columns: []string{table.TextColumn}, Values: []string{text}}
 }

@@ -45,9 +45,9 @@ import (
 // testWing names the folders, with all below them, that exist for tests alone.
 var testWing = []string{"internal/e2e", "internal/proof", "internal/sandbox", "internal/testwing"}
 
-// assembly names the folders whose packages put programs together; every other
-// package, programs apart, is of the engine.
-var assembly = []string{"internal/app", "internal/cli"}
+// assembly names the folders whose packages put programs together, or a person's acts;
+// every other package, programs apart, is of the engine.
+var assembly = []string{"internal/app", "internal/cli", "internal/operate"}
 
 // ledger holds the type of a ledger's step, whose methods are counted apart.
 const ledger = "internal/ledger"

@@ -41,7 +41,7 @@ const (
 )
 
 // Options is one tenant's access to one account set. The app's credentials, or
-// Static, must be given; so must AccountID and Line.
+// Static, must be given; so must AccountID and Account.
 type Options struct {
 	BaseURL   string // a path in it is kept before every API's
 	AccountID string // 账套ID
@@ -55,9 +55,9 @@ type Options struct {
 	// name of what it is, so that it can be kept out of logs; nil: nobody is.
 	Known func(name, secret string)
 
-	Line  *connectors.Line
-	Vault connectors.Vault // shares the session between processes; default: memory
-	Drift *drift.Counter   // counts what is not as expected in rows of loadList; may be nil
+	Account *connectors.Account
+	Vault   connectors.Vault // shares the session between processes; default: memory
+	Drift   *drift.Counter   // counts what is not as expected in rows of loadList; may be nil
 
 	Paged        bool          // send pageindex 1 and pagesize 10 with handle-order
 	UploadPart   string        // name of an upload's part, "file" or "file1": the page has both
@@ -107,7 +107,7 @@ type request struct {
 	about     string // the order or file, for the breaker
 	write     bool
 	form      string        // Content-Type of a file's form; "" is a weigusoft call
-	within    time.Duration // 0 = the line's bound
+	within    time.Duration // 0 = the account's bound
 }
 
 // call makes a call with the session in use. If it is refused for a
@@ -153,19 +153,19 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 	return v.envelope, f, v.remedy
 }
 
-// do makes the call on the line, judged by b.
+// do makes the call, judged by b.
 func (c *Client) do(ctx context.Context, b bench, call connectors.Call) (verdict, *events.Failure) {
-	if c.o.Line == nil {
-		return verdict{}, &events.Failure{Kind: events.Internal, Reason: "the client has no line"}
+	if c.o.Account == nil {
+		return verdict{}, &events.Failure{Kind: events.Internal, Reason: "the client has no account"}
 	}
 	var v verdict
 	call.Classify = func(a connectors.Answer) *events.Failure {
 		v = b.judge(a)
 		return v.failure
 	}
-	_, err := c.o.Line.Do(ctx, call)
+	_, err := c.o.Account.Do(ctx, call)
 	if v.unlisted {
-		c.o.Line.Unlisted(ctx, call.API)
+		c.o.Account.Unlisted(ctx, call.API)
 	}
 	if err != nil {
 		return v, events.FailureOf(err)

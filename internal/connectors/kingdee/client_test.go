@@ -264,10 +264,10 @@ func TestSame(t *testing.T) {
 func TestBadSettings(t *testing.T) {
 	g := newGateway(t)
 	for name, change := range map[string]func(*Options){
-		"base URL":  func(o *Options) { o.BaseURL = "ftp://" + clientSecret },
-		"no line":   func(o *Options) { o.Line = nil },
-		"bad key":   func(o *Options) { o.UserID, o.AuthorityKey = "1", "short" },
-		"bad vault": func(o *Options) { o.Vault = brokenVault{} },
+		"base URL":   func(o *Options) { o.BaseURL = "ftp://" + clientSecret },
+		"no account": func(o *Options) { o.Account = nil },
+		"bad key":    func(o *Options) { o.UserID, o.AuthorityKey = "1", "short" },
+		"bad vault":  func(o *Options) { o.Vault = brokenVault{} },
 	} {
 		want := events.Internal
 		if name == "bad vault" {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/testwing/linetest"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // Secrets of the tests; none may show anywhere.
@@ -169,11 +169,11 @@ func (c *Client) paged(rows int) *Client {
 
 // client is one of the bridge's processes.
 func (g *gateway) client(change func(*Options)) *Client {
-	line := linetest.New(g.t, connectors.LineOptions{Vendor: "kingdee"}) // not paced: that costs time
-	g.t.Cleanup(line.Close)
+	account := accounttest.New(g.t, connectors.AccountOptions{Vendor: "kingdee"}) // not paced: that costs time
+	g.t.Cleanup(account.Close)
 	o := Options{
 		BaseURL: g.url, AccountID: accountID, ClientID: "200001", ClientSecret: clientSecret, OuterInstanceID: "42",
-		Line: line, PerMinute: 100, UploadPart: "file", UploadWithin: 30 * time.Second,
+		Account: account, PerMinute: 100, UploadPart: "file", UploadWithin: 30 * time.Second,
 		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	}
 	if change != nil {

@@ -73,7 +73,7 @@ func (q listing) about() string {
 // page reads one page. total is -1 where the answer names none. An answer without
 // an outcome is Invalid where Kingdee answers about another bill at once.
 func (c *Client) page(ctx context.Context, api string, q listing) (rows []row, total int, err error) {
-	body, err := compact(q)
+	body, err := events.JSON(q)
 	if err != nil {
 		return nil, 0, &events.Failure{Kind: events.Internal, API: vendor + " " + api, Reason: "the query cannot be written as JSON"}
 	}
@@ -231,7 +231,7 @@ func (c *Client) probe(ctx context.Context, api string, q listing, size int, w *
 
 // raw is the row as JSON, for a person to look at.
 func (r row) raw() json.RawMessage {
-	b, err := compact(r)
+	b, err := events.JSON(r)
 	if err != nil {
 		return nil
 	}

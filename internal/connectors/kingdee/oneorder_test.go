@@ -9,7 +9,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/testwing/linetest"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // A read that fails for one bill, while another one is answered, is about that bill:
@@ -49,9 +49,9 @@ func TestAReadThatFailsForOneBill(t *testing.T) {
 func TestOneBillOpensNoBreaker(t *testing.T) {
 	for _, several := range []bool{false, true} {
 		g := newGateway(t)
-		line := linetest.New(t, connectors.LineOptions{Vendor: "kingdee"})
-		t.Cleanup(line.Close)
-		c := g.client(func(o *Options) { o.UserID, o.Line = "10102023", line })
+		account := accounttest.New(t, connectors.AccountOptions{Vendor: "kingdee"})
+		t.Cleanup(account.Close)
+		c := g.client(func(o *Options) { o.UserID, o.Account = "10102023", account })
 		for _, name := range []string{uploadName, handleName} {
 			g.on(name, always(200, "<html>系统维护中</html>"))
 		}
@@ -68,7 +68,7 @@ func TestOneBillOpensNoBreaker(t *testing.T) {
 			}
 		}
 		for _, api := range []string{APIHandleOrder, APIUpload} {
-			if got := line.State(api).Breaker == "open"; got != several {
+			if got := account.State(api).Breaker == "open"; got != several {
 				t.Errorf("%s, several %v: the breaker is open: %v", api, several, got)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/strictjson"
 )
 
@@ -84,7 +85,7 @@ func (o HandleOrder) encode(paged bool) ([]byte, error) {
 	if w.Body.PhotosAfter == nil {
 		w.Body.PhotosAfter = []Photo{}
 	}
-	b, err := compact(w)
+	b, err := events.JSON(w)
 	if err != nil {
 		return nil, fmt.Errorf("encode handle-order: %w", err)
 	}
@@ -108,15 +109,4 @@ func (o *HandleOrder) UnmarshalJSON(b []byte) error {
 	}
 	o.ID, o.Body = w.ID, w.Body
 	return nil
-}
-
-// compact is JSON without the escapes that HTML would need.
-func compact(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }

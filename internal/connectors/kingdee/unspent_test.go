@@ -10,7 +10,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/testwing/linetest"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // cut is a network in which some calls find no connection.
@@ -32,7 +32,7 @@ func TestOnlyFetchesThatReachKingdeeCount(t *testing.T) {
 	g, network := newGateway(t), &cut{}
 	c := g.client(func(o *Options) {
 		o.PerMinute = 2
-		o.Line = linetest.New(t, connectors.LineOptions{
+		o.Account = accounttest.New(t, connectors.AccountOptions{
 			Vendor: "kingdee", HTTP: &http.Client{Transport: network}, Breaker: connectors.BreakerSettings{Failures: 100},
 		})
 	})

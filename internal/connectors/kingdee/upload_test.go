@@ -14,8 +14,8 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/connectortest"
-	"gongdan-bridge/internal/testwing/linetest"
 )
 
 const (
@@ -98,12 +98,12 @@ func TestUploadIsRepeatedAsARead(t *testing.T) {
 	}
 }
 
-// TestUploadHasItsOwnBound: a file takes longer than the line lets a read take.
+// TestUploadHasItsOwnBound: a file takes longer than the account lets a read take.
 func TestUploadHasItsOwnBound(t *testing.T) {
 	for within, want := range map[time.Duration]events.Kind{time.Minute: "", 20 * time.Millisecond: events.Unavailable} {
 		g := newGateway(t)
-		line := linetest.New(t, connectors.LineOptions{Vendor: "kingdee", ReadTimeout: 100 * time.Millisecond})
-		t.Cleanup(line.Close)
+		account := accounttest.New(t, connectors.AccountOptions{Vendor: "kingdee", ReadTimeout: 100 * time.Millisecond})
+		t.Cleanup(account.Close)
 		g.on(uploadName, func(w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-time.After(300 * time.Millisecond):
@@ -112,7 +112,7 @@ func TestUploadHasItsOwnBound(t *testing.T) {
 			say(w, 200, kept)
 		})
 		c := g.client(func(o *Options) {
-			o.Line, o.UploadWithin = line, within
+			o.Account, o.UploadWithin = account, within
 			o.Static = &Static{AccessToken: tokenSecret, GroupName: "ns-1", Domain: "tf.jdy.com"}
 		})
 		if _, err := c.Upload(t.Context(), picture()); events.KindOf(err) != want {

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/drift"
 	"gongdan-bridge/internal/events"
@@ -25,14 +28,14 @@ const (
 // tokenName is the vault's entry for the access token of a corp id.
 func tokenName(corpID string) string { return "weiban/" + corpID }
 
-// Options says whose Weiban it is. CorpID, Secret, Line and Vault must be given.
+// Options says whose Weiban it is. CorpID, Secret, Account and Vault must be given.
 type Options struct {
-	BaseURL string           // possibly with a path before /open-api
-	CorpID  string           // 企业id: Weiban's, 19 digits
-	Secret  string           // 企业secret
-	Line    *connectors.Line // everything that calls this corp id goes over it
-	Vault   connectors.Vault // where all processes keep the one access token
-	Drift   *drift.Counter   // counts what the types do not know of a detail; may be nil
+	BaseURL string              // possibly with a path before /open-api
+	CorpID  string              // 企业id: Weiban's, 19 digits
+	Secret  string              // 企业secret
+	Account *connectors.Account // everything that calls this corp id goes over it
+	Vault   connectors.Vault    // where all processes keep the one access token
+	Drift   *drift.Counter      // counts what the types do not know of a detail; may be nil
 
 	// Known is told of every access token before it is used, by the name of what it
 	// is, so that it can be kept out of logs; nil: nobody is.
@@ -224,7 +227,7 @@ func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answe
 		a.Body = sound(a.Body)
 		return classify(a)
 	}
-	answer, err := c.o.Line.Do(ctx, call)
+	answer, err := c.o.Account.Do(ctx, call)
 	answer.Body = sound(answer.Body)
 	return answer, err
 }
@@ -233,7 +236,7 @@ func (c *Client) do(ctx context.Context, call connectors.Call) (connectors.Answe
 func (c *Client) judge(ctx context.Context, api string, a connectors.Answer, secrets ...string) *events.Failure {
 	f, known := judge(a, map[string]string{APIWorkOrder: "work_order", APIOpportunity: "opportunity"}[api], secrets...)
 	if !known {
-		c.o.Line.Unlisted(ctx, api)
+		c.o.Account.Unlisted(ctx, api)
 	}
 	return f
 }
@@ -246,25 +249,28 @@ func (c *Client) url(api string, q url.Values) string {
 	return u
 }
 
+// lenient reads what package strictjson lets through: halves of surrogate pairs,
+// of which Weiban's own data has some.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
 // decode reads an object that is known to be strict JSON. Its error names the
 // member and not what is in it.
-func decode(raw json.RawMessage, v any) error {
-	err := json.Unmarshal(raw, v)
-	var misfit *json.UnmarshalTypeError
+func decode(raw []byte, v any) error {
+	err := jsonv2.Unmarshal(raw, v, lenient)
+	var misfit *jsonv2.SemanticError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &misfit):
-		form, _, _ := strings.Cut(misfit.Value, " ")
-		return fmt.Errorf("%s cannot be read from %s", misfit.Field, form)
+		return fmt.Errorf("%s cannot be read from %s", misfit.JSONPointer, misfit.JSONKind)
 	default:
 		return errors.New("cannot be decoded")
 	}
 }
 
-func object(raw []byte) (map[string]json.RawMessage, bool) {
-	var members map[string]json.RawMessage
-	if len(raw) == 0 || json.Unmarshal(raw, &members) != nil {
+// object is the members of an object, each as it came.
+func object(raw []byte) (members map[string]json.RawMessage, ok bool) {
+	if jsonv2.Unmarshal(raw, &members, lenient) != nil {
 		return nil, false
 	}
 	return members, members != nil

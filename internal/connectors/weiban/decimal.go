@@ -28,6 +28,9 @@ func parseDecimal(text string) (d decimal.Decimal, ok bool) {
 	return d, err == nil
 }
 
+// size is how many digits a number has before its point.
+func size(d decimal.Decimal) int { return d.NumDigits() + int(d.Exponent()) }
+
 func digits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }

@@ -3,7 +3,7 @@
 //
 // A [Codec] verifies and decrypts what arrives at the callback endpoint, and
 // [ParseNotice] reads the notice inside. A [Client] fetches work orders (工单),
-// opportunities (商机) and staff (员工) over a [connectors.Line], with one
+// opportunities (商机) and staff (员工) over a [connectors.Account], with one
 // access token shared by all processes. The types hold every member of
 // Weiban's pages, and read whatever form those pages show it in.
 //

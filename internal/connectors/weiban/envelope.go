@@ -2,7 +2,8 @@ package weiban
 
 import (
 	"bytes"
-	"encoding/json"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"gongdan-bridge/internal/strictjson"
 )
@@ -28,37 +29,53 @@ func sound(b []byte) []byte {
 
 // envelope takes the base64 text out of the body of a callback.
 func envelope(body []byte) (encrypt string, fault Fault) {
+	type members struct {
+		Small   sealedText `json:"encrypt"`
+		Capital sealedText `json:"Encrypt"`
+	}
+	var m members
 	body = bare(body)
 	if encrypt, ok := plainEnvelope(body); ok {
 		return encrypt, ""
 	}
-	if body = sound(body); strictjson.Check(body) != nil {
-		return "", FaultBody
+	if strictjson.Unmarshal(body, &m) != nil {
+		m, body = members{}, sound(body)
+		if strictjson.Unmarshal(body, &m) != nil {
+			return "", FaultBody
+		}
 	}
-	// A map, since a struct would take the member in any spelling.
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
-		return "", FaultBody
-	}
-	raw, small := members["encrypt"]
-	capital, large := members["Encrypt"]
+	small, capital := m.Small, m.Capital
 	switch {
-	case small && large:
+	case jsontext.Value(body).Kind() != '{', small.sent && capital.sent:
 		return "", FaultBody
-	case large:
-		raw = capital
-	case !small:
+	case small.text == "" && capital.text == "":
 		return "", FaultNoEncrypt
 	}
-	if json.Unmarshal(raw, &encrypt) != nil || encrypt == "" {
-		return "", FaultNoEncrypt
+	return small.text + capital.text, ""
+}
+
+// sealedText is a member that should be a text.
+type sealedText struct {
+	sent bool
+	text string
+}
+
+// UnmarshalJSONFrom reads any value; what is no text is none.
+func (s *sealedText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	s.sent = true
+	if dec.PeekKind() != '"' {
+		return dec.SkipValue()
 	}
-	return encrypt, ""
+	t, err := dec.ReadToken()
+	if err == nil {
+		s.text = t.String()
+	}
+	return err
 }
 
 // plainEnvelope is envelope for the body that Weiban really sends: an object of
 // at most eight members, all of them texts without escapes, one of them the one
-// wanted. It is five times as quick, and leaves every other body, sound or not,
+// wanted. It takes two thirds of the time, and leaves every other body, sound or not,
 // to the general reader.
 func plainEnvelope(body []byte) (encrypt string, ok bool) {
 	var names [8][]byte

@@ -156,6 +156,9 @@ func asWhole(v any) (any, bool) {
 	case form == formList, form == formObject:
 		return nil, false
 	}
+	if form == formNumber && digits(text) {
+		return v, true
+	}
 	if d, ok := parseDecimal(text); ok && d.IsInteger() {
 		if form == formNumber {
 			return v, true

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/shopspring/decimal"
 )
 
 // contentKey hashes what the message says, not how it is written. Records of
@@ -34,16 +32,17 @@ func contentKey(event, status string, members map[string]any) string {
 func keyMillis(v any) int64 {
 	text, f := scalarOf(v)
 	d, ok := parseDecimal(text)
-	if !ok || f != formNumber && f != formText || d.IsNegative() || d.GreaterThanOrEqual(decimal.NewFromInt(253_402_300_800_000)) {
+	if !ok || f != formNumber && f != formText || d.IsNegative() || size(d) > 15 {
 		return 0
 	}
-	if n := d.IntPart(); n >= 100_000_000_000 {
-		return n
+	n := d.IntPart()
+	if n < 100_000_000_000 {
+		n = d.Shift(3).IntPart()
 	}
-	if n := d.Shift(3).IntPart(); n <= 253_402_300_799_999 {
-		return n
+	if n > 253_402_300_799_999 {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // intakeKey hashes what a message says, so that a redelivery has the key of the

@@ -32,7 +32,7 @@ func Moment(text string) (time.Time, bool) {
 // instant is the moment that a number stands for.
 func instant(text string) (time.Time, bool) {
 	d, ok := parseDecimal(text)
-	if !ok || d.IsNegative() || !d.Truncate(0).BigInt().IsInt64() {
+	if !ok || d.IsNegative() || size(d) > 18 && !d.BigInt().IsInt64() {
 		return time.Time{}, false
 	}
 	n := d.IntPart()

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"gongdan-bridge/internal/strictjson"
 )
 
@@ -49,11 +52,11 @@ func Read[T WorkOrder | Opportunity](raw json.RawMessage) (Object[T], error) {
 	if err := strictjson.Check(raw); err != nil {
 		return Object[T]{}, fmt.Errorf("read object: %w", err)
 	}
-	if _, ok := object(raw); !ok {
+	if jsontext.Value(raw).Kind() != '{' {
 		return Object[T]{}, errors.New("read object: not an object")
 	}
 	o := Object[T]{Raw: raw}
-	if json.Unmarshal(raw, &o.Value) == nil {
+	if jsonv2.Unmarshal(raw, &o.Value, lenient) == nil {
 		return o, nil
 	}
 	o.Value = *new(T)

@@ -1,7 +1,6 @@
 package weiban
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/strictjson"
 )
 
@@ -206,11 +206,9 @@ func valueIn(v any) any {
 
 // encoded writes JSON whose texts are as they were.
 func encoded(v any) json.RawMessage {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) != nil {
+	b, err := events.JSON(v)
+	if err != nil {
 		return nil // it was read from strict JSON
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return b
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"gongdan-bridge/internal/strictjson"
 )
 
 // The scalars below read every form in which Weiban has been seen to send, or
@@ -100,9 +102,9 @@ func scalarOf(v any) (text string, f form) {
 	case bool:
 		return strconv.FormatBool(v), formBool
 	case []any:
-		return compact(v), formList
+		return string(encoded(v)), formList
 	case map[string]any:
-		return compact(v), formObject
+		return string(encoded(v)), formObject
 	default:
 		return "", formNull
 	}
@@ -110,23 +112,11 @@ func scalarOf(v any) (text string, f form) {
 
 // value decodes what is already known to be JSON, with its numbers kept.
 func value(b []byte) any {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
+	v, err := strictjson.Decode(b)
+	if err != nil {
 		return nil
 	}
 	return v
-}
-
-func compact(v any) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) != nil {
-		return ""
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // take sets v to what was read, or says that it cannot be read.
@@ -175,11 +165,10 @@ func asInt(text string) (Int, bool) {
 		return 1, true
 	}
 	d, ok := parseDecimal(text)
-	if !ok || !d.IsInteger() {
+	if !ok || !d.IsInteger() || size(d) > 18 && !d.BigInt().IsInt64() {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(d.String(), 10, 64)
-	return Int(n), err == nil
+	return Int(d.IntPart()), true
 }
 
 // UnmarshalJSON reads yes or no in any of its forms.

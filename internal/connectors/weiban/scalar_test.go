@@ -170,7 +170,7 @@ func TestDecimalIsExact(t *testing.T) {
 func TestMisfitNamesThePath(t *testing.T) {
 	var w WorkOrder
 	err := decode([]byte(`{"order_no":"1","processing_flows":[{"created_at":"secret-ish"}],"status":{}}`), &w)
-	if err == nil || err.Error() != "processing_flows.created_at cannot be read from string" {
+	if err == nil || err.Error() != "/processing_flows/0/created_at cannot be read from string" {
 		t.Errorf("got %v", err)
 	}
 	if w.OrderNo != "1" {

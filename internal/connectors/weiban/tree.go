@@ -3,12 +3,10 @@ package weiban
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"gongdan-bridge/internal/strictjson"
@@ -64,20 +62,17 @@ func readPlain(plaintext []byte) (document, error) {
 	return d, nil
 }
 
-func (d *document) parse() (err error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(d.text), jsontext.AllowDuplicateNames(true))
-	if d.tree, err = d.value(dec, 0); err == nil {
-		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		return &strictjson.Error{Offset: dec.InputOffset(), Fault: "more after the end of the value"}
+func (d *document) parse() error {
+	if err := jsonv2.Unmarshal(d.text, d, jsontext.AllowDuplicateNames(true)); err != nil {
+		return strictjson.NewError(d.text, err)
 	}
-	// The decoder's text can quote names of members.
-	fault := "not JSON"
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		fault = "ends too early"
-	}
-	return &strictjson.Error{Offset: dec.InputOffset(), Fault: fault}
+	return nil
+}
+
+// UnmarshalJSONFrom reads the text's one value.
+func (d *document) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	d.tree, err = d.value(dec, 0)
+	return err
 }
 
 func (d *document) value(dec *jsontext.Decoder, depth int) (any, error) {
@@ -198,47 +193,4 @@ func objectOf(v any) (map[string]any, bool) {
 	}
 	members, ok := v.(map[string]any)
 	return members, ok
-}
-
-// appendJSON writes a tree without several and literal: members sorted, numbers
-// as they came, no escapes that JSON does not need.
-func appendJSON(b []byte, v any) ([]byte, error) {
-	var err error
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
-	case bool:
-		return strconv.AppendBool(b, v), nil
-	case json.Number:
-		return append(b, v...), nil
-	case string:
-		return jsontext.AppendQuote(b, v)
-	case []any:
-		b = append(b, '[')
-		for i, member := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendJSON(b, member); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	case map[string]any:
-		b = append(b, '{')
-		for i, name := range sortedNames(v) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = jsontext.AppendQuote(b, name); err != nil {
-				return nil, err
-			}
-			if b, err = appendJSON(append(b, ':'), v[name]); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, '}'), nil
-	default:
-		return nil, fmt.Errorf("weiban: a tree with a %T in it", v)
-	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/testwing/linetest"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 const (
@@ -114,12 +114,12 @@ func (v *vendor) count(api string) int {
 
 func (v *vendor) client(t *testing.T, vault connectors.Vault) *Client {
 	t.Helper()
-	line := linetest.New(t, connectors.LineOptions{
+	account := accounttest.New(t, connectors.AccountOptions{
 		Vendor: "weiban", Tenant: "acme", Timeout: 5 * time.Second, MaxWait: -1,
 		Breaker: connectors.BreakerSettings{Failures: 1000},
 	})
-	t.Cleanup(line.Close)
-	return New(Options{BaseURL: v.URL + "/base/path/", CorpID: corp, Secret: secret, Line: line, Vault: vault})
+	t.Cleanup(account.Close)
+	return New(Options{BaseURL: v.URL + "/base/path/", CorpID: corp, Secret: secret, Account: account, Vault: vault})
 }
 
 // clean fails if a secret, a token or a URL of ours is in err or anything that it

@@ -45,15 +45,6 @@ func (s *Server) aged(now time.Time) {
 	}
 }
 
-// ExpireTokens ends every token now; they are answered with 4011.
-func (s *Server) ExpireTokens() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for t := range s.tokens {
-		s.tokens[t] = time.Time{}
-	}
-}
-
 // NewToken makes a token without a call, for callers that bring their own.
 func (s *Server) NewToken() string {
 	s.mu.Lock()
@@ -66,21 +57,12 @@ func (s *Server) NewToken() string {
 func (s *Server) newToken() (string, time.Time) {
 	now := s.o.Clock()
 	if s.o.KillOldToken {
-		for t := range s.tokens {
-			s.tokens[t] = time.Time{}
-		}
+		s.ExpireTokens()
 	}
 	token := fmt.Sprintf("%010d%016x%06x", now.Unix(), s.random.Uint64(), s.random.Uint32()&0xff_ffff)
-	s.tokens[token] = now.Add(s.o.TokenLife)
-	s.issued++
-	return token, s.tokens[token]
-}
-
-// TokensIssued is the number of tokens made so far.
-func (s *Server) TokensIssued() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.issued
+	ends := now.Add(s.o.TokenLife)
+	s.Issue(token, ends)
+	return token, ends
 }
 
 // SetListShape changes what loadList's answers look like.

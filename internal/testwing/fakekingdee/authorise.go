@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -23,12 +24,12 @@ func (s *Server) checkSigned(in request) *script.Answer {
 	return &a
 }
 
-// signatureFault is the gateway's code for what is wrong with a signed call, 0
-// if nothing is.
+// signatureFault returns the gateway's code for the fault of a signed call, 0 if it has
+// none.
 func (s *Server) signatureFault(in request) int {
-	nonce, stamp := in.header.Get("X-Api-Nonce"), in.header.Get("X-Api-TimeStamp")
-	switch client := in.header.Get("X-Api-ClientID"); {
-	case in.header.Get("X-Api-Auth-Version") != "2.0":
+	nonce, stamp := in.Header.Get("X-Api-Nonce"), in.Header.Get("X-Api-TimeStamp")
+	switch client := in.Header.Get("X-Api-ClientID"); {
+	case in.Header.Get("X-Api-Auth-Version") != "2.0":
 		return 4001
 	case client == "":
 		return 4002
@@ -39,7 +40,7 @@ func (s *Server) signatureFault(in request) int {
 	if err != nil || s.o.Clock().Sub(time.UnixMilli(ms)).Abs() > skew {
 		return 4006
 	}
-	switch strings.ToLower(in.header.Get("X-Api-SignHeaders")) {
+	switch strings.ToLower(in.Header.Get("X-Api-SignHeaders")) {
 	case "x-api-timestamp,x-api-nonce", "x-api-nonce,x-api-timestamp":
 	default:
 		return 4007
@@ -47,8 +48,8 @@ func (s *Server) signatureFault(in request) int {
 	if nonce == "" {
 		return 4007
 	}
-	words, err := canonical(in.method, in.path, in.rawQuery, nonce, stamp)
-	if err != nil || !same(in.header.Get("X-Api-Signature"), hexMAC(s.account.ClientSecret, words)) {
+	words, err := canonical(in.Method, in.Path, in.RawQuery, nonce, stamp)
+	if err != nil || !same(in.Header.Get("X-Api-Signature"), hexMAC(s.account.ClientSecret, words)) {
 		return 4008
 	}
 	return 0
@@ -59,7 +60,7 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 // authorise is push_app_authorize: the account sets that the app may enter.
 func (s *Server) authorise(in request) script.Answer {
 	s.aged(s.o.Clock())
-	if in.query.Get("outerInstanceId") != s.account.OuterInstanceID {
+	if in.Query.Get("outerInstanceId") != s.account.OuterInstanceID {
 		return connectorFault(1030001001, "outerInstanceId不存在")
 	}
 	data := []map[string]any{s.authorisation(s.account, 1)}
@@ -70,9 +71,9 @@ func (s *Server) authorise(in request) script.Answer {
 		data = append([]map[string]any{s.authorisation(other, 1), s.authorisation(ended, 0)}, data...)
 	}
 	if s.o.CodeEnvelope {
-		return script.Answer{Body: encode(map[string]any{"code": 200, "msg": "success", "data": data}), Code: "ok"}
+		return script.Answer{Body: fakevendor.Encode(map[string]any{"code": 200, "msg": "success", "data": data}), Code: "ok"}
 	}
-	return script.Answer{Body: encode(map[string]any{"errcode": 0, "description": "success", "data": data}), Code: "ok"}
+	return script.Answer{Body: fakevendor.Encode(map[string]any{"errcode": 0, "description": "success", "data": data}), Code: "ok"}
 }
 
 // authorisation is one element of push_app_authorize's answer.
@@ -88,10 +89,10 @@ func (s *Server) authorisation(a Account, status int) map[string]any {
 // authToken is kingdee_auth_token.
 func (s *Server) authToken(in request) script.Answer {
 	s.aged(s.o.Clock())
-	if in.query.Get("app_key") != s.account.AppKey {
+	if in.Query.Get("app_key") != s.account.AppKey {
 		return connectorFault(1030002001, "app_key不存在")
 	}
-	if !same(in.query.Get("app_signature"), appSignature(s.account.AppKey, s.account.AppSecret)) {
+	if !same(in.Query.Get("app_signature"), appSignature(s.account.AppKey, s.account.AppSecret)) {
 		n, _ := strconv.Atoi(codeSecret)
 		return connectorFault(n, "授权密钥不匹配")
 	}
@@ -101,13 +102,13 @@ func (s *Server) authToken(in request) script.Answer {
 	if !s.o.OmitExpires {
 		data["expires"] = ends.UnixMilli()
 	}
-	return script.Answer{Body: encode(map[string]any{"errcode": 0, "description": "success", "data": data}), Code: "ok"}
+	return script.Answer{Body: fakevendor.Encode(map[string]any{"errcode": 0, "description": "success", "data": data}), Code: "ok"}
 }
 
 // checkToken verifies what every call into an account set must carry.
 func (s *Server) checkToken(in request) *script.Answer {
-	token := in.query.Get("access_token")
-	ends, known := s.tokens[token]
+	token := in.Query.Get("access_token")
+	ends, known := s.Life(token)
 	var a script.Answer
 	switch {
 	case token == "":
@@ -116,11 +117,11 @@ func (s *Server) checkToken(in request) *script.Answer {
 		a = gatewayFault(4010)
 	case !s.o.Clock().Before(ends):
 		a = gatewayFault(4011)
-	case in.header.Get("X-GW-Router-Addr") != s.account.Domain:
+	case in.Header.Get("X-GW-Router-Addr") != s.account.Domain:
 		a = script.Answer{Status: http.StatusNotFound, Type: "text/plain; charset=utf-8", Body: []byte("404 No Route\n"), Code: "404"}
-	case in.header.Get("accountId") != s.account.AccountID:
+	case in.Header.Get("accountId") != s.account.AccountID:
 		a = gatewayFault(4012)
-	case in.header.Get("groupName") != s.account.GroupName:
+	case in.Header.Get("groupName") != s.account.GroupName:
 		a = refusal(codeGroup, "groupName已变更,请重新获取授权信息")
 	default:
 		return nil
@@ -128,19 +129,19 @@ func (s *Server) checkToken(in request) *script.Answer {
 	return &a
 }
 
-// checkCaller verifies, beyond the token, who calls: authority_info is made
-// anew and compared.
+// checkCaller verifies, beyond the token, who calls: it makes
+// authority_info itself and compares.
 func (s *Server) checkCaller(in request) *script.Answer {
 	if no := s.checkToken(in); no != nil {
 		return no
 	}
 	var a script.Answer
 	switch {
-	case in.header.Get("Appuserid") != s.account.UserID:
+	case in.Header.Get("Appuserid") != s.account.UserID:
 		a = refusal(codeBusiness, "Appuserid与当前授权用户不一致")
-	case !same(in.query.Get("authority_info"), authorityInfo(in.query.Get("access_token"), s.account.UserID)):
+	case !same(in.Query.Get("authority_info"), authorityInfo(in.Query.Get("access_token"), s.account.UserID)):
 		a = refusal(codeBusiness, "authority_info授权信息无效")
-	case !strings.HasPrefix(in.header.Get("Content-Type"), "application/json"):
+	case !strings.HasPrefix(in.Header.Get("Content-Type"), "application/json"):
 		a = refusal(codeBusiness, "Content-Type必须为application/json")
 	case in.fields == nil:
 		a = refusal(codeBusiness, "请求参数不是合法的JSON对象")
@@ -168,7 +169,7 @@ func (s *Server) currentUser(request) script.Answer {
 		id, _ = strconv.Atoi(s.account.UserID)
 	}
 	if s.o.UserShape == UserAtTop {
-		return script.Answer{Body: encode(map[string]any{
+		return script.Answer{Body: fakevendor.Encode(map[string]any{
 			"id": id, "name": "接口用户", "errorCode": "success", "status": true, "success": true,
 		}), Code: "ok"}
 	}

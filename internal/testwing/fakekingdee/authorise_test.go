@@ -160,7 +160,7 @@ func TestAuthTokenAndItsLimit(t *testing.T) {
 	if got := verdict(authToken(s)); got != "ok" {
 		t.Errorf("a minute later: %s", got)
 	}
-	if diff := cmp.Diff([]Breach{{c.Now().Add(-time.Minute), APIToken}}, s.Breaches()); diff != "" {
+	if diff := cmp.Diff([]Breach{{At: c.Now().Add(-time.Minute), API: APIToken}}, s.Breaches()); diff != "" {
 		t.Errorf("breaches (-want +got):\n%s", diff)
 	}
 	if s.TokensIssued() != 3 {

@@ -3,6 +3,7 @@ package fakekingdee
 import (
 	"fmt"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -12,8 +13,8 @@ func orderOf(in request) string {
 	return text(body["orderNo"])
 }
 
-// handleOrder is 服务工单-处理接口. What is accepted leaves one handling record
-// and sets the bill's status; the same call again leaves another one.
+// handleOrder is 服务工单-处理接口. An accepted call leaves one handling record and sets the
+// bill's status; the same call again leaves another record.
 func (s *Server) handleOrder(in request) script.Answer {
 	h, problem := s.check(in.fields)
 	bill := s.bills[h.words["orderNo"]]
@@ -31,14 +32,14 @@ func (s *Server) handleOrder(in request) script.Answer {
 	if problem != "" {
 		return refusal(codeBusiness, problem)
 	}
-	s.apply(bill, h, string(in.body))
+	s.apply(bill, h, string(in.Body))
 	return success("操作成功")
 }
 
 // apply writes the record and changes the bill.
 func (s *Server) apply(bill *Bill, h handling, body string) {
 	now := s.o.Clock()
-	day := now.In(china()).Format("20060102")
+	day := now.In(fakevendor.China()).Format("20060102")
 	s.perDay[day]++
 	r := &DealRecord{
 		Seq: len(s.records) + 1, ID: s.nextID(), BillNo: fmt.Sprintf("CLJL-%s-%08d", day, s.perDay[day]),

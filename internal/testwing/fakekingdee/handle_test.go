@@ -254,7 +254,7 @@ func TestArrivalsAreInOrder(t *testing.T) {
 	if len(markers) != 100 || markers["2-7]"] != 1 || s.WithRemark("[wb:1-") != 25 {
 		t.Errorf("%d markers, %d of bill 1", len(markers), s.WithRemark("[wb:1-"))
 	}
-	if got := s.Calls()[APIHandle]; got != (Calls{100, 100}) {
+	if got := s.Calls()[APIHandle]; got != (Calls{Total: 100, OK: 100}) {
 		t.Errorf("counts %+v", got)
 	}
 }

@@ -79,7 +79,7 @@ func newCaller(s *Server) *caller {
 // path gives the address of an API.
 func path(s *Server, api string) string {
 	for p, r := range s.routes {
-		if r.api == api {
+		if r.API == api {
 			return p
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -17,7 +18,7 @@ const (
 	ListRows                   // data.rows, data.total
 	ListList                   // data.list, data.total
 	ListItems                  // data.items, data.total
-	ListOdd                    // a success that nobody can read
+	ListOdd                    // a success in an unreadable shape
 )
 
 // listedOrder is the order that a loadList asks about, "" if it is about none.
@@ -123,7 +124,7 @@ func (s *Server) listed(rows []map[string]any, total int) script.Answer {
 	case ListOdd:
 		return s.say(APIList, script.Fault{Kind: script.Odd}, request{})
 	}
-	return script.Answer{Body: encode(envelope), Code: "ok"}
+	return script.Answer{Body: fakevendor.Encode(envelope), Code: "ok"}
 }
 
 // loadData is 根据ID查询: one bill or record.

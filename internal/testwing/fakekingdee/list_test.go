@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
 )
 
 // filled has six records of the page's bill, remarks r0 to r5, and one of the
@@ -101,20 +103,20 @@ func TestLoadListShowsReferences(t *testing.T) {
 	_, _, a := ask(c, "id", records+`,"pagesize":1,"selectProperties":"billno,emp,mulemp,dept.name"`)
 	id := s.Records("")[0].ID
 	want := `[{"billno":"` + s.Records("")[0].BillNo + `","dept.name":"售后中心华东","emp":"1697009251337127936","id":"` + id + `","mulemp":[{"fbasedataid_id":"2234984992394486784"}]}]`
-	if got := string(encode(a["data"])); got != want {
+	if got := string(fakevendor.Encode(a["data"])); got != want {
 		t.Errorf("plain %s, want %s", got, want)
 	}
 	_, _, a = ask(c, "id", records+`,"pagesize":1,"level":"1","selectProperties":"emp,mulemp,wg_reason"`)
 	want = `[{"emp":{"id":"1697009251337127936","name":"李洋","number":"EMP001"},"id":"` + id + `",` +
 		`"mulemp":[{"fbasedataid":{"id":"2234984992394486784","name":"协助人员","number":"EMP099"},"fbasedataid_id":"2234984992394486784"}],` +
 		`"wg_reason":{"id":"1895123256688528389","name":"配件老化","number":"WTYY001"}}]`
-	if got := string(encode(a["data"])); got != want {
+	if got := string(fakevendor.Encode(a["data"])); got != want {
 		t.Errorf("expanded %s, want %s", got, want)
 	}
 	_, _, a = ask(c, "id", `"entityName":"wg_service_workorder","level":"1","andQfilters":[{"property":"billno","cp":"=","value":"fwgs-20250605-00000002"}],"selectProperties":"id,billstatus,completionprogress,dealman,dispatchman,servicecustomer.name,material_entity.qty"`)
 	want = `[{"billstatus":"F","completionprogress":"2","dealman":{"id":"1697009251337127936","name":"李洋","number":"EMP001"},"dispatchman":null,` +
 		`"id":"2230413444614467999","material_entity.qty":[],"servicecustomer.name":"李洋"}]`
-	if got := string(encode(a["data"])); got != want {
+	if got := string(fakevendor.Encode(a["data"])); got != want {
 		t.Errorf("bill %s, want %s", got, want)
 	}
 }
@@ -154,7 +156,7 @@ func TestLoadData(t *testing.T) {
 		`{"entityName":"wg_deal_record","id":"1","selectProperties":"x"}`:                              `null`,
 	} {
 		_, a := c.post(APIData, []byte(body))
-		if got := string(encode(a["data"])); got != want || (want == "null") != (a["success"] == false) {
+		if got := string(fakevendor.Encode(a["data"])); got != want || (want == "null") != (a["success"] == false) {
 			t.Errorf("%s: %v", body, a)
 		}
 	}

@@ -1,12 +1,13 @@
 package fakekingdee
 
 import (
-	"maps"
-	"slices"
 	"time"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
+	"gongdan-bridge/internal/testwing/script"
 )
 
-// Limits are the gateway's limits for one account set, as far as they are known.
+// Limits are the gateway's known limits for one account set.
 type Limits struct {
 	PerMinute       int           // calls in any Minute, all APIs but the two that authorise
 	TokensPerMinute int           // calls of kingdee_auth_token in any Minute
@@ -26,25 +27,17 @@ func (l Limits) Scaled(factor int) Limits {
 }
 
 // Breach is one call more than a limit allows. It was refused with 5007.
-type Breach struct {
-	At  time.Time
-	API string
-}
+type Breach = fakevendor.Breach
 
 // Calls counts the calls of one API.
-type Calls struct {
-	Total int // all that came
-	OK    int // answered as a success
-}
+type Calls = fakevendor.Calls
 
-// enter counts a call and says whether the limits let it in.
-func (s *Server) enter(api string) bool {
+// enter counts a call and refuses one that is too many.
+func (s *Server) enter(api string) (refusal *script.Answer, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.o.Clock()
-	c := s.counts[api]
-	c.Total++
-	s.counts[api] = c
+	s.Count(api, func(n *Calls) { n.Total++ })
 	ok := true
 	switch api {
 	case APIAuthorise:
@@ -53,22 +46,10 @@ func (s *Server) enter(api string) bool {
 	default:
 		ok = s.calls.Add(now)
 	}
-	if !ok {
-		s.breaches = append(s.breaches, Breach{At: now, API: api})
+	if ok {
+		return nil, nil
 	}
-	return ok
-}
-
-// Breaches returns every breach so far, in time order.
-func (s *Server) Breaches() []Breach {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.breaches)
-}
-
-// Calls returns the counts by API.
-func (s *Server) Calls() map[string]Calls {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.counts)
+	s.Breach(Breach{At: now, API: api})
+	a := gatewayFault(5007)
+	return &a, nil
 }

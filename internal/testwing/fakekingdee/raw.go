@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -16,20 +16,6 @@ const (
 	codeBusiness = "error"      // the app's own codes are not known
 	codeSecret   = "1030002006" // appSecret rotated
 )
-
-// china is the zone of every time that Kingdee writes without one.
-func china() *time.Location { return time.FixedZone("CST", 8*60*60) }
-
-// encode is v as JSON with its text as it is, without HTML escapes.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("fakekingdee: an answer of plain values cannot fail to encode: " + err.Error())
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
-}
 
 // object is b if it is one JSON object, else nil.
 func object(b []byte) map[string]any {
@@ -55,7 +41,7 @@ func text(v any) string {
 
 // success is the app's envelope around data.
 func success(data any) script.Answer {
-	return script.Answer{Body: encode(map[string]any{
+	return script.Answer{Body: fakevendor.Encode(map[string]any{
 		"data": data, "errorCode": "success", "status": true, "success": true,
 	}), Code: "ok"}
 }
@@ -66,14 +52,14 @@ func refusal(code, words string) script.Answer {
 	if words == "" {
 		words = "操作失败"
 	}
-	return script.Answer{Body: encode(map[string]any{
+	return script.Answer{Body: fakevendor.Encode(map[string]any{
 		"data": nil, "errorCode": code, "message": words, "status": false, "success": false,
 	}), Code: code}
 }
 
 // connectorFault is the envelope of a no of the jdyconnector calls.
 func connectorFault(code int, words string) script.Answer {
-	return script.Answer{Body: encode(map[string]any{
+	return script.Answer{Body: fakevendor.Encode(map[string]any{
 		"errcode": code, "description": words, "data": nil,
 	}), Code: strconv.Itoa(code)}
 }
@@ -88,7 +74,7 @@ func gatewayFault(code int) script.Answer {
 		5000: "Internal Service Error", 5001: "API Not Found", 5002: "Method Not Allowed", 5003: "API Unavailable",
 		5004: "API Timeout", 5005: "Request Cancelled", 5006: "Circuit Breaker Open", 5007: "Overload",
 	}[code]
-	return script.Answer{Status: 519, Body: encode(map[string]any{
+	return script.Answer{Status: 519, Body: fakevendor.Encode(map[string]any{
 		"errcode": code, "description": words, "descriptionCn": fmt.Sprintf("网关错误%d", code),
 	}), Code: strconv.Itoa(code)}
 }

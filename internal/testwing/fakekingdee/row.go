@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
 )
 
 // Names of the entities that can be read.
@@ -16,8 +18,7 @@ const (
 // Item (a reference) or []Item (a multi-select reference).
 type row map[string]any
 
-// blank is a row of an entity without content; false for an entity that there is
-// not.
+// blank returns a row of an entity without content; false for an unknown entity.
 func (s *Server) blank(entity string) (row, bool) {
 	switch entity {
 	case EntityBill:
@@ -28,8 +29,8 @@ func (s *Server) blank(entity string) (row, bool) {
 	return nil, false
 }
 
-// rows gives what an entity holds, oldest first. Rows that an "=" on the bill's
-// number or id rules out need not be among them.
+// rows returns an entity's rows, oldest first. It may leave out rows that an "=" on the
+// bill's number or id excludes.
 func (s *Server) rows(entity string, and []filter) []row {
 	var out []row
 	if entity == EntityBill {
@@ -78,8 +79,8 @@ func (s *Server) billRow(b *Bill) row {
 	dept, _ := find(s.base.Departments, b.DeptID)
 	none := []any{}
 	return row{
-		"id": b.ID, "billno": b.OrderNo, "billdate": b.Date.In(china()).Format("2006-01-02"),
-		"feedbacktype": "", "feedbackdate": b.Date.In(china()).Format(layout), "dealman": handler, "dealdept": dept,
+		"id": b.ID, "billno": b.OrderNo, "billdate": b.Date.In(fakevendor.China()).Format("2006-01-02"),
+		"feedbacktype": "", "feedbackdate": b.Date.In(fakevendor.China()).Format(layout), "dealman": handler, "dealdept": dept,
 		"custdldate": "", "dispatchman": Item{}, "dispatchdept": Item{}, "project": Item{},
 		"actualcompletiontime": b.CompletedAt, "totalservicehours": b.Hours, "completionprogress": b.Progress,
 		"billstatus": b.Status, "servicecustomer": Item{ID: "1700000000000000001", Number: "KH001", Name: b.Customer},

@@ -1,13 +1,10 @@
 package fakekingdee
 
 import (
-	"errors"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
-	"time"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -27,100 +24,53 @@ const maxRequest = 32 << 20
 
 // request is what a call asks.
 type request struct {
-	method, path, rawQuery string
-	query                  url.Values
-	header                 http.Header
-	body                   []byte
-	fields                 map[string]any // the body if it is a JSON object; numbers as json.Number
+	fakevendor.Request
+	fields map[string]any // the body if it is a JSON object; numbers as json.Number
 }
 
-// route is one call. check and run are called under the lock; check gives a
-// refusal, or nothing where the caller may go in.
-type route struct {
-	api, method string
-	read        bool
-	key         func(request) string
-	check       func(request) *script.Answer
-	run         func(request) script.Answer
+// call is one API. check and run are called under the lock; check gives a refusal,
+// or nothing where the caller may go in.
+type call struct {
+	read  bool
+	key   func(request) string
+	check func(request) *script.Answer
+	run   func(request) script.Answer
 }
 
-func (s *Server) table() map[string]route {
+func (s *Server) table() map[string]fakevendor.Route {
 	none := func(request) string { return "" }
 	id := func(in request) string { return text(in.fields["id"]) }
-	return map[string]route{
-		"/jdyconnector/app_management/push_app_authorize": {APIAuthorise, http.MethodPost, true, none, s.checkSigned, s.authorise},
-		"/jdyconnector/app_management/kingdee_auth_token": {APIToken, http.MethodGet, false, none, s.checkSigned, s.authToken},
-		"/weigusoft/basedata/get_current_user_info":       {APIUser, http.MethodPost, true, none, s.checkToken, s.currentUser},
-		"/weigusoft/wg_crm/wg_handleBillBusinessApi":      {APIHandle, http.MethodPost, false, orderOf, s.checkCaller, s.handleOrder},
-		"/weigusoft/wg_cost/loadList":                     {APIList, http.MethodPost, true, listedOrder, s.checkCaller, s.loadList},
-		"/weigusoft/wg_cost/loadData":                     {APIData, http.MethodPost, true, id, s.checkCaller, s.loadData},
-		"/jdy/basedata/attachment_upload":                 {APIUpload, http.MethodPost, false, none, s.checkToken, s.upload},
+	route := func(api, method string, c call) fakevendor.Route {
+		return fakevendor.Route{API: api, Method: method, Call: func(r fakevendor.Request) script.Call {
+			in := request{r, object(r.Body)}
+			return script.Call{
+				Key: c.key(in), Read: c.read,
+				Run: func() script.Answer { return s.run(api, c, in) },
+				Say: func(f script.Fault) script.Answer { return s.say(api, f, in) },
+			}
+		}}
 	}
-}
-
-// ServeHTTP answers one call of the gateway.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.down.Load() {
-		script.CutOff(w)
-		return
+	return map[string]fakevendor.Route{
+		"/jdyconnector/app_management/push_app_authorize": route(APIAuthorise, http.MethodPost, call{true, none, s.checkSigned, s.authorise}),
+		"/jdyconnector/app_management/kingdee_auth_token": route(APIToken, http.MethodGet, call{false, none, s.checkSigned, s.authToken}),
+		"/weigusoft/basedata/get_current_user_info":       route(APIUser, http.MethodPost, call{true, none, s.checkToken, s.currentUser}),
+		"/weigusoft/wg_crm/wg_handleBillBusinessApi":      route(APIHandle, http.MethodPost, call{false, orderOf, s.checkCaller, s.handleOrder}),
+		"/weigusoft/wg_cost/loadList":                     route(APIList, http.MethodPost, call{true, listedOrder, s.checkCaller, s.loadList}),
+		"/weigusoft/wg_cost/loadData":                     route(APIData, http.MethodPost, call{true, id, s.checkCaller, s.loadData}),
+		"/jdy/basedata/attachment_upload":                 route(APIUpload, http.MethodPost, call{false, none, s.checkToken, s.upload}),
 	}
-	call, ok := s.routes[r.URL.Path]
-	if !ok {
-		script.Write(w, gatewayFault(5001))
-		return
-	}
-	if r.Method != call.method {
-		script.Write(w, gatewayFault(5002))
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-	if err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, http.StatusText(status), status)
-		return
-	}
-	s.answer(w, r, call, request{
-		method: r.Method, path: r.URL.Path, rawQuery: r.URL.RawQuery, query: r.URL.Query(),
-		header: r.Header, body: body, fields: object(body),
-	})
-}
-
-// answer plays one understood call: quota, latency, script.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, call route, in request) {
-	began, key := time.Now(), call.key(in)
-	if !s.enter(call.api) {
-		a := gatewayFault(5007)
-		script.Write(w, a)
-		s.see(call.api, key, a, script.None, began)
-		return
-	}
-	if !script.Wait(r.Context(), s.o.Latency) {
-		script.CutOff(w)
-		return
-	}
-	fault, a := s.o.Script.Play(w, r, script.Call{
-		API: call.api, Key: key, Read: call.read,
-		Run: func() script.Answer { return s.run(call, in) },
-		Say: func(f script.Fault) script.Answer { return s.say(call.api, f, in) },
-	})
-	s.see(call.api, key, a, fault.Kind, began)
 }
 
 // run carries a call out.
-func (s *Server) run(call route, in request) script.Answer {
+func (s *Server) run(api string, c call, in request) script.Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if no := call.check(in); no != nil {
+	if no := c.check(in); no != nil {
 		return *no
 	}
-	a := call.run(in)
+	a := c.run(in)
 	if a.Code == "ok" {
-		c := s.counts[call.api]
-		c.OK++
-		s.counts[call.api] = c
+		s.Count(api, func(n *Calls) { n.OK++ })
 	}
 	return a
 }
@@ -134,11 +84,7 @@ func (s *Server) say(api string, f script.Fault, in request) script.Answer {
 		}
 		return gatewayFault(5007)
 	case script.TokenExpired:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if token := in.query.Get("access_token"); token != "" {
-			s.tokens[token] = time.Time{}
-		}
+		s.ExpireToken(in.Query.Get("access_token"))
 		return gatewayFault(4011)
 	case script.GroupMoved:
 		s.mu.Lock()
@@ -158,11 +104,4 @@ func (s *Server) say(api string, f script.Fault, in request) script.Answer {
 		return connectorFault(code, f.Text)
 	}
 	return refusal(f.Code, f.Text)
-}
-
-func (s *Server) see(api, key string, a script.Answer, fault script.Kind, began time.Time) {
-	s.o.Observe.See(script.Event{
-		At: s.o.Clock(), Vendor: "kingdee", What: "call", API: api, Key: key,
-		Outcome: a.Code, Fault: fault, Took: time.Since(began),
-	})
 }

@@ -3,8 +3,8 @@
 // a doubt, and uploads.
 //
 // It speaks the gateway's raw JSON, written from the vendor's page and from what
-// is known of the gateway. It shares no type with the bridge's client and
-// imports nothing of the bridge, or it would repeat the client's mistakes. It
+// is known of the gateway. It shares no type with the bridge's client, or
+// it would repeat the client's mistakes. It
 // checks more strictly than the vendor may. It keeps everything in memory, one
 // account set a [Server], and listens on loopback only. What the vendor leaves
 // open is a setting or is said where it stands. It is called by the sandbox and
@@ -12,14 +12,12 @@
 package fakekingdee
 
 import (
-	"context"
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -48,7 +46,7 @@ type Options struct {
 	Latency         time.Duration // of every call, on the machine's clock
 
 	Script  *script.Script   // what goes wrong; nil: nothing
-	Observe script.Observer  // watches; nil: nobody
+	Observe script.Observer  // is called for each event; may be nil
 	Clock   func() time.Time // default time.Now
 	Seed    uint64           // of tokens and secrets; 0 takes another one each time
 }
@@ -66,20 +64,20 @@ type Account struct {
 	UserID          string // 当前登录用户id
 }
 
-// Server is one simulated account set behind its gateway. It is an
-// http.Handler, and may listen on a port of its own. Safe for concurrent use.
+// Server is one simulated account set behind its gateway. The methods on HTTP,
+// tokens and counts are those of package fakevendor. Safe for concurrent use.
 type Server struct {
+	fakevendor.Gateway
+	fakevendor.Issued
+	fakevendor.Counts
+
 	o      Options
-	port   script.Port
-	routes map[string]route
-	down   atomic.Bool
+	routes map[string]fakevendor.Route
 
 	mu        sync.Mutex
 	random    *rand.Rand
 	account   Account // AppSecret and GroupName as they are now
 	rotated   time.Time
-	tokens    map[string]time.Time // to the end of its life
-	issued    int
 	base      Base
 	shape     ListShape
 	bills     map[string]*Bill // by order number
@@ -94,8 +92,6 @@ type Server struct {
 	lastID    int64
 	calls     script.Window
 	tokenRuns script.Window
-	counts    map[string]Calls
-	breaches  []Breach
 }
 
 // New gives an account set with base data and no bills.
@@ -103,13 +99,18 @@ func New(o Options) *Server {
 	o = o.filled()
 	s := &Server{
 		o: o, account: o.Account, rotated: o.Clock(), random: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)),
-		tokens: map[string]time.Time{}, base: *o.Base, shape: o.ListShape, bills: map[string]*Bill{},
+		base: *o.Base, shape: o.ListShape, bills: map[string]*Bill{},
 		billByID: map[string]*Bill{}, recordsOf: map[string][]*DealRecord{}, kept: map[string]bool{},
-		perDay: map[string]int{}, lastID: 2230413444614467584, counts: map[string]Calls{},
+		perDay: map[string]int{}, lastID: 2230413444614467584,
 		calls:     script.Window{Span: o.Limits.Minute, Limit: o.Limits.PerMinute},
 		tokenRuns: script.Window{Span: o.Limits.Minute, Limit: o.Limits.TokensPerMinute},
 	}
 	s.routes = s.table()
+	s.Gateway = fakevendor.Gateway{
+		Vendor: "kingdee", MaxBody: maxRequest, Latency: o.Latency, Script: o.Script, Observe: o.Observe, Clock: o.Clock,
+		Find:     func(path string) (fakevendor.Route, bool) { r, ok := s.routes[path]; return r, ok },
+		NotFound: gatewayFault(5001), BadMethod: gatewayFault(5002), Enter: s.enter,
+	}
 	return s
 }
 
@@ -154,29 +155,6 @@ func (a Account) filled() Account {
 	or(&a.UserID, "10102023")
 	return a
 }
-
-// Start listens on addr, a loopback address; "" is the one used before, or any
-// free port. It stops when ctx ends.
-func (s *Server) Start(ctx context.Context, addr string) error {
-	return s.port.Open(ctx, addr, s)
-}
-
-// Stop refuses connections from now on and drops those that there are. Start
-// opens the same port again.
-func (s *Server) Stop(ctx context.Context) error { return s.port.Close(ctx) }
-
-// URL is the base address of the gateway, e.g. "http://127.0.0.1:40124".
-func (s *Server) URL() string { return s.port.URL() }
-
-// Transport carries requests to the simulator without a socket, for tests on a
-// fake clock; the port must be open, on a socket or on [script.InMemory].
-func (s *Server) Transport() http.RoundTripper {
-	return script.Memory{Handler: s, Port: &s.port}
-}
-
-// SetDown resets every connection before the request is read, or stops doing
-// so. The port stays open.
-func (s *Server) SetDown(down bool) { s.down.Store(down) }
 
 // nextID is a 19-digit id. Called under the lock.
 func (s *Server) nextID() string {

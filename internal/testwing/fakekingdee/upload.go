@@ -49,11 +49,11 @@ func (s *Server) upload(in request) script.Answer {
 }
 
 func filePart(in request) (name string, content []byte, ok bool) {
-	kind, params, err := mime.ParseMediaType(in.header.Get("Content-Type"))
+	kind, params, err := mime.ParseMediaType(in.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" {
 		return "", nil, false
 	}
-	parts := multipart.NewReader(bytes.NewReader(in.body), params["boundary"])
+	parts := multipart.NewReader(bytes.NewReader(in.Body), params["boundary"])
 	for {
 		part, err := parts.NextPart()
 		if err != nil {

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -78,7 +80,7 @@ type courier struct {
 	sent   []string // ids in the order of their first sending
 	queue  []queued
 	active int           // senders at work
-	idle   chan struct{} // closed when the queue is empty and no sender at work; nil if nobody waits
+	idle   chan struct{} // closed when the queue is empty and no sender at work; nil if no Drain waits
 }
 
 type queued struct {
@@ -115,7 +117,7 @@ func (s *Server) CallbackURL() string {
 func (s *Server) Send(ctx context.Context, n Notice) (Delivery, error) {
 	var last Attempt
 	for retry := range s.o.Callback.Tries {
-		if retry > 0 && !script.Wait(ctx, s.o.Callback.RetryWait) {
+		if retry > 0 && !sleep.For(ctx, s.o.Callback.RetryWait) {
 			break
 		}
 		last = s.attempt(ctx, n, retry)
@@ -153,7 +155,7 @@ func (s *Server) SendPlaintext(ctx context.Context, plaintext []byte) (int, []by
 	if err != nil {
 		return 0, nil, err
 	}
-	body := encode(object{"corp_id": s.o.CorpID, "app_id": s.o.Callback.AppID, "encrypt": encrypt})
+	body := fakevendor.Encode(object{"corp_id": s.o.CorpID, "app_id": s.o.Callback.AppID, "encrypt": encrypt})
 	return s.exchange(ctx, http.MethodPost, query.Encode(), body)
 }
 
@@ -210,7 +212,7 @@ func (s *Server) exchange(ctx context.Context, method, query string, body []byte
 }
 
 // Verify asks the callback address to prove that it knows the key (验证URL): it
-// must answer a decrypted number as it is. With bare set, "+" stands in the
+// must answer with the decrypted number. With bare set, "+" stands in the
 // address unescaped, as some senders leave it.
 func (s *Server) Verify(ctx context.Context, bare bool) error {
 	s.mu.Lock()

@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gongdan-bridge/internal/sleep"
 	"gongdan-bridge/internal/testwing/script"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,7 +118,7 @@ func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rc.t.Errorf("message for %q: %v", to, err)
 	}
 	status := rc.next(message, q.Get("nonce"))
-	if !script.Wait(r.Context(), rc.hold) {
+	if !sleep.For(r.Context(), rc.hold) {
 		return
 	}
 	w.WriteHeader(status)

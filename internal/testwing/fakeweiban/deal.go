@@ -3,6 +3,8 @@ package fakeweiban
 import (
 	"fmt"
 	"strconv"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
 )
 
 // Stages are the names of the stages of an opportunity, in their order.
@@ -22,7 +24,7 @@ func (s *Server) AddOpportunity(o Opportunity) (Opportunity, error) {
 		o.ID = internalID(10_000 + len(s.dealIDs))
 	}
 	if o.SerialNumber == "" {
-		o.SerialNumber = fmt.Sprintf("SJ%s%05d", now.In(china()).Format("20060102"), len(s.dealIDs)+1)
+		o.SerialNumber = fmt.Sprintf("SJ%s%05d", now.In(fakevendor.China()).Format("20060102"), len(s.dealIDs)+1)
 	}
 	if o.CreatedAt.IsZero() {
 		o.CreatedAt = now

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
 )
 
 // Events that the simulator tells of.
@@ -75,7 +77,7 @@ func (n Notice) Plaintext(retry int) []byte {
 	if n.bare {
 		message.RetryCount, message.Seq = nil, nil
 	}
-	out := encode(message)
+	out := fakevendor.Encode(message)
 	if n.escaped {
 		out = escape(out)
 	}

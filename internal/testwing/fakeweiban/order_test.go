@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
 )
 
 // The order of the vendor's page comes out as the page has it, member for
@@ -141,7 +143,7 @@ func TestAnswersStandWhereTheTypeHasThem(t *testing.T) {
 	}
 	for _, tt := range tests {
 		value, values := answers(Component{Type: tt.kind, Answers: tt.given})
-		if got := string(encode(values)); value != tt.value || got != tt.values {
+		if got := string(fakevendor.Encode(values)); value != tt.value || got != tt.values {
 			t.Errorf("%s %v: value %q, values %s; want %q, %s", tt.kind, tt.given, value, got, tt.value, tt.values)
 		}
 	}

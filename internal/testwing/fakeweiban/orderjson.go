@@ -1,6 +1,10 @@
 package fakeweiban
 
-import "time"
+import (
+	"time"
+
+	"gongdan-bridge/internal/testwing/fakevendor"
+)
 
 // detail is the order as 获取工单详情 shows it (GET /open-api/workorder/detail).
 func (s *Server) detail(o *Order) object {
@@ -34,8 +38,8 @@ func (s *Server) detail(o *Order) object {
 	return out
 }
 
-// person puts the three members of a staff member into an object, empty for
-// nobody.
+// person puts the three members of a staff member into an object; they are empty for an
+// empty id.
 func (s *Server) person(out object, as, id string) {
 	p := s.staff[id]
 	out[as+"_id"], out[as+"_name"], out[as+"_avatar"] = id, p.Name, p.Avatar
@@ -64,7 +68,7 @@ func (s *Server) flow(f Flow) object {
 // record is one row of work_order_component_record_list, with the ids rounded
 // and the times written as on the page.
 func (s *Server) record(o *Order, c Component) object {
-	at := c.At.In(china()).Format(time.RFC3339)
+	at := c.At.In(fakevendor.China()).Format(time.RFC3339)
 	value, values := answers(c)
 	return object{
 		"component_id": c.ComponentID, "component_type": c.Type, "corp_id": rounded(s.o.CorpID),

@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"gongdan-bridge/internal/testwing/script"
 )
@@ -38,8 +37,8 @@ type keptPicture struct {
 }
 
 // picture answers for PictureHost; unlike the API it speaks by HTTP status.
-func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
-	began, at := time.Now(), strings.TrimPrefix(r.URL.EscapedPath(), picturePath)
+func (s *Server) picture(in request) script.Call {
+	at := strings.TrimPrefix(in.EscapedPath, picturePath)
 	run := func() script.Answer {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -47,17 +46,15 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !ok:
 			return script.Answer{Status: http.StatusNotFound, Type: "text/html", Body: []byte("not found"), Code: "404"}
-		case r.URL.Query().Get("sign") != p.sign:
+		case in.Query.Get("sign") != p.sign:
 			return script.Answer{Status: http.StatusForbidden, Type: "text/html", Body: []byte("expired"), Code: "403"}
 		}
 		return script.Answer{Type: "application/octet-stream", Body: bytes.Clone(p.content), Code: "ok"}
 	}
-	name := path.Base(r.URL.Path)
-	fault, a := s.o.Script.Play(w, r, script.Call{
-		API: APIPicture, Key: name, Read: true, Run: run,
+	return script.Call{
+		Key: path.Base(in.Path), Read: true, Run: run,
 		Say: func(script.Fault) script.Answer { return script.Answer{Status: http.StatusServiceUnavailable} },
-	})
-	s.see(APIPicture, name, a, fault.Kind, began)
+	}
 }
 
 // picturePath is where the server's own port answers for PictureHost.

@@ -3,6 +3,7 @@ package fakeweiban
 import (
 	"time"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -44,25 +45,15 @@ const (
 
 // Breach is one time that a limit was broken. Calls refused by the block that
 // follows are no breaches; they are counted in [Calls].Blocked.
-type Breach struct {
-	At   time.Time
-	API  string
-	Rule string
-}
+type Breach = fakevendor.Breach
 
-// Calls counts the calls of one API.
-type Calls struct {
-	Total   int // all that came
-	OK      int // answered with errcode 0
-	Blocked int // refused because the API was shut
-	Peak    int // most calls of all APIs in progress when one of this API came
-}
+// Calls counts the calls of one API; OK are those answered with errcode 0.
+type Calls = fakevendor.Calls
 
-// meter is what is known of one API's calls.
+// meter counts the calls of one API.
 type meter struct {
 	minute, hour script.Window
 	shut         time.Time // until then
-	calls        Calls
 }
 
 // Weiban's codes for calls that are too many.
@@ -71,30 +62,42 @@ const (
 	codeFrequency   = 10053
 )
 
-// enter counts a call in. A code other than 0 refuses it; it must then not be
-// counted out by leave.
-func (s *Server) enter(api string) (code int) {
+// enter counts a call. A call that is let in gives its place back by leave.
+func (s *Server) enter(api string) (refused *script.Answer, leave func()) {
+	code := s.admit(api)
+	if code == 0 {
+		return nil, s.leave
+	}
+	a := refusal(code, "")
+	return &a, nil
+}
+
+// admit gives a call its place; a code other than 0 refuses it.
+func (s *Server) admit(api string) (code int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, m := s.o.Clock(), s.meter(api)
-	m.calls.Total++
-	m.calls.Peak = max(m.calls.Peak, s.inProgress+1)
-	if now.Before(m.shut) {
-		m.calls.Blocked++
+	shut := now.Before(m.shut)
+	s.Count(api, func(n *Calls) {
+		n.Total++
+		n.Peak = max(n.Peak, s.inProgress+1)
+		if shut {
+			n.Blocked++
+		}
+	})
+	switch {
+	case shut:
 		return codeFrequency
-	}
-	if !m.hour.Add(now) {
+	case !m.hour.Add(now):
 		m.shut = now.Add(s.o.Limits.HourBlock)
-		s.breach(api, RulePerHour, now)
+		s.Breach(Breach{At: now, API: api, Rule: RulePerHour})
 		return codeFrequency
-	}
-	if !m.minute.Add(now) {
+	case !m.minute.Add(now):
 		m.shut = now.Add(s.o.Limits.MinuteBlock)
-		s.breach(api, RulePerMinute, now)
+		s.Breach(Breach{At: now, API: api, Rule: RulePerMinute})
 		return codeFrequency
-	}
-	if s.inProgress+1 >= s.o.Limits.InFlight {
-		s.breach(api, RuleInFlight, now)
+	case s.inProgress+1 >= s.o.Limits.InFlight:
+		s.Breach(Breach{At: now, API: api, Rule: RuleInFlight})
 		return codeConcurrency
 	}
 	s.inProgress++
@@ -119,26 +122,4 @@ func (s *Server) meter(api string) *meter {
 		s.meters[api] = m
 	}
 	return m
-}
-
-func (s *Server) breach(api, rule string, now time.Time) {
-	s.breaches = append(s.breaches, Breach{At: now, API: api, Rule: rule})
-}
-
-// Breaches returns every breach so far, in time order.
-func (s *Server) Breaches() []Breach {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Breach(nil), s.breaches...)
-}
-
-// Calls returns the counts by API.
-func (s *Server) Calls() map[string]Calls {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make(map[string]Calls, len(s.meters))
-	for api, m := range s.meters {
-		out[api] = m.calls
-	}
-	return out
 }

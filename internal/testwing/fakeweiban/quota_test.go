@@ -43,7 +43,7 @@ func TestMinuteQuota(t *testing.T) {
 	if code := detail(); code != "0" {
 		t.Errorf("after the minute: %s", code)
 	}
-	if diff := cmp.Diff([]Breach{{broken, APIOrder, RulePerMinute}}, s.Breaches()); diff != "" {
+	if diff := cmp.Diff([]Breach{{At: broken, API: APIOrder, Rule: RulePerMinute}}, s.Breaches()); diff != "" {
 		t.Errorf("breaches (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(Calls{Total: 1203, OK: 1201, Blocked: 1, Peak: 1}, s.Calls()[APIOrder]); diff != "" {

@@ -1,29 +1,13 @@
 package fakeweiban
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
-	"time"
 )
 
 // object is raw JSON as Weiban sends it; keys come out in byte order, which is
 // also the order of Weiban's pages.
 type object = map[string]any
-
-// china is the zone that Weiban writes its RFC 3339 times in.
-func china() *time.Location { return time.FixedZone("CST", 8*60*60) }
-
-// encode is v as JSON with its text as it is, without HTML escapes.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("fakeweiban: an answer of plain values cannot fail to encode: " + err.Error())
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
-}
 
 // rounded is what becomes of a long id that went through a JavaScript number:
 // 1653682321878942721 shows on Weiban's page as 1653682321878942700.

@@ -19,7 +19,7 @@ const (
 
 // orderDetail is 获取工单详情.
 func (s *Server) orderDetail(in request) (object, int) {
-	o := s.orders[in.query.Get("order_no")]
+	o := s.orders[in.Query.Get("order_no")]
 	if o == nil || s.o.Clock().Before(o.CreatedAt.Add(s.o.ReadLag)) {
 		return nil, codeNoOrder
 	}
@@ -28,11 +28,11 @@ func (s *Server) orderDetail(in request) (object, int) {
 
 // orderList is 获取工单列表. A time alone is ignored, as the page says.
 func (s *Server) orderList(in request) (object, int) {
-	within, ok := between(in.query, "start_time", "end_time")
+	within, ok := between(in.Query, "start_time", "end_time")
 	if !ok {
 		return nil, codeParameter
 	}
-	title := in.query.Get("title")
+	title := in.Query.Get("title")
 	var found []object
 	for _, no := range s.sorted() {
 		o := s.orders[no]
@@ -44,7 +44,7 @@ func (s *Server) orderList(in request) (object, int) {
 			found = append(found, s.row(o))
 		}
 	}
-	rows, total, ok := page(in.query, found)
+	rows, total, ok := page(in.Query, found)
 	if !ok {
 		return nil, codeParameter
 	}
@@ -69,7 +69,7 @@ func sortedBy[T any](in []T, oldestFirst bool) []T {
 
 // opportunityOne is 获取商机详情.
 func (s *Server) opportunityOne(in request) (object, int) {
-	id, serial := in.query.Get("id"), in.query.Get("serial_number")
+	id, serial := in.Query.Get("id"), in.Query.Get("serial_number")
 	if id == "" && serial == "" {
 		return nil, codeNoReference
 	}
@@ -84,9 +84,9 @@ func (s *Server) opportunityOne(in request) (object, int) {
 // opportunityList is 获取商机列表. Its page shows no answer: the name of the list
 // and its rows, which are whole opportunities here, are the simulator's.
 func (s *Server) opportunityList(in request) (object, int) {
-	created, ok1 := between(in.query, "start_time", "end_time")
-	updated, ok2 := between(in.query, "update_start_time", "update_end_time")
-	serial := in.query.Get("serial_number")
+	created, ok1 := between(in.Query, "start_time", "end_time")
+	updated, ok2 := between(in.Query, "update_start_time", "update_end_time")
+	serial := in.Query.Get("serial_number")
 	var found []object
 	for _, id := range sortedBy(s.dealIDs, s.o.OldestFirst) {
 		o := s.deals[id]
@@ -94,7 +94,7 @@ func (s *Server) opportunityList(in request) (object, int) {
 			found = append(found, s.one(o))
 		}
 	}
-	rows, total, ok3 := page(in.query, found)
+	rows, total, ok3 := page(in.Query, found)
 	if !ok1 || !ok2 || !ok3 {
 		return nil, codeParameter
 	}
@@ -103,7 +103,7 @@ func (s *Server) opportunityList(in request) (object, int) {
 
 // staffGet is 员工详情.
 func (s *Server) staffGet(in request) (object, int) {
-	p, ok := s.staff[in.query.Get("staff_id")]
+	p, ok := s.staff[in.Query.Get("staff_id")]
 	if !ok {
 		return nil, codeStaffUnknown
 	}
@@ -112,15 +112,15 @@ func (s *Server) staffGet(in request) (object, int) {
 
 // staffList is 员工列表; the times are of the last update.
 func (s *Server) staffList(in request) (object, int) {
-	within, ok := between(in.query, "start_time", "end_time")
-	departments := in.query.Get("fields") == `["department"]`
+	within, ok := between(in.Query, "start_time", "end_time")
+	departments := in.Query.Get("fields") == `["department"]`
 	var found []object
 	for _, id := range s.staffOrder {
 		if p := s.staff[id]; within(p.UpdatedAt) {
 			found = append(found, p.raw(false, departments))
 		}
 	}
-	rows, total, ok2 := page(in.query, found)
+	rows, total, ok2 := page(in.Query, found)
 	if !ok || !ok2 {
 		return nil, codeParameter
 	}

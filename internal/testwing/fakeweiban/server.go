@@ -3,21 +3,19 @@
 // signed and encrypted callbacks, with its retries.
 //
 // It speaks Weiban's raw JSON, written from Weiban's pages alone. It shares no
-// type with the bridge's client and imports nothing of the bridge, or it would
-// repeat the client's mistakes. It keeps everything in memory, one tenant a
+// type with the bridge's client, or it would repeat the client's mistakes. It keeps everything in memory, one tenant a
 // [Server], and listens on loopback only. What Weiban leaves open is a setting
 // or is said where it stands. It is called by the sandbox and by tests.
 package fakeweiban
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"gongdan-bridge/internal/testwing/fakevendor"
 	"gongdan-bridge/internal/testwing/script"
 )
 
@@ -39,24 +37,24 @@ type Options struct {
 
 	Staff   []Staff          // default: [Roster]
 	Script  *script.Script   // what goes wrong; nil: nothing
-	Observe script.Observer  // watches; nil: nobody
+	Observe script.Observer  // is called for each event; may be nil
 	Clock   func() time.Time // default time.Now; may run faster than the machine's
 	Seed    uint64           // of message ids, tokens and nonces; 0 takes another one each time
 }
 
-// Server is one simulated tenant of Weiban. It is an http.Handler, and may
-// listen on a port of its own. Safe for concurrent use.
+// Server is one simulated tenant of Weiban. The methods on HTTP, tokens and counts
+// are those of package fakevendor. Safe for concurrent use.
 type Server struct {
+	fakevendor.Gateway
+	fakevendor.Issued
+	fakevendor.Counts
+
 	o      Options
-	port   script.Port
-	routes map[string]route
-	down   atomic.Bool
+	routes map[string]fakevendor.Route
 
 	mu         sync.Mutex
 	secret     string
 	random     *rand.Rand
-	tokens     map[string]time.Time // to the end of its life
-	issued     int
 	staff      map[string]Staff
 	staffOrder []string
 	orders     map[string]*Order
@@ -69,7 +67,6 @@ type Server struct {
 	seq        int
 	inProgress int
 	meters     map[string]*meter
-	breaches   []Breach
 
 	courier *courier
 }
@@ -84,10 +81,17 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, secret: o.Secret, courier: c, random: rand.New(rand.NewPCG(o.Seed, o.Seed>>1)),
-		tokens: map[string]time.Time{}, staff: map[string]Staff{}, orders: map[string]*Order{},
+		staff: map[string]Staff{}, orders: map[string]*Order{},
 		deals: map[int64]*Opportunity{}, pictures: map[string]keptPicture{}, meters: map[string]*meter{}, lastID: 26369,
 	}
 	s.routes = s.table()
+	s.Gateway = fakevendor.Gateway{
+		Vendor: "weiban", MaxBody: maxRequest, Latency: o.Latency, Script: o.Script, Observe: o.Observe, Clock: o.Clock,
+		Find:      s.find,
+		NotFound:  script.Answer{Status: http.StatusNotFound, Type: "text/plain; charset=utf-8", Body: []byte("404 page not found\n")},
+		BadMethod: script.Answer{Status: http.StatusMethodNotAllowed, Type: "text/plain; charset=utf-8", Body: []byte("method not allowed\n")},
+		Enter:     s.enter,
+	}
 	for _, p := range o.Staff {
 		s.AddStaff(p)
 	}
@@ -119,29 +123,6 @@ func (o Options) filled() Options {
 	o.Callback = o.Callback.filled(o.CorpID)
 	return o
 }
-
-// Start listens on addr, a loopback address; "" is the one used before, or any
-// free port. It stops when ctx ends.
-func (s *Server) Start(ctx context.Context, addr string) error {
-	return s.port.Open(ctx, addr, s)
-}
-
-// Stop refuses connections from now on and drops those that there are. Start
-// opens the same port again. Callbacks still go out.
-func (s *Server) Stop(ctx context.Context) error { return s.port.Close(ctx) }
-
-// URL is the base address of the open API, e.g. "http://127.0.0.1:40123".
-func (s *Server) URL() string { return s.port.URL() }
-
-// Transport carries requests to the simulator without a socket, for tests on a
-// fake clock; the port must be open, on a socket or on [script.InMemory].
-func (s *Server) Transport() http.RoundTripper {
-	return script.Memory{Handler: s, Port: &s.port}
-}
-
-// SetDown resets every connection before the request is read, or stops doing
-// so. The port stays open.
-func (s *Server) SetDown(down bool) { s.down.Store(down) }
 
 // AddStaff adds a staff member, or replaces the one with this id.
 func (s *Server) AddStaff(p Staff) {

@@ -25,7 +25,7 @@ func TestConsume(t *testing.T) {
 			bus.Message{Subject: "gongdan.other.event.enriched.work_order.close.7"}, enriched("7", "5"))
 		c := handle("1")
 		c.StartSequence = 2
-		c.Look = 50 * time.Millisecond
+		c.CheckEvery = 50 * time.Millisecond
 		k, got := f.open(t, c)
 		a, b := receive(t, got), receive(t, got)
 		if a.Sequence != 3 || a.Turn != 1 || a.Delivered != 1 || a.Pending != 1 || a.ID() != "3" || b.Sequence != 5 || b.Turn != 2 || b.Pending != 0 {

@@ -2,11 +2,11 @@ package script
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
+
+	"gongdan-bridge/internal/sleep"
 )
 
 // HugeBytes is the size of the answer of a [Huge] fault.
@@ -61,7 +61,7 @@ func (c Call) slow(w http.ResponseWriter, r *http.Request, f Fault) Answer {
 	if f.Commit {
 		a = c.Run()
 	}
-	if !Wait(r.Context(), f.Delay) {
+	if !sleep.For(r.Context(), f.Delay) {
 		c.cut(w)
 		return Answer{}
 	}
@@ -93,7 +93,7 @@ func (c Call) damage(w http.ResponseWriter, r *http.Request, f Fault, right Answ
 		tear(w, right.Body)
 	case Hang:
 		if f.Delay > 0 {
-			Wait(r.Context(), f.Delay)
+			sleep.For(r.Context(), f.Delay)
 		} else {
 			<-r.Context().Done()
 		}
@@ -127,23 +127,7 @@ func Write(w http.ResponseWriter, a Answer) {
 	w.Header().Set("Content-Type", orText(a.Type, "application/json;charset=UTF-8"))
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(or(a.Status, 200))
-	_, _ = w.Write(a.Body) // a caller who has left is no fault of the simulator
-}
-
-// Wait waits for d on the machine's clock, or until ctx ends; it says whether d
-// has passed.
-func Wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	_, _ = w.Write(a.Body) // a caller that has left is no fault of the simulator
 }
 
 // half is the first half of a body; a JSON object cut there is never whole.

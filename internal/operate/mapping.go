@@ -1,0 +1,72 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
+)
+
+// rules are one tenant's mapping and the rows that operators have added, as they are
+// when they are loaded.
+type rules struct {
+	*Acts
+	tenant  Tenant
+	store   *tables.Store
+	rows    *tables.Live
+	mapping *mapping.Mapping
+}
+
+// of finds the tenant and loads nothing yet.
+func (a *Acts) of(tenant string) (*rules, error) {
+	t, err := a.tenant(tenant)
+	return &rules{Acts: a, tenant: t, store: tables.NewStore(a.o.Bus, time.Now)}, err
+}
+
+// load finds the tenant and loads rows and mapping.
+func (a *Acts) load(ctx context.Context, tenant string) (*rules, error) {
+	r, err := a.of(tenant)
+	if err == nil {
+		err = r.load(ctx)
+	}
+	return r, err
+}
+
+func (r *rules) load(ctx context.Context) (err error) {
+	if r.rows, err = tables.NewLive(ctx, r.o.Bus, r.tenant.Name, r.o.Logger); err != nil {
+		return err
+	}
+	r.mapping, err = mapping.Load(r.tenant.Mapping, mapping.Options{Tables: r.rows})
+	return err
+}
+
+// table is one that the mapping declares.
+func (r *rules) table(name string) (*table.Table, error) {
+	if t := r.mapping.Table(name); t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("%s declares no table %q; expected %s", r.mapping.File(), name, textfile.Choice(name, r.mapping.Tables()))
+}
+
+// letters visits open letters and tells how far it has come; the letters of all
+// tenants are the whole.
+func (a *Acts) letters(ctx context.Context, f deadletter.Filter, tell inspect.Progress, visit func(deadletter.Open) error) error {
+	u, err := a.o.Bus.Usage(ctx, deadletter.Stream)
+	if err != nil {
+		return err
+	}
+	seen := uint64(0)
+	err = a.box.All(ctx, f, func(l deadletter.Open) error {
+		tell("dead letters", seen, max(u.Messages, seen+1))
+		seen++
+		return visit(l)
+	})
+	tell("dead letters", u.Messages, u.Messages)
+	return err
+}

@@ -1,0 +1,171 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/mapping"
+	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
+)
+
+// Row is an added row of a tenant's table.
+type Row struct {
+	Tenant string `json:"tenant"`
+	tables.Entry
+}
+
+// TableRequest names a table of a tenant's mapping.
+type TableRequest struct{ Tenant, Table string }
+
+// Rows are the rows that operators have added to a table, or to all tables where none
+// is named. What can be read comes also with an error that is [tables.ErrBroken].
+func (a *Acts) Rows(ctx context.Context, r TableRequest) ([]Row, error) {
+	tenants, err := a.Tenants(r.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	var list []Row
+	var broken error
+	for _, t := range tenants {
+		part, err := tables.NewStore(a.o.Bus, time.Now).List(ctx, t, r.Table)
+		if err != nil && !errors.Is(err, tables.ErrBroken) {
+			return nil, err
+		}
+		broken = errors.Join(broken, err)
+		for _, e := range part {
+			list = append(list, Row{t, e})
+		}
+	}
+	if len(list) == 0 && broken == nil {
+		broken = a.declared(tenants, r.Table)
+	}
+	return list, broken
+}
+
+// declared tells a table without added rows from one that was misspelt. Mappings with
+// faults are not asked.
+func (a *Acts) declared(tenants []string, name string) error {
+	var known []string
+	for _, t := range a.o.Tenants {
+		if name == "" || !slices.Contains(tenants, t.Name) {
+			continue
+		}
+		m, err := mapping.Load(t.Mapping, mapping.Options{})
+		if err != nil || m.Table(name) != nil {
+			return nil //nolint:nilerr // the check of mappings names its faults
+		}
+		known = append(known, m.Tables()...)
+	}
+	if name == "" {
+		return nil
+	}
+	return fmt.Errorf("no mapping declares a table %q; expected %s", name, textfile.Choice(name, known))
+}
+
+// Columns are those of a table, its word apart.
+func (a *Acts) Columns(ctx context.Context, r TableRequest) ([]string, error) {
+	m, err := a.load(ctx, r.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	t, err := m.table(r.Table)
+	if err != nil {
+		return nil, err
+	}
+	return t.Columns(), nil
+}
+
+// RowRequest says what a row of a table is to be.
+type RowRequest struct {
+	Decision
+	TableRequest
+	Word  string
+	Cells map[string]string // by column; a column that is missing keeps what operators have added to it
+}
+
+// SetRow adds or changes a row.
+func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) (TableChange, error) {
+	m, err := a.load(ctx, r.Tenant)
+	if err != nil {
+		return TableChange{}, err
+	}
+	t, err := m.table(r.Table)
+	if err != nil {
+		return TableChange{}, err
+	}
+	for name, value := range r.Cells {
+		switch {
+		case !slices.Contains(t.Columns(), name):
+			return TableChange{}, refuse("table %s has no column %q; expected %s", r.Table, name, textfile.Choice(name, t.Columns()))
+		case table.Rounded(value):
+			return TableChange{}, refuse("%s: a number that a spreadsheet has rounded; expected all digits", strconv.Quote(value))
+		}
+	}
+	done, err := m.store.Edit(ctx, m.tenant.Name, r.Table, r.Word, func(was tables.Cells) (tables.Cells, error) {
+		c := tables.Cells{Columns: t.Columns(), Values: make([]string, len(t.Columns()))}
+		for i, name := range c.Columns {
+			value, given := r.Cells[name]
+			if c.Values[i] = value; !given {
+				c.Values[i] = was.Column(name)
+			}
+		}
+		return c, nil
+	}, tables.Act(r.Decision))
+	switch {
+	case err != nil:
+		return TableChange{}, err
+	case done.After == nil: // it said so already
+		return m.changed(ctx, r.Table, nil, tell)
+	}
+	return m.changed(ctx, r.Table, []tables.Change{done}, tell)
+}
+
+// UnsetRow takes an added row away, so that the mapping's own table answers again. A
+// mapping with faults keeps it from telling what that repairs, not from doing it.
+func (a *Acts) UnsetRow(ctx context.Context, r RowRequest, tell inspect.Progress) (TableChange, error) {
+	m, err := a.of(r.Tenant)
+	if err != nil {
+		return TableChange{}, err
+	}
+	done, err := m.store.Unset(ctx, m.tenant.Name, r.Table, r.Word, tables.Act(r.Decision))
+	if errors.Is(err, tables.ErrNoRow) {
+		err = m.noRow(ctx, r.Table, r.Word, err)
+	}
+	if err != nil {
+		return TableChange{}, err
+	}
+	return m.changed(ctx, r.Table, []tables.Change{done}, tell)
+}
+
+// noRow names the row that was meant in place of one that operators have not added.
+func (r *rules) noRow(ctx context.Context, name, word string, cause error) error {
+	if r.load(ctx) != nil {
+		return cause // the mapping cannot be asked
+	}
+	t, err := r.table(name)
+	if err != nil {
+		return err
+	}
+	if _, own := t.Lookup(word); own {
+		return fmt.Errorf("%w among those that operators have added; the mapping's own is changed in its file", cause)
+	}
+	list, err := r.store.List(ctx, r.tenant.Name, name)
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	words := make([]string, len(list))
+	for i, e := range list {
+		words[i] = e.Word
+	}
+	if near := textfile.Choice(word, words); near != "" {
+		return fmt.Errorf("%w; expected %s", cause, near)
+	}
+	return cause
+}
