@@ -12,7 +12,6 @@ import (
 	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
@@ -97,10 +96,12 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 		c := builder.Build(t, guard.Check)
 		b.undo.add("connections of "+t.Name, func(context.Context) error { c.Close(); return nil })
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Mapping: m.Mapping, Refused: refusedBy(m), Fresh: rows.Fresh,
-			Ledger: b.ledger(t, builder.CallBound(t)), Guard: guard,
-			Quick:  wait.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
-			Weiban: c.Weiban, WeibanAccount: c.WeibanAccount, Kingdee: c.Kingdee, KingdeeAccount: c.KingdeeAccount,
+			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Ledger: b.ledger(t, builder.CallBound(t)),
+			Guard: guard, Accounts: dispatch.Accounts{Weiban: c.WeibanAccount, Kingdee: c.KingdeeAccount},
+			Vendors: dispatch.Vendors{
+				Mapping: m.Mapping, Fresh: rows.Fresh, Weiban: c.Weiban, Kingdee: c.Kingdee,
+				Quick: dispatch.Quick{Tries: t.Retries.QuickTries, Initial: t.Retries.QuickFirst, Max: t.Retries.QuickMax},
+			},
 		}
 		if c.Photos != nil {
 			x.Photos = c.Photos
@@ -143,7 +144,7 @@ func (b *base) admin(ctx context.Context, addr string, failed chan<- error, chec
 	if b.cfg.Telemetry.PProf {
 		mux.Handle("/debug/pprof/", telemetry.PProf())
 	}
-	l, err := listen(ctx, "admin", addr, adminServer(mux), b.log)
+	l, err := listen(ctx, "admin", addr, adminServer(mux), nil, b.log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,48 +1,45 @@
 package dispatch
 
 import (
-	"context"
+	"errors"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 )
 
-// maxIdle is how many orders are kept in memory although nothing of them is to
-// be done: the next event of one of them costs no read.
+// maxIdle is how many orders at rest are kept in memory: the next event of such an order
+// costs no read.
 const maxIdle = 1024
 
-// actor is one order in memory. Whoever has something for it posts it; one
-// goroutine at a time takes what was posted, steps the ledger, and carries out
-// what it answers. An order in hand has a place at a desk; one that only waits
-// has neither place nor goroutine.
+// actor is one order in memory. Any goroutine that has something for the order posts it; one
+// goroutine at a time takes what was posted, steps the ledger, and carries out its actions.
+// An order that is worked on has a slot of its queue; one that only waits has neither slot
+// nor goroutine.
 type actor struct {
 	o   *owner
 	key orders.ID
 
-	mu     sync.Mutex
-	inbox  []any
-	active bool
-	gone   bool   // no longer the order's actor; another one is
-	leave  func() // gives the place back; nil without one
-	wake   ledger.Wake
-	heads  [2]ledger.Why // what enrich and handle wait for
+	inbox  // of all goroutines
+	memory // of the goroutine that runs the actor
+}
 
-	// What follows is touched by the running goroutine alone.
-	listed bool // its wait key is there
-	loaded bool
-	life   int // incarnation: answers to an earlier one are dropped
-	acts   int // begun and not answered
-	ledger ledger.Order
-	held   map[held]*bus.Delivery
-	hands  [2]hand // of enrich and of handle
-	set    ledger.Settings
-	reply  chan<- ledger.Answer
+// memory is what only the goroutine that runs an actor touches.
+type memory struct {
+	listed  bool // its wait key is there
+	loaded  bool
+	life    int // counts evictions: an answer to an earlier life is dropped
+	acts    int // begun and not answered
+	ledger  ledger.Order
+	held    map[held]*bus.Delivery
+	current [2]current // of enrich and of handle
+	set     ledger.Settings
+	asker   chan<- ledger.Answer
+	heads   [2]ledger.Why // what its stages wait for, as the tally has it
+	fed     ledger.Input  // what the ledger takes at the moment; nil: nothing
 }
 
 // held names a delivery that is not acknowledged.
@@ -51,83 +48,15 @@ type held struct {
 	seq   uint64
 }
 
-// What an actor is posted.
-type (
-	delivery struct {
-		m       *bus.Delivery
-		stage   events.Stage
-		inOrder bool
-		again   bool
-	}
-	timer struct{}
-	nudge struct { // load the order, if it is not loaded
-		record *ledger.Record // from its record, if that is known
-		loaded chan<- bool    // told whether it is; nil: nobody asks
-	}
-	resumed struct{ g *wait.Availability }
-	answer  struct {
-		life int
-		in   ledger.Input
-		also func() // run by the actor before the input is fed; may be nil
-	}
-	spoken struct {
-		in    ledger.Operator
-		reply chan<- ledger.Answer
-	}
-	expiring struct{ in ledger.Expiring }
-	freed    struct{}
-)
-
-func (n nudge) tell(loaded bool) {
-	select {
-	case n.loaded <- loaded:
-	default: // nobody asks, or was told
-	}
-}
-
 func newActor(o *owner, k orders.ID, listed bool) *actor {
-	return &actor{o: o, key: k, listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}
+	return &actor{o: o, key: k, memory: memory{listed: listed, held: map[held]*bus.Delivery{}, set: o.t.Ledger}}
 }
 
-// post hands something to the order; false if this is no longer its actor.
-func (a *actor) post(x any) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.gone {
-		return false
-	}
-	a.inbox = append(a.inbox, x)
-	if !a.active {
-		a.active = true
-		a.o.busy.Add(1)
-		go a.run()
-	}
-	return true
-}
-
-// seated reports whether the order has a place at a desk.
-func (a *actor) seated() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.leave != nil
-}
-
-// sit takes a place; one that came too late goes back at once.
-func (a *actor) sit(leave func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.leave != nil || a.gone {
-		leave()
-		return
-	}
-	a.leave = leave
-}
-
-// run takes what was posted until nothing is left. With calls under way the
-// goroutine ends, but the order stays in hand; the answer starts it again.
+// run takes the items of the inbox until none is left. While an act is under way the
+// goroutine ends and the order keeps its slot; the answer starts the goroutine again.
 func (a *actor) run() {
 	for {
-		x, ok := a.next()
+		x, ok := a.nextItem()
 		if !ok {
 			return
 		}
@@ -135,64 +64,32 @@ func (a *actor) run() {
 	}
 }
 
-// next is what was posted first; false when the goroutine has ended.
-func (a *actor) next() (any, bool) {
-	a.o.mu.Lock()
-	defer a.o.mu.Unlock()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.inbox) > 0 {
-		x := a.inbox[0]
-		a.inbox = a.inbox[1:]
-		return x, true
-	}
-	a.active = false
-	a.o.busy.Done()
-	if a.acts == 0 {
-		if a.leave != nil {
-			a.leave()
-			a.leave = nil
-		}
-		if a.loaded && a.ledger.Idle() {
-			a.hands = [2]hand{}
-		}
-		if !a.loaded || a.ledger.Idle() && len(a.o.actors) > maxIdle {
-			delete(a.o.actors, a.key)
-			a.gone = true
-		}
-	}
-	return nil, false
-}
-
-func (a *actor) take(x any) {
+func (a *actor) take(x item) {
 	if x, ok := x.(answer); ok && x.life != a.life {
 		return
 	}
-	if !a.loaded && !a.load(x) {
+	if !a.loaded && !a.takeUp(x) {
 		a.refuse(x)
 		return
 	}
 	switch x := x.(type) {
-	case nudge:
+	case load:
 		x.tell(true)
 	case delivery:
 		a.deliver(x)
 	case timer:
 		a.feed(ledger.Timer{})
 	case resumed:
-		a.resume(x.g)
+		a.resume(x.api)
 	case answer:
 		a.acts--
-		if x.also != nil {
-			x.also()
+		if in := x.result.take(a); in != nil && x.life == a.life {
+			a.feed(in)
 		}
-		if x.in != nil && x.life == a.life {
-			a.feed(x.in)
-		}
-	case spoken:
-		a.reply = x.reply
+	case operator:
+		a.asker = x.reply
 		a.feed(x.in)
-		a.say(ledger.Answer{Refused: "the order was let go; try again in a moment"})
+		a.reply(ledger.Answer{Refused: "the order was evicted from memory; try again in a moment"})
 	case expiring:
 		a.feed(x.in)
 	case freed:
@@ -200,24 +97,24 @@ func (a *actor) take(x any) {
 	}
 }
 
-// load takes up the order by its record. Without it nothing is done: what was
-// delivered comes again, and what waits is tried again.
-func (a *actor) load(x any) bool {
+// takeUp loads the order from its record. Where that fails nothing is done: a delivery is
+// redelivered, and a waiting order is tried again.
+func (a *actor) takeUp(x item) bool {
 	var r ledger.Record
 	var err error
-	if n, ok := x.(nudge); ok && n.record != nil {
+	if n, ok := x.(load); ok && n.record != nil {
 		r = *n.record
 	} else {
 		if r, err = orders.ReadRecord(a.o.ctx, a.o.d.state, a.o.t.Name, a.key); err != nil {
-			a.forget("record not read", err)
+			a.evict("record not read", err)
 			return false
 		}
 	}
 	in := ledger.Takeover{
-		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History, Start: a.o.recheck(a.key.Noun), Doubtful: a.o.doubtful(),
+		Quiet: a.o.quietUntil(), Listed: a.listed, History: a.o.store.History(), Start: a.o.recheck(a.key.Noun), Doubtful: a.o.store.Doubtful(),
 	}
-	if in.Recovery, err = a.recovery(a.o.ctx, r); err != nil {
-		a.forget("streams not read", err)
+	if in.Recovery, err = a.o.store.Recovery(a.o.ctx, a.key, r, a.o.recheck(a.key.Noun), a.o.rechecking()); err != nil {
+		a.evict("streams not read", err)
 		return false
 	}
 	a.o.free(a.o.bills.Keep(r, a.key))
@@ -240,50 +137,43 @@ func (a *actor) load(x any) bool {
 func (a *actor) deliver(x delivery) {
 	m := orders.Read(x.stage, x.m.Stored, a.o.d.o.MaxFuture)
 	a.held[held{x.stage, x.m.Sequence}] = x.m
-	a.hands[ledger.Index(x.stage)].offer(m)
+	a.current[ledger.Index(x.stage)].offer(m)
 	inOrder := a.o.evictions.Settled(a.key, x.stage, a.ledger.Record.Progress(x.stage).Cursor) && x.inOrder
 	a.feed(ledger.Delivered{Stage: x.stage, Message: m.Message, Again: x.again, InOrder: inOrder})
 }
 
-// feed is one step and what follows from it.
+// feed gives the ledger one input and carries out its actions.
 func (a *actor) feed(in ledger.Input) {
+	a.fed = in
 	m := a.o.apis.Moment(time.Now(), rand.Float64(), a.key.Noun)
 	order, acts := ledger.Step(a.ledger, m, in, a.set)
 	a.ledger = order
 	for _, act := range acts {
 		if err := a.carryOut(act); err != nil {
-			a.blameFor(in, err)
-			a.forget("not carried out", err)
+			var f *events.Failure
+			if errors.As(err, &f) && f.Kind == events.Internal {
+				a.blame(nil, f)
+			}
+			a.evict("not carried out", err)
 			return
 		}
 	}
-	a.hands[0].tidy()
-	a.hands[1].tidy()
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.fed = nil
+	a.current[0].tidy()
+	a.current[1].tidy()
+	var heads [2]ledger.Why
 	for i, s := range ledger.Stages {
-		a.heads[i] = ""
 		if h := a.ledger.Record.Progress(s).Head; h != nil {
-			a.heads[i] = h.Why
+			heads[i] = h.Why
 		}
 	}
+	a.o.tally.Move(a.key, a.heads, heads)
+	a.heads = heads
 }
 
-func (a *actor) say(r ledger.Answer) {
-	if a.reply != nil {
-		a.reply <- r
-		a.reply = nil
+func (a *actor) reply(r ledger.Answer) {
+	if a.asker != nil {
+		a.asker <- r
+		a.asker = nil
 	}
-}
-
-// begin runs what takes time beside the actor and feeds its answer.
-func (a *actor) begin(act func(ctx context.Context) (ledger.Input, func())) {
-	life := a.life
-	a.acts++
-	a.o.busy.Add(1)
-	go func() {
-		defer a.o.busy.Done()
-		in, also := a.safely(act)
-		a.post(answer{life: life, in: in, also: also})
-	}()
 }

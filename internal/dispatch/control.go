@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -46,12 +48,12 @@ func (o *owner) answer(verb string, do func(ctx context.Context, data []byte) an
 		return out
 	})
 	if err == nil {
-		o.serving = append(o.serving, end)
+		o.endServing = append(o.endServing, end)
 	}
 	return err
 }
 
-// settle brings a person's word to the order's record.
+// settle feeds an operator's decision to the order that waits, and returns why it was refused.
 func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	if r.Key == "" || !slices.Contains(orders.Queues[:], orders.Queue{Stage: r.Stage, Noun: r.Noun}) {
 		return "no such order or stage"
@@ -59,7 +61,7 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*writeWait)
 	defer cancel()
 	answers := make(chan ledger.Answer, 1)
-	o.post(orders.ID{Noun: r.Noun, Key: r.Key}, false, spoken{
+	o.post(orders.ID{Noun: r.Noun, Key: r.Key}, false, operator{
 		in:    ledger.Operator{Stage: r.Stage, Seq: r.Sequence, Word: r.Word, Who: r.Who, Why: r.Why},
 		reply: answers,
 	})
@@ -67,13 +69,13 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	case a := <-answers:
 		return a.Refused
 	case <-ctx.Done():
-		return "the owner did not come to it in time"
-	case <-o.soft.Done():
+		return "the owner did not decide in time"
+	case <-o.working.Done():
 		return "the owner is stopping; try again in a moment"
 	}
 }
 
-// pause holds a stage or lets it go on; it stays so over restarts.
+// pause pauses a stage or resumes it; that outlives restarts.
 func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
 	s := r.Stage
 	if s != events.Enrich && s != events.Handle {
@@ -98,7 +100,7 @@ func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
 	return ""
 }
 
-// loadPauses takes over what operators have paused.
+// loadPauses takes over the stages that operators have paused.
 func (o *owner) loadPauses(ctx context.Context) error {
 	for _, s := range ledger.Stages {
 		_, err := o.d.state.Get(ctx, orders.PauseKey(o.t.Name, s))
@@ -111,4 +113,42 @@ func (o *owner) loadPauses(ctx context.Context) error {
 		o.apis.Hold(s, true)
 	}
 	return nil
+}
+
+func (o *owner) trouble() orders.TroubleReply {
+	var a orders.TroubleReply
+	for _, err := range []error{o.why(), o.d.storeReady(), o.refused()} {
+		if err != nil {
+			a.Trouble = append(a.Trouble, strings.Split(err.Error(), "\n")...)
+		}
+	}
+	return a
+}
+
+// refused is why a changed mapping is not in force, nil if it is.
+func (o *owner) refused() error {
+	if o.t.Refused == nil {
+		return nil
+	}
+	return o.t.Refused()
+}
+
+// staff reads the staff list with the calls that the tenant's quota leaves.
+func (o *owner) staff(ctx context.Context) orders.StaffReply {
+	ctx, cancel := context.WithTimeout(ctx, orders.StaffWait)
+	defer cancel()
+	defer context.AfterFunc(o.ctx, cancel)() // as any call of the owner
+	list, err := o.t.Weiban.Staff(ctx)
+	if err != nil {
+		return orders.StaffReply{Refused: err.Error()}
+	}
+	a := orders.StaffReply{}
+	for _, x := range list {
+		a.Staff = append(a.Staff, orders.Staff{ID: string(x.ID), Name: string(x.Name), Department: x.Department})
+	}
+	raw, err := json.Marshal(a)
+	if limit := o.d.o.Ports.Log.MaxPayload() - orders.Headroom; err == nil && int64(len(raw)) > limit {
+		return orders.StaffReply{Refused: fmt.Sprintf("the list of %d members has %d bytes, more than the NATS server takes (%d): raise its max_payload", len(list), len(raw), limit)}
+	}
+	return a
 }

@@ -95,10 +95,11 @@ func TestAnyDetailGoesOn(t *testing.T) {
 	}
 	o := ownerOf(t, bustest.New(t))
 	o.d.o.Events = events.NewCodec(set)
+	o.work.Events = o.d.o.Events
 	var logged strings.Builder
-	o.log = slog.New(slog.NewTextHandler(&logged, nil))
+	o.work.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	var body []byte
-	o.t.Weiban, o.t.Quick = oddVendor(t, &body), wait.Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
+	o.work.Weiban, o.work.Quick = oddVendor(t, &body), wait.Quick{Tries: 1, Initial: time.Millisecond, Max: time.Millisecond}
 	for _, tt := range []struct {
 		noun     events.Noun
 		file     string
@@ -167,13 +168,9 @@ func callbackMessage(t *testing.T, o *owner, text string) *orders.Message {
 
 // goesOn enriches a message and reads what is published as a mapping does.
 func goesOn(t *rapid.T, a *actor, m *orders.Message) *events.Failure {
-	d, f := a.readDetail(a.o.ctx, m)
-	if f != nil {
-		return f
-	}
-	out, f := a.enriched(m, *d)
-	if f != nil {
-		return f
+	in, out, _ := a.work().Fetch(a.o.ctx, m, nil)
+	if in.Failure != nil {
+		return in.Failure
 	}
 	ev, err := events.Decode(out.ContentType, out.Data)
 	if err != nil {

@@ -1,13 +1,3 @@
-// Package dispatch runs the tenants that this process owns: of each, the stage
-// enrich, which reads an event's detail from Weiban, and the stage handle, which
-// turns the enriched event into Kingdee's handle-order.
-//
-// It decides nothing about an order: package ledger does, and dispatch carries
-// out what it answers. Nor does it decide who owns a tenant: package ownership
-// does. Everything of one order passes through one actor, a step at a time, and
-// every record is written under the owner's claim. Package app runs it; the
-// subcommands read what it keeps through the functions of this package, and act
-// through the owner, by request and reply.
 package dispatch
 
 import (
@@ -24,17 +14,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/connectors"
-	"gongdan-bridge/internal/connectors/kingdee"
-	"gongdan-bridge/internal/connectors/weiban"
-	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
-	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
-	"gongdan-bridge/internal/retention"
 )
 
 // Tenant is one customer: its two vendors' clients, its mapping, its settings.
@@ -42,21 +27,19 @@ type Tenant struct {
 	Name    string
 	Account string // Kingdee's account set id, the source of outcome events
 	Ledger  ledger.Settings
-	Quick   wait.Quick
-	Mapping func() *mapping.Mapping // the one in force; asked once an event
+	work.Vendors
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
-	Refused func() error
-	// Fresh brings the mapping's tables up to date before a replay is planned; nil
-	// if they do not change.
-	Fresh func(context.Context) error
-
-	Weiban         *weiban.Client
-	Kingdee        *kingdee.Client
-	Photos         Photos              // nil: pictures are passed on by their address
-	WeibanAccount  *connectors.Account // the accounts of the two clients: their state pauses stages
-	KingdeeAccount *connectors.Account
-	Guard          *Guard // asked by both accounts before anything is sent
+	Refused  func() error
+	Accounts wait.Accounts // of the two clients: their state pauses stages
+	Guard    *Guard        // asked by both accounts before anything is sent
 }
+
+// A tenant is made of these; they are declared where they are used.
+type (
+	Vendors  = work.Vendors
+	Accounts = wait.Accounts
+	Quick    = wait.Quick
+)
 
 // Guard keeps a tenant's accounts closed unless this process owns the tenant.
 type Guard struct {
@@ -75,24 +58,24 @@ func (g *Guard) Check(ctx context.Context) error {
 // Options are the dispatcher's settings; those with a default may be zero.
 type Options struct {
 	Instance  string
-	Bus       *bus.Bus // its streams are trimmed; nil, with Ports: none is
-	Ports     Ports    // what is used of the bus beside that; default: Bus
+	Bus       *bus.Bus // its streams are trimmed; nil, with Ports: no stream is
+	Ports     Ports    // what else is used of the bus; default: Bus
 	Events    *events.Codec
-	Letters   *deadletter.Box
+	Letters   *store.Letters
 	Tenants   []Tenant
 	Ownership ownership.Settings
 
-	Concurrency int           // orders in hand per stage, noun and tenant; default 8
+	Concurrency int           // slots of a queue: orders that are worked on at once; default 8
 	MaxHeld     int           // messages held in memory per consumer; default 256
-	AckWait     time.Duration // until an unacknowledged message comes again; default 60 s
+	AckWait     time.Duration // until an unacknowledged message is redelivered; default 60 s
 	KeepSettled time.Duration // how long a settled record lives; default 400 days
-	Beat        time.Duration // between two looks at the vendors' breakers and pauses; default 500 ms
+	Beat        time.Duration // between two checks of the vendors' breakers and pauses; default 500 ms
 	ProbeDenied time.Duration // after refused credentials; default 5 min
-	MaxFuture   time.Duration // ingest's setting, for events from before it was there; default events.MaxFuture
+	MaxFuture   time.Duration // ingest's setting, for events that were stored before it existed; default events.MaxFuture
 	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
-	Trim        time.Duration // between two looks at the streams' room; default 1 min
-	Stalls      time.Duration // between two looks whether a consumer makes progress; default 30 s
-	StoreBeat   time.Duration // between two looks whether the store belongs together; default 2 s
+	Trim        time.Duration // between two trims of a stream that stays too full; default 1 min
+	Stalls      time.Duration // between two checks whether a consumer makes progress; default 30 s
+	StoreBeat   time.Duration // between two checks whether the store belongs together; default 2 s
 
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
@@ -143,16 +126,15 @@ type Dispatcher struct {
 	runner *ownership.Runner
 	state  Records
 	space  wait.Space
-	keeper *history.Keeper
+	watch  *store.Watch
 
-	unseen  atomic.Pointer[error] // why the last look at the store failed; nil if it did not
-	letters atomic.Int64          // open ones of all tenants, as last seen
+	letters atomic.Int64 // open ones of all tenants, as last seen
 
 	mu     sync.Mutex
 	owners map[string]*owner
 }
 
-// New checks the options.
+// New checks the options and returns a dispatcher that owns nothing yet.
 func New(o Options) (*Dispatcher, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -168,8 +150,9 @@ func New(o Options) (*Dispatcher, error) {
 	if err := d.observe(o.Meter); err != nil {
 		return nil, err
 	}
-	d.keeper = d.newKeeper()
-	d.unseen.Store(&errUnseen)
+	d.watch = store.NewWatch(o.Ports.Store, o.Ownership.Expire, func() {
+		m.alert(context.Background(), "", ledger.AlarmStore)
+	}, o.Logger)
 	d.runner, err = ownership.NewRunner(ownership.Options{
 		Instance: o.Instance, Tenants: d.tenantNames(), Store: o.Ports.Claims, Settings: o.Ownership, Logger: o.Logger,
 	})
@@ -180,36 +163,48 @@ func New(o Options) (*Dispatcher, error) {
 // the ownership settings, and hands them over.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	d.o.Logger.InfoContext(ctx, "dispatcher ready", slog.Int("tenants", len(d.o.Tenants)))
-	if err := d.beginStore(ctx); err != nil {
+	if !wait.Retry(ctx, time.Second, time.Second, func() bool { return d.watch.Begin(ctx) }) || ctx.Err() != nil {
 		return nil // stopped before it began
 	}
 	watched, end := context.WithCancel(context.WithoutCancel(ctx))
 	var watch sync.WaitGroup
-	watch.Go(func() { d.watchStore(watched) })
+	watch.Go(func() { d.watch.Run(watched, d.o.StoreBeat, d.endOtherHistories) })
 	defer watch.Wait()
 	defer end()
 	if d.o.Bus != nil {
-		t := d.trimmer()
-		t.Look(ctx, time.Now()) // before any owner makes a call
-		var trims sync.WaitGroup
-		trims.Go(func() { t.Run(ctx) })
-		defer trims.Wait()
+		defer d.trim(ctx)()
 	}
 	err := d.runner.Run(ctx, d.start)
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), d.o.Ownership.Reply)
 	defer done()
-	if _, err := d.keeper.Examine(last); err != nil {
-		d.o.Logger.Debug("store not looked at in the end", slog.String("cause", err.Error()))
-	}
+	d.watch.End(last)
 	return err
 }
 
-func (d *Dispatcher) trimmer() *retention.Trimmer {
-	return retention.New(retention.Options{
-		Bus: d.o.Bus, Keeper: d.keeper, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Logger: d.o.Logger,
-		Alerted: func() { d.meters.alert(context.Background(), "", retention.AlarmSpace) },
+// endOtherHistories ends the tenures that began in another history of the store; each tenant
+// is then taken again, in this one.
+func (d *Dispatcher) endOtherHistories(history string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range d.owners {
+		if o.store.History() != history {
+			o.tenure.Lost()
+		}
+	}
+}
+
+// trim keeps the streams within their limits until ctx ends; it looks once before it returns,
+// and so before any owner makes a call.
+func (d *Dispatcher) trim(ctx context.Context) (wait func()) {
+	t := d.watch.Trimmer(store.Trimming{
+		Bus: d.o.Bus, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled,
+		Alerted: func() { d.meters.alert(context.Background(), "", ledger.AlarmSpace) },
 		Letters: func(open uint64) { d.letters.Store(int64(open)) },
 	})
+	t.Look(ctx, time.Now())
+	var trims sync.WaitGroup
+	trims.Go(func() { t.Run(ctx) })
+	return trims.Wait
 }
 
 func (d *Dispatcher) tenantNames() []string {
@@ -220,7 +215,7 @@ func (d *Dispatcher) tenantNames() []string {
 	return names
 }
 
-// start takes a tenant up under a tenure.
+// start takes a tenant over under a tenure.
 func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	i := slices.IndexFunc(d.o.Tenants, func(x Tenant) bool { return x.Name == t.Tenant })
 	if i < 0 {
@@ -228,7 +223,7 @@ func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	}
 	o := d.owner(d.o.Tenants[i], t)
 	if err := o.open(); err != nil {
-		o.cut()
+		o.abort()
 		return nil, err
 	}
 	d.mu.Lock()
@@ -243,9 +238,9 @@ func (d *Dispatcher) start(t *ownership.Tenure) (ownership.Stop, error) {
 	}, nil
 }
 
-// Ready says why the tenants of this replica are not all worked for now: it has no
-// lease, a tenant that it claims does not start, or a stage of an owned one does
-// not work. It is nil if all do.
+// Ready says why this replica does not work for all of its tenants now: it has no lease, a
+// claimed tenant does not start, or a stage of an owned tenant does not work. It is nil if
+// all work.
 func (d *Dispatcher) Ready(context.Context) error {
 	all := d.runner.Ready()
 	d.mu.Lock()
@@ -256,20 +251,20 @@ func (d *Dispatcher) Ready(context.Context) error {
 	return all
 }
 
-// lookLate is after how long without a look at the store nothing is known of it:
-// more than a look at each stream and bucket may take.
+// lookLate is how old the last check of the store may be: longer than the check of every
+// stream and bucket may take.
 const lookLate = time.Minute
 
-// StoreReady says which streams and buckets are not there, do not answer or have no
-// room, as last looked at, and what of the store does not fit and is still being
-// recovered; nil if there is nothing.
+// StoreReady says which streams and buckets are missing, do not answer or have no space, as
+// of the last check, and which part of the store does not fit and is still being recovered;
+// nil for nothing.
 func (d *Dispatcher) StoreReady(context.Context) error {
 	return errors.Join(d.storeReady(), d.storeWhy())
 }
 
 func (d *Dispatcher) storeReady() error {
 	if d.o.Bus == nil {
-		return nil // nobody looks
+		return nil // nothing is checked
 	}
 	return d.space.Why(time.Now(), lookLate)
 }

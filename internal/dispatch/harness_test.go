@@ -23,6 +23,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
@@ -137,8 +138,11 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 		change(&s)
 	}
 	t := dispatch.Tenant{
-		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Mapping: b.mapping, Fresh: b.fresh, Guard: &dispatch.Guard{},
-		Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		Name: "acme", Account: b.kingdee.Account().AccountID, Ledger: s, Guard: &dispatch.Guard{},
+		Vendors: work.Vendors{
+			Mapping: b.mapping, Fresh: b.fresh,
+			Quick: wait.Quick{Tries: 2, Initial: 5 * time.Millisecond, Max: 10 * time.Millisecond},
+		},
 	}
 	account := func(vendor string) *connectors.Account {
 		return connectors.NewAccount(connectors.AccountOptions{
@@ -147,14 +151,14 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.WeibanAccount, t.KingdeeAccount = account("weiban"), account("kingdee")
+	t.Accounts.Weiban, t.Accounts.Kingdee = account("weiban"), account("kingdee")
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Account: t.WeibanAccount,
+		BaseURL: b.weiban.URL(), CorpID: b.weiban.CorpID(), Secret: b.weiban.Secret(), Account: t.Accounts.Weiban,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Account: t.KingdeeAccount, Vault: connectors.MemoryVault(),
+		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(),
 		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID,
 	})
 	o := dispatch.Options{

@@ -8,15 +8,16 @@ import (
 	"sync"
 	"time"
 
-	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
 )
 
-// owner is one tenant in this process's hands, under one tenure.
+// owner runs one tenant under one tenure. Its locks, in the order in which they are taken:
+// owner.mu, inbox.mu of an actor, then a lock of package wait; no two actors' locks at once.
 type owner struct {
 	d         *Dispatcher
 	t         Tenant
@@ -25,58 +26,64 @@ type owner struct {
 	apis      *wait.APIs
 	bills     *wait.BillLocks
 	evictions *wait.Evictions
+	waiters   *wait.Waiters
+	tally     *wait.Tally
+	proof     *wait.QueryProof
 	timers    map[orders.Queue]*wait.Timers
-	desks     map[orders.Queue]chan struct{} // places for orders in hand
+	slots     map[orders.Queue]chan struct{} // one place for each order that is worked on
+	work      *work.Tenant
 
-	ctx     context.Context // of all that is begun; ends with the tenure
-	soft    context.Context // ends when nothing new may be begun
-	stop    context.CancelFunc
-	threads sync.WaitGroup
-	rooms   []*room
-	serving []func()
+	ctx        context.Context // of all that is begun; ends with the tenure
+	working    context.Context // ends when nothing new may be begun
+	stop       context.CancelFunc
+	threads    sync.WaitGroup
+	busy       sync.WaitGroup // actors that run, and their acts
+	intakes    []*intake
+	endServing []func()
 
-	mu     sync.Mutex
+	mu     sync.Mutex // taken before the lock of an actor's inbox and before those of package wait
 	actors map[orders.ID]*actor
-	waited map[waitKind]bool  // sorts of waiting that have been told
 	listed map[orders.ID]bool // found waiting at the takeover and not loaded yet
-	busy   sync.WaitGroup     // orders in hand
 
-	proof *wait.QueryProof
-
-	store   history.Record // as it was when the tenant was taken
-	walked  chan struct{}  // closed when all that was stored before has been looked at again
-	audit   closings
-	doubles wait.Doubles
+	store     *store.Store
+	rechecked chan struct{} // closed when all that was stored before has been looked at again
 }
 
 func (d *Dispatcher) owner(t Tenant, tenure *ownership.Tenure) *owner {
 	o := &owner{
-		d: d, t: t, tenure: tenure, apis: wait.NewAPIs(t.Name, t.WeibanAccount, t.KingdeeAccount), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(), timers: map[orders.Queue]*wait.Timers{},
-		log:   d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
-		desks: map[orders.Queue]chan struct{}{}, actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, waited: map[waitKind]bool{}, ctx: tenure.Context(),
-		walked: make(chan struct{}),
+		d: d, t: t, tenure: tenure, ctx: tenure.Context(),
+		log:  d.o.Logger.With(slog.String("tenant", t.Name), slog.Uint64("epoch", tenure.Epoch)),
+		apis: wait.NewAPIs(t.Name, t.Accounts), bills: wait.NewBillLocks(), evictions: wait.NewEvictions(),
+		waiters: wait.NewWaiters(), tally: wait.NewTally(), proof: wait.NewQueryProof(),
+		timers: map[orders.Queue]*wait.Timers{}, slots: map[orders.Queue]chan struct{}{},
+		actors: map[orders.ID]*actor{}, listed: map[orders.ID]bool{}, rechecked: make(chan struct{}),
+		store: store.New(store.Options{
+			Tenant: t.Name, Account: t.Account, Log: d.o.Ports.Log, State: d.state, Consumers: d.o.Ports.Inbox, Letters: d.o.Letters,
+			Events: d.o.Events, Keeper: d.watch.Keeper, Tenure: tenure, MaxFuture: d.o.MaxFuture, Logger: d.o.Logger,
+		}),
 	}
-	o.proof, o.audit.turn = wait.NewQueryProof(), make(chan struct{}, 1)
+	o.work = &work.Tenant{
+		Vendors: t.Vendors, Name: t.Name, Owner: lent{o}, APIs: o.apis, Proof: o.proof, Doubles: &wait.Doubles{},
+		Events: d.o.Events, MaxPayload: d.o.Ports.Log.MaxPayload, ProbeDenied: d.o.ProbeDenied, Log: o.log, Crash: crash,
+	}
 	d.space.Guard(o.apis)
-	o.soft, o.stop = context.WithCancel(o.ctx)
+	o.working, o.stop = context.WithCancel(o.ctx)
 	for _, k := range orders.Queues {
-		o.desks[k] = make(chan struct{}, d.o.Concurrency)
+		o.slots[k] = make(chan struct{}, d.o.Concurrency)
 		o.timers[k] = wait.NewTimers()
-		o.rooms = append(o.rooms, newRoom(o, k))
+		o.intakes = append(o.intakes, newIntake(o, k))
 	}
 	return o
 }
 
-// open takes the tenant over: the consumers of owners before are replaced, so
-// that their pulls and acks fail; then what waits is loaded; only then does
-// anything run.
+// open takes the tenant over. The consumers of earlier owners are replaced, so that their
+// pulls and acks fail; then the waiting orders are loaded; only then does anything run.
 func (o *owner) open() error {
 	ctx, cancel := context.WithTimeout(o.ctx, takeoverWait)
 	defer cancel()
-	o.claimLines()
+	o.claimAccounts()
 	began := time.Now()
-	var err error
-	if o.store, err = o.d.keeper.Examine(ctx); err != nil {
+	if err := o.store.Open(ctx); err != nil {
 		return err
 	}
 	if err := o.loadPauses(ctx); err != nil {
@@ -85,8 +92,8 @@ func (o *owner) open() error {
 	if err := o.loadProof(ctx); err != nil {
 		return err
 	}
-	for _, r := range o.rooms {
-		if err := r.succeed(ctx); err != nil {
+	for _, r := range o.intakes {
+		if err := r.takeOver(ctx); err != nil {
 			return err
 		}
 	}
@@ -94,7 +101,7 @@ func (o *owner) open() error {
 	if err != nil {
 		return err
 	}
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if err := r.open(ctx); err != nil {
 			return err
 		}
@@ -103,59 +110,57 @@ func (o *owner) open() error {
 		return err
 	}
 	for _, k := range orders.Queues {
-		o.threads.Go(func() { o.timers[k].Run(o.soft, func(x orders.ID) { o.wake(x, k) }) })
+		o.threads.Go(func() { o.timers[k].Run(o.working, func(x orders.ID) { o.wake(x, k) }) })
 	}
 	for _, g := range o.apis.All() {
-		o.threads.Go(func() { o.watch(o.soft, g) })
+		o.threads.Go(func() { o.watch(o.working, g) })
 	}
-	o.threads.Go(func() { o.sweep(o.soft) })
-	for _, r := range o.rooms {
-		o.threads.Go(func() { r.keep(o.soft) })
+	o.threads.Go(func() { o.sweepExpiring(o.working) })
+	for _, r := range o.intakes {
+		o.threads.Go(func() { r.keep(o.working) })
 	}
-	o.threads.Go(func() { o.walk(o.soft) })
+	o.threads.Go(func() { o.recheckAll(o.working) })
 	o.log.Info("tenant taken over", slog.Int("waiting", n), slog.Duration("took", time.Since(began)))
 	return nil
 }
 
-// claimLines lets calls be made under this tenure, without a burst at first: the
-// owner before may just have spent its own.
-func (o *owner) claimLines() {
-	for _, l := range []*connectors.Account{o.t.WeibanAccount, o.t.KingdeeAccount} {
-		l.Empty()
-	}
+// claimAccounts lets calls be made under this tenure, without a burst at first: the last owner
+// may just have spent its own.
+func (o *owner) claimAccounts() {
+	o.t.Accounts.Empty()
 	o.t.Guard.tenure.Store(o.tenure)
 }
 
-// why says what of the tenant does not work now; nil if all does.
+// why says which stages and consumers of the tenant do not work now; nil if all do.
 func (o *owner) why() error {
 	all := o.apis.Why()
-	for _, r := range o.rooms {
+	for _, r := range o.intakes {
 		if down := r.down.Load(); down != nil {
-			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being made anew: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
+			all = errors.Join(all, fmt.Errorf("tenant %s: consumer %s is being rebuilt: %s", o.t.Name, r.name(o.tenure.Epoch), *down))
 		}
 	}
 	return all
 }
 
-// close stops softly: nothing new is begun and what is in hand is finished; at
-// the tenure's end that is cut off.
+// close stops softly: no message is begun, and those that were begun are finished; the end
+// of the tenure cuts them off.
 func (o *owner) close(ctx context.Context) error {
 	o.mu.Lock()
 	o.stop()
 	o.mu.Unlock()
 	var all error
-	for _, r := range o.rooms {
-		// The tenure may have ended: then nothing in hand is waited for here.
+	for _, r := range o.intakes {
+		// The tenure may have ended: then no message is waited for here.
 		if err := r.close(ctx); err != nil && ctx.Err() == nil {
 			all = errors.Join(all, err)
 		}
 	}
-	for _, end := range o.serving {
+	for _, end := range o.endServing {
 		end()
 	}
 	o.threads.Wait()
-	for _, r := range o.rooms {
-		// One may have been rebuilt in the meantime.
+	for _, r := range o.intakes {
+		// A consumer may have been rebuilt in the meantime.
 		if err := r.close(ctx); err != nil && ctx.Err() == nil {
 			all = errors.Join(all, err)
 		}
@@ -175,89 +180,26 @@ func (o *owner) close(ctx context.Context) error {
 	return all
 }
 
-// enlist counts something that begins by itself among what is in hand; false if
-// the owner stops.
+// enlist counts a goroutine among those that close waits for; false if the owner stops.
 func (o *owner) enlist() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.soft.Err() != nil {
+	if o.working.Err() != nil {
 		return false
 	}
 	o.busy.Add(1)
 	return true
 }
 
-// cut undoes an open that failed.
-func (o *owner) cut() {
+// abort undoes an open that failed.
+func (o *owner) abort() {
 	ctx, cancel := context.WithCancel(o.ctx)
 	cancel()
 	_ = o.close(ctx) // why it failed is known already
 }
 
-// actor is that of an order, made if it is not there.
-func (o *owner) actor(k orders.ID, listed bool) *actor {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	a := o.actors[k]
-	if a == nil {
-		a = newActor(o, k, listed || o.listed[k])
-		o.actors[k] = a
-		delete(o.listed, k)
-	}
-	return a
-}
-
-// post hands something to an order, which is loaded if it must be.
-func (o *owner) post(k orders.ID, listed bool, x any) {
-	for !o.actor(k, listed).post(x) {
-	}
-}
-
-// bring hands an order something to work on, once there is a place for it at the
-// desk; false if the owner stops first.
-func (o *owner) bring(k orders.ID, listed bool, at orders.Queue, x any) bool {
-	for {
-		a := o.actor(k, listed)
-		if !o.seat(a, at) {
-			return false
-		}
-		if a.post(x) {
-			return true
-		}
-	}
-}
-
-// wake gives an order its timer, once there is a place for it.
-func (o *owner) wake(x orders.ID, k orders.Queue) {
-	o.mu.Lock()
-	a, listed := o.actors[x], o.listed[x]
-	o.mu.Unlock()
-	switch {
-	case listed:
-		o.bring(x, true, k, timer{})
-	case a != nil && o.seat(a, k):
-		a.post(timer{}) // an actor that is gone waits for nothing
-	}
-}
-
-// seat gives an order a place at a desk, unless it has one; false if the owner
-// stops first. It blocks while all places are taken.
-func (o *owner) seat(a *actor, k orders.Queue) bool {
-	if o.soft.Err() != nil || a.seated() {
-		return o.soft.Err() == nil
-	}
-	places := o.desks[k]
-	select {
-	case places <- struct{}{}:
-		a.sit(func() { <-places })
-		return true
-	case <-o.soft.Done():
-		return false
-	}
-}
-
-// watch looks at a gate, says when a pause begins and is proved to be over, and
-// wakes what waits for it to open.
+// watch refreshes an API's availability, logs when a pause begins and when it is proved to
+// be over, and wakes the orders that wait for the API.
 func (o *owner) watch(ctx context.Context, g *wait.Availability) {
 	t := time.NewTicker(o.d.o.Beat)
 	defer t.Stop()
@@ -283,19 +225,17 @@ func (o *owner) watch(ctx context.Context, g *wait.Availability) {
 	}
 }
 
-// resume wakes every order that waits for the gate.
+// resume wakes every order that waits for an API.
 func (o *owner) resume(g *wait.Availability) {
-	var waiting []*actor
-	o.mu.Lock()
-	for _, a := range o.actors {
-		if a.waitsFor(g) {
-			waiting = append(waiting, a)
+	for _, k := range o.waiters.Of(g) {
+		o.mu.Lock()
+		a := o.actors[k]
+		o.mu.Unlock()
+		if a == nil {
+			continue // it waits for nothing any more
 		}
-	}
-	o.mu.Unlock()
-	for _, a := range waiting {
-		if g.Why() != "" || !o.seat(a, orders.Queue{Stage: g.Stage, Noun: a.key.Noun}) {
-			return // down again, or stopping
+		if g.Why() != "" || !o.giveSlot(a, orders.Queue{Stage: g.Stage, Noun: k.Noun}) {
+			return // paused again, or stopping
 		}
 		a.post(resumed{g})
 	}
@@ -309,11 +249,11 @@ func (o *owner) free(waiting []orders.ID) {
 		a := o.actors[k]
 		o.mu.Unlock()
 		if a == nil || !o.enlist() {
-			continue // one that is gone waits for nothing
+			continue // an order that is not in memory waits for nothing
 		}
 		go func() {
 			defer o.busy.Done()
-			if o.seat(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
+			if o.giveSlot(a, orders.Queue{Stage: events.Handle, Noun: k.Noun}) {
 				a.post(freed{})
 			}
 		}()

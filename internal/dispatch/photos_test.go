@@ -10,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/ledger"
@@ -127,7 +128,7 @@ func TestAResendUploadsAgain(t *testing.T) {
 
 // dying uploads and then never comes to its call.
 type dying struct {
-	dispatch.Photos
+	work.Photos
 	uploaded chan struct{}
 }
 

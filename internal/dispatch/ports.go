@@ -4,20 +4,14 @@ import (
 	"context"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/history"
+	"gongdan-bridge/internal/dispatch/store"
 	"gongdan-bridge/internal/ownership"
 )
 
 // Log is what the stages need of the streams.
-type Log interface {
-	Publish(ctx context.Context, m bus.Message) (bus.Ack, error)
-	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
-	Next(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error)
-	Usage(ctx context.Context, stream string) (bus.Usage, error)
-	MaxPayload() int64
-}
+type Log = store.Log
 
-// Inbox is what brings work to an owner: its consumers, and operators' requests.
+// Inbox brings work to an owner: its consumers' messages and operators' requests.
 type Inbox interface {
 	Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error)
 	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
@@ -41,7 +35,7 @@ type Records interface {
 	DeleteFenced(ctx context.Context, key string, f bus.Fence) error
 }
 
-// Ports are a dispatcher's way out to what is stored.
+// Ports are what a dispatcher uses of the store.
 type Ports struct {
 	Log     Log
 	Inbox   Inbox
@@ -51,17 +45,13 @@ type Ports struct {
 }
 
 // StorePorts are what tells whether the store belongs together.
-type StorePorts struct {
-	Log    history.Log
-	State  history.State
-	Tables history.Tables
-}
+type StorePorts = store.Ports
 
-// portsOf are those of a bus.
+// portsOf are the ports of a bus.
 func portsOf(b *bus.Bus) Ports {
 	state := b.Bucket(bus.State)
 	return Ports{
-		Log: b, Inbox: inbox{b}, Records: state, Claims: state,
+		Log: b, Inbox: busInbox{b}, Records: state, Claims: state,
 		Store: StorePorts{Log: b, State: state, Tables: b.Bucket(bus.Tables)},
 	}
 }
@@ -71,13 +61,13 @@ func (p Ports) complete() bool {
 	return p.Log != nil && p.Inbox != nil && p.Records != nil && p.Claims != nil && s.Log != nil && s.State != nil && s.Tables != nil
 }
 
-// inbox gives a bus's consumers out as what the stages need of them.
-type inbox struct{ *bus.Bus }
+// busInbox is the [Inbox] of a bus.
+type busInbox struct{ *bus.Bus }
 
-func (i inbox) Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error) {
+func (i busInbox) Consume(ctx context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (Consumer, error) {
 	k, err := i.Bus.Consume(ctx, c, handle)
 	if err != nil {
-		return nil, err // and no consumer, which a nil pointer would be
+		return nil, err // a nil *bus.Consumer would not be a nil Consumer
 	}
 	return k, nil
 }

@@ -36,7 +36,7 @@ func TestWhatWasLetGoIsNotOvertaken(t *testing.T) {
 	}
 	b.run("one", nil)
 	b.visit(number, "第一次")
-	b.until("it is let go", func() bool { return log.has("order let go") })
+	b.until("it is evicted", func() bool { return log.has("order evicted from memory") })
 	if err := state.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestWhatCannotBeReadBecomesALetter(t *testing.T) {
 		n++
 	}
 	b.until("all are letters", func() bool { return len(b.letters()) == n && len(b.outcomes()) == n })
-	if got := log.count("order let go"); got > 0 {
+	if got := log.count("order evicted from memory"); got > 0 {
 		t.Errorf("%d times let go", got)
 	}
 }
@@ -174,13 +174,13 @@ func TestAnUnreadableRecordIsNoHotLoop(t *testing.T) {
 	}
 	stop := b.run("one", nil)
 	b.visit(number, "上门")
-	b.until("it is let go", func() bool { return log.count("order let go") >= 5 }) // 50, 100, 200, 400, now 800 ms
+	b.until("it is evicted", func() bool { return log.count("order evicted from memory") >= 5 }) // 50, 100, 200, 400, now 800 ms
 	began := time.Now()
 	stop()
 	if took := time.Since(began); took > 600*time.Millisecond {
 		t.Errorf("stopping took %v", took)
 	}
-	if n := log.count("order let go"); n > 5 {
+	if n := log.count("order evicted from memory"); n > 5 {
 		t.Errorf("let go %d times", n)
 	}
 }

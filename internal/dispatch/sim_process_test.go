@@ -21,6 +21,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
@@ -172,12 +173,14 @@ func (p *process) options() dispatch.Options {
 	guard := &dispatch.Guard{}
 	t := dispatch.Tenant{
 		Name: "acme", Account: w.kingdee.Account().AccountID, Ledger: w.weather.ledger, Guard: guard,
-		Quick: wait.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
-		Mapping: func() *mapping.Mapping {
-			if w.fixed.Load() {
-				return w.tools.rules[1]
-			}
-			return w.tools.rules[0]
+		Vendors: work.Vendors{
+			Quick: wait.Quick{Tries: 2, Initial: time.Second, Max: 2 * time.Second},
+			Mapping: func() *mapping.Mapping {
+				if w.fixed.Load() {
+					return w.tools.rules[1]
+				}
+				return w.tools.rules[0]
+			},
 		},
 	}
 	account := func(vendor string, base http.RoundTripper) *connectors.Account {
@@ -188,14 +191,14 @@ func (p *process) options() dispatch.Options {
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 		})
 	}
-	t.WeibanAccount, t.KingdeeAccount = account("weiban", w.weiban.Transport()), account("kingdee", w.kingdee.Transport())
+	t.Accounts.Weiban, t.Accounts.Kingdee = account("weiban", w.weiban.Transport()), account("kingdee", w.kingdee.Transport())
 	t.Weiban = weiban.New(weiban.Options{
-		BaseURL: w.weiban.URL(), CorpID: w.weiban.CorpID(), Secret: simSecret, Account: t.WeibanAccount,
+		BaseURL: w.weiban.URL(), CorpID: w.weiban.CorpID(), Secret: simSecret, Account: t.Accounts.Weiban,
 		Vault: connectors.MemoryVault(), TokenPerMinute: 600,
 	})
 	a := w.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Account: t.KingdeeAccount, Vault: connectors.MemoryVault(), UserID: a.UserID,
+		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(), UserID: a.UserID,
 		Static: &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
 	})
 	return dispatch.Options{

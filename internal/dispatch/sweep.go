@@ -12,9 +12,9 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// sweep makes letters of waiting messages before they can expire from their
-// stream. What followed one of them is next in a moment, and as old.
-func (o *owner) sweep(ctx context.Context) {
+// sweepExpiring makes letters of waiting messages before they expire from their stream. The
+// followers of such a message are as old, so the next sweep comes soon.
+func (o *owner) sweepExpiring(ctx context.Context) {
 	t := time.NewTimer(o.d.o.Expiry)
 	defer t.Stop()
 	for {
@@ -27,23 +27,23 @@ func (o *owner) sweep(ctx context.Context) {
 		for _, s := range ledger.Stages {
 			n, err := o.sweepStage(ctx, s)
 			if err != nil && ctx.Err() == nil {
-				o.log.Warn("sweep for expiring messages", slog.String("stage", string(s)), slog.String("cause", err.Error()))
+				o.log.Warn("expiring messages not swept", slog.String("stage", string(s)), slog.String("cause", err.Error()))
 			}
 			if n > 0 {
 				next = o.d.o.Expiry / 32
 			}
 		}
-		if err := o.tidy(ctx); err != nil && ctx.Err() == nil {
-			o.log.Warn("sweep for consumers that were left", slog.String("cause", err.Error()))
+		if err := o.deleteLeftConsumers(ctx); err != nil && ctx.Err() == nil {
+			o.log.Warn("consumers of earlier owners not deleted", slog.String("cause", err.Error()))
 		}
 		t.Reset(next)
 	}
 }
 
-// tidy deletes the consumers that owners before have left: one that died in its
-// takeover, or one that was stopped and made its consumer when it was none any
-// more. They would hold in their stream, for ever, what they have not read.
-func (o *owner) tidy(ctx context.Context) (all error) {
+// deleteLeftConsumers deletes the consumers that earlier owners have left: an owner that died
+// in its takeover, or one that was stopped and created its consumer when it had lost the
+// tenant. Such a consumer would keep all that it has not read in its stream.
+func (o *owner) deleteLeftConsumers(ctx context.Context) (all error) {
 	for _, s := range ledger.Stages {
 		list, err := o.d.o.Ports.Inbox.Followers(ctx, orders.StreamOf(s))
 		if err != nil {
@@ -64,8 +64,8 @@ func (o *owner) tidy(ctx context.Context) (all error) {
 	return all
 }
 
-// sweepStage looks at what each waiting head's stream would forget before the
-// sweep after the next, and says how many those are.
+// sweepStage posts Expiring to every order whose waiting message the stream would drop before
+// the sweep after the next, and returns how many those are.
 func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err error) {
 	u, err := o.d.o.Ports.Log.Usage(ctx, orders.StreamOf(s))
 	if err != nil || u.MaxAge <= 0 {
@@ -76,7 +76,7 @@ func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err erro
 	err = o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
 		k, err := orders.ParseKey(e.Key)
 		if err != nil {
-			return nil // said so at the takeover
+			return nil // logged at the takeover
 		}
 		r, err := orders.ReadRecord(ctx, o.d.state, o.t.Name, k)
 		if err != nil {
@@ -84,7 +84,7 @@ func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err erro
 			return nil
 		}
 		l := r.Progress(s)
-		if l.Head == nil || l.History != o.store.History {
+		if l.Head == nil || l.History != o.store.History() {
 			return nil
 		}
 		due, err := old.due(l.Head.Seq, func() (bus.Stored, error) { return o.d.o.Ports.Log.Get(ctx, orders.StreamOf(s), l.Head.Seq) })
@@ -97,8 +97,8 @@ func (o *owner) sweepStage(ctx context.Context, s events.Stage) (n int, err erro
 	return n, errors.Join(all, err)
 }
 
-// ages tells old messages of a stream from young ones. The stream is in order of
-// time, so that few have to be read.
+// ages tells old messages of a stream from young ones. A stream is in order of time, so few
+// messages have to be read.
 type ages struct {
 	edge       time.Time
 	old, young uint64 // highest sequence known to be older, lowest known to be younger; 0: none
@@ -114,7 +114,7 @@ func (a *ages) due(seq uint64, get func() (bus.Stored, error)) (bool, error) {
 	m, err := get()
 	switch {
 	case errors.Is(err, bus.ErrNotFound):
-		return false, nil // its order finds that out
+		return false, nil // its order notices that itself
 	case err != nil:
 		return false, err
 	case m.Time.Before(a.edge):

@@ -20,17 +20,16 @@ const (
 	takeoverAtOnce = 32              // records that are read at once
 )
 
-// found is an order that waits or has a call open, as an owner before left it.
-type found struct {
+// waitingOrder is an order that waits or has a call open, as an earlier owner left it.
+type waitingOrder struct {
 	key    orders.ID
 	record ledger.Record
 	err    error // the record cannot be understood
 }
 
-// takeOver reads every order that waits or has a call open, before any order runs:
-// the bills of open calls are taken first, whoever has a turn first. An order that
-// only waits is loaded at once, from what was read; one that has something to do
-// is woken, and has its turn once there is a place for it.
+// takeOver reads every order that waits or has a call open, before any order runs. The bills
+// of open calls are locked first. An order that only waits is loaded at once, from the record
+// that was read; an order that has something to do is woken, and runs once it has a slot.
 func (o *owner) takeOver(ctx context.Context) (int, error) {
 	waiting, err := o.readWaiting(ctx)
 	if err != nil {
@@ -45,8 +44,8 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 	}
 	now := time.Now()
 	for _, w := range waiting {
-		if w.err == nil && !w.record.NeedsRecovery(o.store.History, o.recheck(w.key.Noun)) && onlyWaits(w.record, now) {
-			o.post(w.key, true, nudge{record: &w.record})
+		if w.err == nil && !w.record.NeedsRecovery(o.store.History(), o.recheck(w.key.Noun)) && onlyWaits(w.record, now) {
+			o.post(w.key, true, load{record: &w.record})
 			continue
 		}
 		o.mu.Lock()
@@ -58,15 +57,15 @@ func (o *owner) takeOver(ctx context.Context) (int, error) {
 }
 
 // readWaiting reads the records of all listed orders, in the order of the list.
-func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
-	var out []found
+func (o *owner) readWaiting(ctx context.Context) ([]waitingOrder, error) {
+	var out []waitingOrder
 	err := o.d.state.Load(ctx, "wait."+o.t.Name, func(e bus.Entry) error {
 		k, err := orders.ParseKey(e.Key)
 		if err != nil {
 			o.log.Error("waiting order not understood", slog.String("key", e.Key), slog.String("cause", err.Error()))
 			return nil
 		}
-		out = append(out, found{key: k})
+		out = append(out, waitingOrder{key: k})
 		return nil
 	})
 	if err != nil {
@@ -79,7 +78,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
 			w := &out[i]
 			var err error
 			if w.record, err = orders.ReadRecord(ctx, o.d.state, o.t.Name, w.key); errors.Is(err, orders.ErrRecord) {
-				w.err, err = err, nil // its order says so when it is loaded
+				w.err, err = err, nil // its order logs that when it is loaded
 			}
 			return err
 		})
@@ -87,7 +86,7 @@ func (o *owner) readWaiting(ctx context.Context) ([]found, error) {
 	return out, readers.Wait()
 }
 
-// onlyWaits reports whether taking the order up does nothing but set its timer.
+// onlyWaits reports whether loading the order does nothing but set its timer.
 func onlyWaits(r ledger.Record, now time.Time) bool {
 	for _, l := range []ledger.Progress{r.Enrich, r.Handle} {
 		h := l.Head
@@ -111,7 +110,7 @@ func onlyWaits(r ledger.Record, now time.Time) bool {
 	return r.Open()
 }
 
-// busyStage is the stage at whose desk the order has its turn.
+// busyStage is the stage in whose queue the order runs.
 func busyStage(r ledger.Record) events.Stage {
 	if r.Handle.Head == nil && !r.Handle.Behind && (r.Enrich.Head != nil || r.Enrich.Behind) {
 		return events.Enrich

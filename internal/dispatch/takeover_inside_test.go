@@ -17,6 +17,8 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/dispatch/store"
+	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -35,6 +37,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		o:      Options{Bus: b, Ports: portsOf(b), Concurrency: 4, MaxHeld: 16, AckWait: time.Minute, Beat: time.Second, Logger: slog.New(slog.DiscardHandler)},
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
+	d.watch = store.NewWatch(d.o.Ports.Store, 0, func() {}, d.o.Logger)
 	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "any"})
 	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
 	if err != nil {
@@ -42,7 +45,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 	}
 	set := ledger.Defaults("acme")
 	o := d.owner(
-		Tenant{Name: "acme", Ledger: set, WeibanAccount: account, KingdeeAccount: account, Guard: &Guard{}},
+		Tenant{Name: "acme", Ledger: set, Accounts: wait.Accounts{Weiban: account, Kingdee: account}, Guard: &Guard{}},
 		ownership.Grant(t.Context(), "acme", 7, bus.Fence{Key: "owner.acme", Revision: revision}),
 	)
 	t.Cleanup(func() {
@@ -177,8 +180,8 @@ func TestATakeoverHasNoBurst(t *testing.T) {
 			t.Fatalf("no burst was collected: a call waits %v", took)
 		}
 		tenure := ownership.Grant(t.Context(), "acme", 7, bus.Fence{})
-		o := &owner{t: Tenant{WeibanAccount: account, KingdeeAccount: account, Guard: guard}, tenure: tenure}
-		o.claimLines()
+		o := &owner{t: Tenant{Accounts: wait.Accounts{Weiban: account, Kingdee: account}, Guard: guard}, tenure: tenure}
+		o.claimAccounts()
 		if guard.tenure.Load() != tenure {
 			t.Error("calls are not made under the new tenure")
 		}

@@ -62,12 +62,12 @@ type Progress func(what string, done, of uint64)
 // the other, and never in none.
 func BalanceOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, tell Progress) (Balance, error) {
 	c := &counter{
-		b: b, tell: tell, all: map[uint64]*fate{}, aliens: map[uint64]bool{}, ids: map[uint64]uint64{},
+		b: b, tell: tell, all: map[uint64]*fate{}, foreign: map[uint64]bool{}, ids: map[uint64]uint64{},
 		waits: map[uint64]waiting{}, floors: map[orders.Queue]uint64{}, closed: map[uint64]closing{},
 		Balance: Balance{Tenant: tenant, Since: since, DeadClosed: map[string]int{}, Waiting: map[string]int{}, InHand: map[string]int{}},
 	}
 	for _, step := range []func(context.Context) error{
-		c.history, c.bounds, c.places, c.orders, c.callbacks, c.outcomes, c.letters, c.replays, c.enriched, c.judge,
+		c.history, c.bounds, c.settledUpTo, c.orders, c.callbacks, c.outcomes, c.letters, c.replays, c.enriched, c.judge,
 	} {
 		if err := step(ctx); err != nil {
 			return Balance{}, fmt.Errorf("balance of %s: %w", tenant, err)
@@ -82,7 +82,7 @@ type fate struct {
 	order uint64 // hash of the order that has it now
 	seq   uint64 // in the stream of the stage that has it now
 	state state
-	desk  uint8  // index of the desk that has it now
+	queue uint8  // index of the queue that has it now
 	round uint16 // number of the replay that brought it there
 }
 
@@ -100,7 +100,7 @@ const (
 // waiting is what a listed record says of its order's two stages.
 type waiting [2]struct {
 	cursor uint64
-	open   bool // what lies above the cursor may have been acknowledged
+	open   bool // messages above the cursor may have been acknowledged
 	why    ledger.Why
 }
 
@@ -113,7 +113,7 @@ type counter struct {
 	first, last uint64 // of the callbacks that are counted
 	events      uint64 // where their outcomes begin
 	all         map[uint64]*fate
-	aliens      map[uint64]bool
+	foreign     map[uint64]bool
 	ids         map[uint64]uint64 // hash of the content by hash of Weiban's id; 0 once there were two
 	waits       map[uint64]waiting
 	floors      map[orders.Queue]uint64
@@ -121,7 +121,7 @@ type counter struct {
 	store       history.Record
 }
 
-// closing is the last word that a person said on a callback's letters.
+// closing is how a person last closed a letter of a callback.
 type closing struct {
 	replayed bool
 	who      string
@@ -139,9 +139,8 @@ func (c *counter) history(ctx context.Context) error {
 	return err
 }
 
-// bounds finds the callbacks to count. Where the streams no longer reach back as
-// far as was asked, it is counted from where both of them begin: an outcome is
-// never older than its callback.
+// bounds finds the callbacks to count. Where the streams do not reach back far enough, the
+// count begins where both of them begin: an outcome is never older than its callback.
 func (c *counter) bounds(ctx context.Context) error {
 	u, err := c.b.Usage(ctx, bus.Callbacks)
 	if err != nil {
@@ -178,8 +177,8 @@ func (c *counter) begin(ctx context.Context, stream string) (time.Time, error) {
 	return m.Time, err
 }
 
-// places are how far each desk has come.
-func (c *counter) places(ctx context.Context) error {
+// settledUpTo is how far each queue has settled its stream.
+func (c *counter) settledUpTo(ctx context.Context) error {
 	for _, k := range orders.Queues {
 		floor, err := orders.FloorOf(ctx, c.b.Bucket(bus.State), c.b, c.Tenant, k)
 		if err != nil {
@@ -190,7 +189,7 @@ func (c *counter) places(ctx context.Context) error {
 	return nil
 }
 
-// orders are those that wait.
+// orders reads the records of the orders that wait.
 func (c *counter) orders(ctx context.Context) error {
 	return orders.EachWaiting(ctx, c.b, c.Tenant, func(_ string, k orders.ID, r ledger.Record) error {
 		var w waiting
@@ -198,7 +197,7 @@ func (c *counter) orders(ctx context.Context) error {
 			l := r.Progress(s)
 			w[i].cursor, w[i].open = l.Cursor, l.Head != nil || l.Behind
 			if l.History != c.store.History {
-				w[i].cursor, w[i].open = 0, true // it is looked at again when it is taken up
+				w[i].cursor, w[i].open = 0, true // all its messages are treated again when it is loaded
 			}
 			if l.Head != nil {
 				w[i].why = l.Head.Why

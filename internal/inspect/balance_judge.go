@@ -13,9 +13,9 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
-// judge says of each callback how it ended, or where it is.
+// judge counts each callback by how it ended, or by where it is.
 func (c *counter) judge(ctx context.Context) error {
-	var strays []stray
+	var strays []unexplained
 	for h, f := range c.all {
 		why := ""
 		switch f.state {
@@ -30,19 +30,19 @@ func (c *counter) judge(ctx context.Context) error {
 		case dead:
 			why = c.dead(h, f)
 		default:
-			if c.underWay(f) {
+			if c.countUnderWay(f) {
 				break
 			}
-			known, err := c.onRecord(ctx, f)
+			known, err := c.endedOnRecord(ctx, f)
 			if err != nil {
 				return err
 			}
 			if !known {
-				why = "it is settled at stage " + string(orders.Queues[f.desk].Stage) + ", and no outcome was published"
+				why = "it is settled at stage " + string(orders.Queues[f.queue].Stage) + ", and no outcome was published"
 			}
 		}
 		if why != "" {
-			strays = append(strays, stray{*f, why})
+			strays = append(strays, unexplained{*f, why})
 		}
 	}
 	c.Unexplained = len(strays)
@@ -61,7 +61,7 @@ func (c *counter) dead(h uint64, f *fate) string {
 	case !a.replayed:
 		c.DeadClosed[a.who]++
 		return ""
-	case c.underWay(f):
+	case c.countUnderWay(f):
 		return ""
 	default:
 		return "its letter was replayed by " + a.who + ", and no outcome has followed"
@@ -73,10 +73,10 @@ func (c *counter) lost(stream string) bool {
 	return slices.ContainsFunc(c.store.Notes, func(n history.Note) bool { return n.Store == stream && !n.Mild })
 }
 
-// onRecord counts a callback by its order's record, where its outcome went with
-// stream EVENTS.
-func (c *counter) onRecord(ctx context.Context, f *fate) (bool, error) {
-	if c.store.History == "" || orders.Queues[f.desk].Stage != events.Enrich {
+// endedOnRecord counts a callback by its order's record, where its outcome was lost with stream
+// EVENTS.
+func (c *counter) endedOnRecord(ctx context.Context, f *fate) (bool, error) {
+	if c.store.History == "" || orders.Queues[f.queue].Stage != events.Enrich {
 		return false, nil
 	}
 	m, err := c.b.Get(ctx, bus.Callbacks, f.seq)
@@ -107,13 +107,14 @@ func (c *counter) onRecord(ctx context.Context, f *fate) (bool, error) {
 	return true, nil
 }
 
-// underWay counts a callback that has not ended where it waits, or as in hand.
-func (c *counter) underWay(f *fate) bool {
-	k := orders.Queues[f.desk]
+// countUnderWay counts a callback that has not ended: as waiting, or as delivered and not
+// settled. It is false for one that is neither.
+func (c *counter) countUnderWay(f *fate) bool {
+	k := orders.Queues[f.queue]
 	if w := c.waits[f.order][ledger.Index(k.Stage)]; w.open && f.seq > w.cursor {
 		why := string(w.why)
 		if why == "" {
-			why = "its turn" // followers go on after a head that is done
+			why = "its turn" // a follower of a head that is done
 		}
 		c.Waiting[string(k.Stage)+": "+why]++
 		return true
@@ -125,18 +126,18 @@ func (c *counter) underWay(f *fate) bool {
 	return false
 }
 
-type stray struct {
+type unexplained struct {
 	fate
 	why string
 }
 
 // list names the first of the unexplained.
-func (c *counter) list(ctx context.Context, strays []stray) error {
-	slices.SortFunc(strays, func(a, b stray) int {
-		return cmp.Or(cmp.Compare(ledger.Index(orders.Queues[a.desk].Stage), ledger.Index(orders.Queues[b.desk].Stage)), cmp.Compare(a.seq, b.seq))
+func (c *counter) list(ctx context.Context, strays []unexplained) error {
+	slices.SortFunc(strays, func(a, b unexplained) int {
+		return cmp.Or(cmp.Compare(ledger.Index(orders.Queues[a.queue].Stage), ledger.Index(orders.Queues[b.queue].Stage)), cmp.Compare(a.seq, b.seq))
 	})
 	for _, x := range strays[:min(len(strays), maxStrays)] {
-		s := Stray{Stream: orders.StreamOf(orders.Queues[x.desk].Stage), Sequence: x.seq, Why: x.why}
+		s := Stray{Stream: orders.StreamOf(orders.Queues[x.queue].Stage), Sequence: x.seq, Why: x.why}
 		m, err := c.b.Get(ctx, s.Stream, x.seq)
 		switch {
 		case errors.Is(err, bus.ErrNotFound): // it has left the stream

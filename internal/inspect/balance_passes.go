@@ -21,7 +21,7 @@ func hash(s string) uint64 {
 	return h.Sum64()
 }
 
-// queueIndex is the index of a desk.
+// queueIndex is the index of a queue.
 func queueIndex(s events.Stage, n events.Noun) uint8 {
 	for i, k := range orders.Queues {
 		if k.Stage == s && k.Noun == n {
@@ -86,14 +86,14 @@ func (c *counter) end(ctx context.Context, stream string) (uint64, error) {
 	return u.Last, err
 }
 
-// callbacks takes down what was accepted.
+// callbacks takes down the accepted callbacks.
 func (c *counter) callbacks(ctx context.Context) error {
 	if c.last < c.first || c.last == 0 {
 		return nil
 	}
 	return c.pass(ctx, "callbacks", bus.Callbacks, "event.weiban.>", c.first, c.last, func(m bus.Stored) error {
 		id, _ := c.name(m)
-		c.reuse(id)
+		c.countReusedID(id)
 		r, err := events.ParseRoute(m.Subject)
 		if err != nil {
 			c.Published++
@@ -101,18 +101,18 @@ func (c *counter) callbacks(ctx context.Context) error {
 		}
 		h := hash(orders.RootID(id))
 		c.Accepted++
-		c.alien(id)
+		c.countForeign(id)
 		if c.all[h] != nil {
 			c.Again++
 			return nil
 		}
-		c.all[h] = &fate{order: hash(orders.ID{Noun: r.Noun, Key: r.Key}.Path()), seq: m.Sequence, desk: queueIndex(events.Enrich, r.Noun)}
+		c.all[h] = &fate{order: hash(orders.ID{Noun: r.Noun, Key: r.Key}.Path()), seq: m.Sequence, queue: queueIndex(events.Enrich, r.Noun)}
 		return nil
 	})
 }
 
-// reuse counts the message ids that came with more than one content.
-func (c *counter) reuse(event string) {
+// countReusedID counts the message ids that came with more than one content.
+func (c *counter) countReusedID(event string) {
 	id, key, ok := events.SplitCallbackID(orders.RootID(event))
 	if !ok {
 		return
@@ -127,8 +127,8 @@ func (c *counter) reuse(event string) {
 	}
 }
 
-// outcomes takes down how they ended. The last one counts, but seeing a message
-// again that was settled already ends nothing anew.
+// outcomes takes down how they ended. The last outcome counts, unless it only says that a
+// settled message came again.
 func (c *counter) outcomes(ctx context.Context) error {
 	last, err := c.end(ctx, bus.Events)
 	if err != nil || last == 0 {
@@ -139,7 +139,7 @@ func (c *counter) outcomes(ctx context.Context) error {
 	}
 	return c.pass(ctx, "outcomes", bus.Events, "event.kingdee.handle_order.>", c.events, last, func(m bus.Stored) error {
 		id, _ := c.name(m)
-		c.alien(id)
+		c.countForeign(id)
 		f, s := c.all[hash(orders.RootID(id))], states[strings.Split(m.Subject, ".")[5]]
 		again := s == ignored && (f.ended() || f != nil && f.state == dead && !replayed(id))
 		if f != nil && !again {
@@ -149,10 +149,10 @@ func (c *counter) outcomes(ctx context.Context) error {
 	})
 }
 
-// alien counts a message that is no event, once.
-func (c *counter) alien(id string) {
-	if h := hash(orders.RootID(id)); strings.HasPrefix(id, orders.Foreign) && !c.aliens[h] {
-		c.aliens[h] = true
+// countForeign counts a message that is no event, once.
+func (c *counter) countForeign(id string) {
+	if h := hash(orders.RootID(id)); strings.HasPrefix(id, orders.Foreign) && !c.foreign[h] {
+		c.foreign[h] = true
 		c.Foreign++
 	}
 }
@@ -165,10 +165,10 @@ func replayed(id string) bool { return round(id) > 0 || !strings.HasSuffix(id, "
 // move says where a callback is now, unless it is known to be further.
 func (f *fate) move(k orders.ID, s events.Stage, seq uint64, n uint16) {
 	to := queueIndex(s, k.Noun)
-	further := n > f.round || n == f.round && (s == events.Handle) && orders.Queues[f.desk].Stage == events.Enrich ||
-		n == f.round && orders.Queues[f.desk].Stage == s && seq > f.seq
+	further := n > f.round || n == f.round && (s == events.Handle) && orders.Queues[f.queue].Stage == events.Enrich ||
+		n == f.round && orders.Queues[f.queue].Stage == s && seq > f.seq
 	if further {
-		f.order, f.seq, f.desk, f.round = hash(k.Path()), seq, to, n
+		f.order, f.seq, f.queue, f.round = hash(k.Path()), seq, to, n
 	}
 }
 
@@ -207,12 +207,12 @@ func (c *counter) replays(ctx context.Context) error {
 	return nil
 }
 
-// enriched takes down which of those that have not ended are in stage handle.
-// Most have ended, so it begins at the oldest that has not.
+// enriched takes down which callbacks that have not ended are in stage handle. It begins at
+// the oldest of them, since most have ended.
 func (c *counter) enriched(ctx context.Context) error {
 	oldest := uint64(0)
 	for h, f := range c.all {
-		if (f.state == pending || f.state == dead && c.closed[h].replayed) && orders.Queues[f.desk].Stage == events.Enrich && (oldest == 0 || f.seq < oldest) {
+		if (f.state == pending || f.state == dead && c.closed[h].replayed) && orders.Queues[f.queue].Stage == events.Enrich && (oldest == 0 || f.seq < oldest) {
 			oldest = f.seq
 		}
 	}
@@ -241,8 +241,8 @@ func (c *counter) enriched(ctx context.Context) error {
 	})
 }
 
-// died is the callback of an event, if it is dead. Where outcomes were lost, its letter
-// or the audit says so alone.
+// died is the callback of an event, if it is dead. Where outcomes were lost, only its letter
+// or the audit tells.
 func (c *counter) died(eventID string) *fate {
 	f := c.all[hash(orders.RootID(eventID))]
 	if f != nil && (f.state == dead || f.state == pending && c.store.History != "") {
@@ -251,8 +251,8 @@ func (c *counter) died(eventID string) *fate {
 	return nil
 }
 
-// letters takes down which of the dead ones have a letter open, then which were
-// closed: a letter that is closed meanwhile is in the audit before it goes.
+// letters takes down which of the dead have an open letter, then which letters were closed. A
+// letter that is closed meanwhile is in the audit before it goes.
 func (c *counter) letters(ctx context.Context) error {
 	if len(c.all) == 0 {
 		return nil

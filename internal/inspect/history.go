@@ -76,8 +76,8 @@ type History struct {
 func HistoryOf(ctx context.Context, b *bus.Bus, tenant, key string, bodies bool) ([]History, error) {
 	var out []History
 	for _, n := range []events.Noun{events.WorkOrder, events.Opportunity, ""} {
-		h := teller{b: b, bodies: bodies, History: History{Tenant: tenant, Noun: n, Key: key}}
-		if err := h.tell(ctx); err != nil {
+		h := historyOf{b: b, bodies: bodies, History: History{Tenant: tenant, Noun: n, Key: key}}
+		if err := h.read(ctx); err != nil {
 			return nil, fmt.Errorf("order %s of %s: %w", key, tenant, err)
 		}
 		if len(h.Lines) > 0 || h.seen {
@@ -87,15 +87,15 @@ func HistoryOf(ctx context.Context, b *bus.Bus, tenant, key string, bodies bool)
 	return out, nil
 }
 
-// teller puts one history together.
-type teller struct {
+// historyOf puts one history together.
+type historyOf struct {
 	b      *bus.Bus
 	bodies bool
 	seen   bool // there is a record
 	History
 }
 
-func (h *teller) tell(ctx context.Context) error {
+func (h *historyOf) read(ctx context.Context) error {
 	if err := h.messages(ctx); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func byTime(a, b Line) int {
 }
 
 // record tells what the order's record knows.
-func (h *teller) record(ctx context.Context) error {
+func (h *historyOf) record(ctx context.Context) error {
 	e, err := h.b.Bucket(bus.State).Get(ctx, orders.RecordKey(h.Tenant, orders.ID{Noun: h.Noun, Key: h.Key}))
 	if errors.Is(err, bus.ErrNotFound) {
 		return nil
@@ -164,7 +164,7 @@ func (h *teller) record(ctx context.Context) error {
 	return nil
 }
 
-func (h *teller) letters(ctx context.Context, box *deadletter.Box) error {
+func (h *historyOf) letters(ctx context.Context, box *deadletter.Box) error {
 	return box.All(ctx, deadletter.Filter{Tenant: h.Tenant, Noun: h.Noun, Key: h.Key}, func(o deadletter.Open) error {
 		l := Line{
 			At: o.DiedAt, What: LineLetter, Stage: o.Stage, Event: o.EventID, Stream: deadletter.Stream, Sequence: o.Number,
@@ -185,7 +185,7 @@ func (h *teller) letters(ctx context.Context, box *deadletter.Box) error {
 
 // closings are the order's letters that people closed, and what they had sent again
 // without a letter. None is older than the first thing known of the order.
-func (h *teller) closings(ctx context.Context, box *deadletter.Box) error {
+func (h *historyOf) closings(ctx context.Context, box *deadletter.Box) error {
 	if len(h.Lines) == 0 {
 		return nil
 	}
@@ -210,7 +210,7 @@ func (h *teller) closings(ctx context.Context, box *deadletter.Box) error {
 
 // pauses are shown where anything is known of the order: they may be why it
 // does not move.
-func (h *teller) pauses(ctx context.Context) error {
+func (h *historyOf) pauses(ctx context.Context) error {
 	if len(h.Lines) == 0 {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // messages tells what the streams hold under the order's own subjects.
-func (h *teller) messages(ctx context.Context) error {
+func (h *historyOf) messages(ctx context.Context) error {
 	key := events.Token(h.Key)
 	every := "gongdan." + events.Token(h.Tenant) + "."
 	sources := []struct {
@@ -50,7 +50,7 @@ func (h *teller) messages(ctx context.Context) error {
 	return nil
 }
 
-func (h *teller) line(m bus.Stored, ev events.Event, what string, s events.Stage) Line {
+func (h *historyOf) line(m bus.Stored, ev events.Event, what string, s events.Stage) Line {
 	l := Line{At: m.Time, What: what, Stage: s}
 	if ev.Context != nil {
 		l.Event = ev.ID()
@@ -61,7 +61,7 @@ func (h *teller) line(m bus.Stored, ev events.Event, what string, s events.Stage
 	return l
 }
 
-func (h *teller) callback(m bus.Stored) (Line, bool) {
+func (h *historyOf) callback(m bus.Stored) (Line, bool) {
 	t := strings.Split(m.Subject, ".")
 	if events.NounOf(t[4]) != h.Noun {
 		return Line{}, false
@@ -90,7 +90,7 @@ func untoken(token string) string {
 	return s
 }
 
-func (h *teller) replay(m bus.Stored) (Line, bool) {
+func (h *historyOf) replay(m bus.Stored) (Line, bool) {
 	r, err := events.ParseRoute(m.Subject)
 	if err != nil {
 		return Line{}, false
@@ -107,7 +107,7 @@ func (h *teller) replay(m bus.Stored) (Line, bool) {
 	return l, true
 }
 
-func (h *teller) enriched(m bus.Stored) (Line, bool) {
+func (h *historyOf) enriched(m bus.Stored) (Line, bool) {
 	ev := orders.EventOrZero(m)
 	l := h.line(m, ev, LineEnriched, events.Enrich)
 	l.Text = "the detail was read"
@@ -123,7 +123,7 @@ func (h *teller) enriched(m bus.Stored) (Line, bool) {
 	return l, true
 }
 
-func (h *teller) outcome(m bus.Stored) (Line, bool) {
+func (h *historyOf) outcome(m bus.Stored) (Line, bool) {
 	ev := orders.EventOrZero(m)
 	var o events.HandleOutcome
 	if ev.Context == nil || json.Unmarshal(ev.Data(), &o) != nil || o.Noun != h.Noun {

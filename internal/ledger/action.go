@@ -99,7 +99,7 @@ const (
 
 // Publish publishes what a message led to, under deterministic message ids.
 // Check: it may be out already, so look for ID on its subject first (for
-// PublishLetter: for LetterID) and do nothing if it is there; likewise for the
+// PublishLetter: for LetterID) and do nothing if it is there; the same holds for the
 // letter of a verdict that is not. A letter that is gone while its outcome is
 // out was closed by a person and must not come back.
 type Publish struct {
@@ -140,6 +140,7 @@ const (
 	AlarmDoubled  Alarm = "doubled"  // two handling records carry one marker
 	AlarmVanished Alarm = "vanished" // a message left its stream before its verdict
 	AlarmStore    Alarm = "store"    // the store is older than what was done, or does not belong together
+	AlarmSpace    Alarm = "room"     // a stream or bucket fills up; raised by package retention, and no tenant's
 	AlarmDisorder Alarm = "disorder" // a message came behind a later one that was vouched for
 )
 

@@ -7,7 +7,7 @@ import (
 )
 
 // count adds to each head the time that its API was up since the last input.
-// What passed while nobody held the order is not counted.
+// Time in which no actor held the order is not counted.
 func (t *step) count() {
 	for _, st := range Stages {
 		l, k := t.at(st)

@@ -13,8 +13,8 @@
 // order, and none before the one ahead of it is confirmed: what stands behind a
 // [Write] or [Publish] relies on it. [Fetch], [Plan], [ReadBill], [Enter],
 // [CheckStatus], [Call], [Look] and [Next] are begun and answered by one input
-// each; the rest is done at once. A driver that cannot finish a list forgets the
-// order and loads it anew ([Open], [Takeover]); nothing in memory is needed to
+// each; the rest is done at once. A driver that cannot finish a list evicts the
+// order and loads it again ([Open], [Takeover]); nothing in memory is needed to
 // go on. Fences make a stale owner's Write fail.
 //
 // # A message at its stage
@@ -23,7 +23,7 @@
 //	stream ────────┬──────────────────────────────▶ held, or acknowledged
 //	               │ order free                     behind a recorded head
 //	               ▼                                     │ Next, once the
-//	   ┌──────▶ in hand ◀────────────────────────────────┘ order is free
+//	   ┌──────▶ current ◀────────────────────────────────┘ order is free
 //	   │           │   │
 //	   │ due       │   └─ cannot now ─▶ WAITING HEAD   recorded, listed, acknowledged
 //	   │ resumed   │                      backoff       try again at Next
@@ -32,7 +32,7 @@
 //	               │                      bill          no bill yet, or another order has it
 //	               │                      doubt         looks are due (below)
 //	               │                      letter        only a person moves it
-//	               ▼                      running       in hand, too many followers to hold
+//	               ▼                      running       current, too many followers to hold
 //	           settled: verdict and cursor written ─▶ published ─▶ acknowledged ─▶ Next
 //
 // Every message at or below a stage's cursor has had its verdict (enriched;

@@ -45,7 +45,7 @@ func (t *step) reborn(k *task, applied int) bool {
 }
 
 // unsure is the index of a dead effect that may have run and that a replay
-// wants again; -1 if there is none. By force it runs anew where its body is gone.
+// wants again; -1 if there is none. A forced replay runs it afresh where its body is gone.
 func (t *step) unsure(k *task) int {
 	for i, e := range t.o.Record.Effects {
 		if k.Forced != "" && len(e.Body) == 0 {
@@ -58,8 +58,8 @@ func (t *step) unsure(k *task) int {
 	return -1
 }
 
-// draft is the effect of the message in hand: a new one, or the one that it was
-// before it died, with a fresh application if that had been sent.
+// draft is the effect of the current message: a new one, or the one that died before, with a
+// fresh application if that one had been sent.
 func (t *step) draft() Effect {
 	k := t.o.stages[1].task
 	p := k.plan

@@ -96,7 +96,7 @@ func (t *step) refuse(kind events.Kind, reason string) {
 	t.dead(events.Handle, f)
 }
 
-// findBill: the id is read once and kept; a corrected number is read anew.
+// findBill: the id is read once and kept; a corrected number is read again.
 func (t *step) findBill() {
 	k := t.o.stages[1].task
 	have, want := t.o.Record.Bill, k.plan.Bill

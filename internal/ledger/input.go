@@ -166,7 +166,7 @@ type Word string
 const (
 	SettleApplied Word = "applied"    // the call in doubt did run
 	SendAgain     Word = "send again" // it did not
-	TryAgain      Word = "try again"  // run the head anew; look again if it is in doubt
+	TryAgain      Word = "try again"  // run the head again; look again if it is in doubt
 	Discard       Word = "discard"    // let it be; the followers go on
 )
 
@@ -176,7 +176,7 @@ func (w Word) Ends() bool { return w == SettleApplied || w == Discard }
 // Operator is a person's word on the waiting head of a stage, answered by Answer.
 type Operator struct {
 	Stage events.Stage
-	Seq   uint64 // the head's, so that nobody settles what they did not see
+	Seq   uint64 // the head's, so that a person settles only what they saw
 	Word  Word
 	Who   string
 	Why   string
@@ -190,7 +190,7 @@ type Expiring struct {
 
 // Broke says that a fault of ours, such as a panic, ended the work on a message
 // and all that the order had in memory. It follows the Takeover of the order that
-// was loaded anew, and counts as a failed try of the message.
+// was loaded again, and counts as a failed try of the message.
 type Broke struct {
 	Stage   events.Stage
 	Seq     uint64

@@ -60,7 +60,7 @@ const (
 // Load begins with a record as it was read; its first input is a [Takeover].
 func Load(r Record) Order { return Order{Record: r} }
 
-// Idle reports whether the order may be forgotten: nothing is in hand, asked
+// Idle reports whether the order may be forgotten: nothing is worked on, asked
 // for or held, and nothing waits whose up-time would no longer be counted.
 func (o Order) Idle() bool {
 	for _, d := range o.stages {

@@ -55,8 +55,8 @@ func (t *step) astray(d Delivered) {
 	t.do(Ack{Stage: d.Stage, Seq: d.Seq})
 }
 
-// hold keeps a message unacknowledged behind the one in hand. Too many of them,
-// and the one in hand is recorded so that they can be acknowledged.
+// hold keeps a message unacknowledged behind the current one. If there are too many of them,
+// the current one is recorded, so that they can be acknowledged.
 func (t *step) hold(d Delivered) {
 	l, k := t.at(d.Stage)
 	if !slices.Contains(k.unacked, d.Seq) {
@@ -116,6 +116,13 @@ func (t *step) found(in Found) {
 	switch {
 	case in.Seq <= l.Cursor:
 		t.ask(in.Stage)
+	case t.doubtedHead(in.Stage):
+		// Its call goes on being looked for, with or without its message.
+		if h := l.Head; in.EventID == h.EventID && in.Replay == h.Replay {
+			h.Seq, h.At = in.Seq, in.At
+		} else if in.Seq < h.Seq {
+			h.Was, h.Seq, h.At = h.Seq, in.Seq-1, 0 // the stage goes on with this message then
+		}
 	case l.Head != nil && in.Seq > l.Head.Seq:
 		t.vanished(in.Stage)
 	default:
@@ -138,6 +145,7 @@ func (t *step) empty(st events.Stage) {
 	switch {
 	case k.more:
 		t.ask(st)
+	case t.doubtedHead(st):
 	case l.Head != nil:
 		t.vanished(st)
 	case len(k.unacked) > 0 && !k.missed:
@@ -160,7 +168,7 @@ func (t *step) vanished(st events.Stage) {
 	t.settle(st, t.deadVerdict(st, f), false)
 }
 
-// begin takes a message in hand. A message that is one of the newest settled
+// begin makes a message the current one. A message that is one of the newest settled
 // ones sent twice needs no call to be known. A replay whose force was spent on
 // the head before it has none left.
 func (t *step) begin(st events.Stage, m Message, fresh bool) {

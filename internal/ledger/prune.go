@@ -12,7 +12,7 @@ const (
 )
 
 // prune keeps the record within its bounds: bodies go once their verdict is
-// published (that of a dead effect which may have run once room is short), old
+// published (that of a dead effect which may have run once space is short), old
 // effects shrink to the hashes of their names, the oldest go.
 func (r *Record) prune() {
 	n := len(r.Effects)

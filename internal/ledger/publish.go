@@ -7,7 +7,7 @@ import (
 )
 
 // announce publishes what a stage's newest verdict implies. The record says so
-// with its next write; until then whoever loads it checks.
+// with its next write; until then an owner that loads it checks.
 func (t *step) announce(st events.Stage, check bool) {
 	l, _ := t.at(st)
 	v := *l.Last

@@ -21,7 +21,7 @@ type Record struct {
 	Effects []Effect `json:"effects,omitempty"` // the one touched last stands last
 	Applied string   `json:"applied,omitempty"` // position of the newest event applied
 	Status  string   `json:"status,omitempty"`  // letter (F, H, G) of the call applied last
-	Forgot  bool     `json:"forgot,omitempty"`  // effects were dropped for want of room
+	Forgot  bool     `json:"forgot,omitempty"`  // effects were dropped for want of space
 }
 
 // Bill is the Kingdee service work order that the order is about.
@@ -39,7 +39,7 @@ type Progress struct {
 	Head    *Head    `json:"head,omitempty"`    // the message that waits, nil if none does
 	Last    *Verdict `json:"last,omitempty"`    // the newest verdict, for its publications
 	Seen    []string `json:"seen,omitempty"`    // hashes of the newest settled (event, replay)
-	Spent   []string `json:"spent,omitempty"`   // likewise of replays that let a held head run; they force nothing more
+	Spent   []string `json:"spent,omitempty"`   // hashes of the replays that let a held head run; they force nothing more
 }
 
 // Message is what a stage must know of a message without reading it.
@@ -60,10 +60,10 @@ type Why string
 
 // The reasons to wait.
 const (
-	Running Why = "running" // in hand; recorded because too many followers came
+	Running Why = "running" // worked on; recorded because too many followers came
 	Backoff Why = "backoff" // until Next
 	Paused  Why = "paused"  // until its API is up again
-	Denied  Why = "denied"  // likewise; credentials were refused
+	Denied  Why = "denied"  // until its API is up again; credentials were refused
 	NoBill  Why = "bill"    // until Kingdee has the bill, or another order leaves it
 	Doubt   Why = "doubt"   // until the next look
 	Held    Why = "letter"  // until a person settles the letter
@@ -103,7 +103,7 @@ const (
 
 // Effect is one handle-order: what it is known by, what was or will be sent,
 // and what became of it. Pictures stand in the body by their source, so that
-// every send can upload them anew.
+// every send can upload them again.
 type Effect struct {
 	IDs         []string        `json:"ids"` // identities; any match is the same effect
 	Generation  int             `json:"generation,omitempty"`

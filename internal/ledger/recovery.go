@@ -14,11 +14,11 @@ import (
 // gives it with [Takeover] where the record names another history, or where what it
 // has settled ends below Recheck.
 type Recovery struct {
-	Lost    bool      // records were lost: there may be effects that nobody knows
+	Lost    bool      // records were lost: there may be effects that no record tells of
 	Recheck [2]uint64 // of enrich and of handle: messages up to here may have been settled before
 	Ended   [2][]Ended
 	Stored  [2][]string // event ids of the order's messages that the stage's stream holds
-	// Unanswered died, and their letters are gone although nobody closed them: they
+	// Unanswered died, and their letters are gone although no person closed them: they
 	// are done again, so that there is a letter.
 	Unanswered []Ended
 	Effects    []Effect // as outcome events tell them, oldest first
@@ -63,7 +63,7 @@ func (s Moments) covers(m Message) bool {
 }
 
 // NeedsRecovery reports whether the record must not be gone on with before the
-// streams were asked: it names another history, or has not come as far as recheck.
+// streams were asked: it names another history, or has not reached recheck.
 func (r Record) NeedsRecovery(history string, recheck [2]uint64) bool {
 	for i, l := range []Progress{r.Enrich, r.Handle} {
 		if l.History != history || l.Cursor < recheck[i] {
@@ -130,7 +130,11 @@ func (t *step) rebase(st events.Stage) {
 	}
 }
 
-func (t *step) doubtedHead(st events.Stage) bool { return st == events.Handle && t.open() >= 0 }
+// doubtedHead reports whether a stage waits with a call that may have run.
+func (t *step) doubtedHead(st events.Stage) bool {
+	l, _ := t.at(st)
+	return l.Head != nil && st == events.Handle && t.open() >= 0
+}
 
 // stored reports whether the event of a head can still be had: from the stage's
 // stream, or from the callback that it was made of.

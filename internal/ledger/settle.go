@@ -8,7 +8,7 @@ import (
 
 var zeroTime time.Time
 
-// current is the message that a stage has in hand or waits with.
+// current is the message that a stage works on or waits with.
 func (t *step) current(st events.Stage) Message {
 	l, k := t.at(st)
 	if k.task != nil {
@@ -144,8 +144,8 @@ func (t *step) withLetter(st events.Stage, f Fault) {
 	}
 }
 
-// giveBack leaves the current message to whoever comes next: on record where it
-// was, else with the consumer. If nobody comes, this owner asks again.
+// giveBack leaves the current message to the next owner: on record if it was there, else
+// with the consumer. If there is no next owner, this one asks again.
 func (t *step) giveBack(st events.Stage, again time.Time) {
 	l, k := t.at(st)
 	k.task = nil

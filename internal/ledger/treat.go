@@ -121,7 +121,7 @@ func treatRead(a Attempt, s Settings) Treatment {
 	switch a.Kind {
 	case events.Unavailable, events.Uncertain:
 		if a.Act == ActPlan {
-			// A mapping calls nobody.
+			// A mapping makes no call.
 			return few(a, s, s.InternalTries)
 		}
 		return patient(a, s, s.GiveUp)

@@ -26,7 +26,7 @@ type Request struct {
 	Stage    events.Stage `json:"stage"`
 	Noun     events.Noun  `json:"noun,omitempty"`
 	Key      string       `json:"key,omitempty"`
-	Sequence uint64       `json:"sequence,omitempty"` // of the message that waits, so that nobody settles what they did not see
+	Sequence uint64       `json:"sequence,omitempty"` // of the message that waits: a person settles only what they saw
 	Word     ledger.Word  `json:"word,omitempty"`
 	Who      string       `json:"who"`
 	Why      string       `json:"why,omitempty"`
@@ -115,7 +115,7 @@ type TroubleReply struct {
 }
 
 // TroubleOf asks a tenant's owner what does not work, or not as it should: paused
-// stages, consumers that are being made anew, a store without room, a mapping that
+// stages, consumers that are being rebuilt, a store without space, a mapping that
 // was refused. An owner that does not answer is trouble too.
 func TroubleOf(ctx context.Context, b *bus.Bus, tenant string) []string {
 	ctx, cancel := context.WithTimeout(ctx, troubleWait)

@@ -43,7 +43,7 @@ func DecodeCheckpoint(b []byte) (t Checkpoint, err error) {
 }
 
 // ReadCheckpoint reads the checkpoint that the last owner wrote; the zero one, if there was none.
-func ReadCheckpoint(ctx context.Context, state reader, tenant string, k Queue) (Checkpoint, error) {
+func ReadCheckpoint(ctx context.Context, state Reader, tenant string, k Queue) (Checkpoint, error) {
 	e, err := state.Get(ctx, CheckpointKey(tenant, k))
 	if errors.Is(err, bus.ErrNotFound) {
 		return Checkpoint{}, nil
@@ -58,14 +58,14 @@ func ReadCheckpoint(ctx context.Context, state reader, tenant string, k Queue) (
 	return m, nil
 }
 
-// consumers tells how far a consumer has come.
-type consumers interface {
+// Consumers tells how far a consumer has come.
+type Consumers interface {
 	ConsumerInfo(ctx context.Context, stream, name string) (bus.ConsumerInfo, error)
 }
 
 // FloorOf is how far a tenant's queue has settled its stream: by its consumer,
 // or, while none is there, by what the last owner left on record.
-func FloorOf(ctx context.Context, state reader, in consumers, tenant string, k Queue) (uint64, error) {
+func FloorOf(ctx context.Context, state Reader, in Consumers, tenant string, k Queue) (uint64, error) {
 	mark, err := ReadCheckpoint(ctx, state, tenant, k)
 	if err != nil || mark.Rechecks {
 		return 0, err

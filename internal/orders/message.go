@@ -95,3 +95,11 @@ func EventOrZero(m bus.Stored) events.Event {
 	}
 	return ev
 }
+
+// Forced is the header of what follows from an event that a person forces.
+func Forced(reason string) bus.Header {
+	return bus.Header{deadletter.HeaderForced: {reason}}
+}
+
+// Headroom is the bytes that a message needs beside its data.
+const Headroom = 16 << 10

@@ -22,7 +22,7 @@ type Message struct {
 	Callback uint64          // sequence of the callback in CALLBACKS
 }
 
-// Read reads a stored message of a stage as far as the ledger must know it. A message that
+// Read reads a stored message of a stage for what the ledger must know of it. A message that
 // makes the reader panic is one that cannot be read. maxFuture bounds the time of events
 // that were stored before ingest did.
 func Read(stage events.Stage, s bus.Stored, maxFuture time.Duration) (m *Message) {

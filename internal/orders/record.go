@@ -11,8 +11,8 @@ import (
 	"gongdan-bridge/internal/ledger"
 )
 
-// reader reads entries of the bucket STATE.
-type reader interface {
+// Reader reads entries of the bucket STATE.
+type Reader interface {
 	Get(ctx context.Context, key string) (bus.Entry, error)
 }
 
@@ -20,7 +20,7 @@ type reader interface {
 var ErrRecord = errors.New("record not understood")
 
 // ReadRecord reads an order's record; one never written is the zero record.
-func ReadRecord(ctx context.Context, state reader, tenant string, k ID) (ledger.Record, error) {
+func ReadRecord(ctx context.Context, state Reader, tenant string, k ID) (ledger.Record, error) {
 	e, err := state.Get(ctx, RecordKey(tenant, k))
 	if errors.Is(err, bus.ErrNotFound) {
 		return ledger.Record{}, nil

@@ -18,6 +18,8 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
+	"gongdan-bridge/internal/dispatch/wait"
+	"gongdan-bridge/internal/dispatch/work"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
@@ -86,12 +88,13 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 	}
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
-		Name: t.Name, Account: t.Kingdee.AccountID, Mapping: func() *mapping.Mapping { return m }, Ledger: ledger.Defaults(t.Name), Guard: guard,
-		WeibanAccount: account("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), KingdeeAccount: account("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set"),
+		Name: t.Name, Account: t.Kingdee.AccountID, Ledger: ledger.Defaults(t.Name), Guard: guard,
+		Vendors:  work.Vendors{Mapping: func() *mapping.Mapping { return m }},
+		Accounts: wait.Accounts{Weiban: account("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), Kingdee: account("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set")},
 	}
-	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Account: x.WeibanAccount})
+	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Account: x.Accounts.Weiban})
 	x.Kingdee = kingdee.New(kingdee.Options{
-		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Account: x.KingdeeAccount,
+		BaseURL: t.Kingdee.BaseURL, AccountID: t.Kingdee.AccountID, Vault: vault, Account: x.Accounts.Kingdee,
 		ClientID: t.Kingdee.App.ClientID, ClientSecret: t.Kingdee.App.ClientSecret.Reveal(), OuterInstanceID: t.Kingdee.App.OuterInstanceID,
 		AuthorityKey: t.Kingdee.AuthorityKey, AuthorityIV: t.Kingdee.AuthorityIV,
 	})

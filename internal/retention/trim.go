@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gongdan-bridge/internal/bus"
-	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/history"
 	"gongdan-bridge/internal/ledger"
 )
@@ -20,17 +19,21 @@ const (
 	alarmFrom = 0.80
 )
 
-// AlarmSpace is the alarm of a stream or bucket that fills up; it belongs to no tenant.
-const AlarmSpace ledger.Alarm = "room"
-
 // lookEvery is the longest time between two looks at how full the streams are.
 const lookEvery = 5 * time.Second
+
+// Space keeps how full each stream and bucket is, for those who ask before a call.
+type Space interface {
+	Saw(f bus.Fill) (share float64)
+	Failed(f bus.Fill, err error)
+	Looked(now time.Time)
+}
 
 // Options are what a [Trimmer] needs.
 type Options struct {
 	Bus         *bus.Bus
 	Keeper      *history.Keeper // told before anything is trimmed
-	Space       *wait.Space     // told how full each stream and bucket is
+	Space       Space           // told how full each stream and bucket is
 	Tenants     []string        // the configured ones
 	Every       time.Duration   // between two trims of a stream that stays too full
 	KeepSettled time.Duration   // how long a settled record lives
@@ -166,5 +169,5 @@ func (t *Trimmer) alarm(f bus.Fill, share float64) {
 		text = "it is filling up, and what is needed cannot be trimmed: free what needs it, or raise " + f.Setting()
 	}
 	t.o.Alerted()
-	t.o.Logger.Error("alert", append(about, slog.String("why", string(AlarmSpace)), slog.String("text", text))...)
+	t.o.Logger.Error("alert", append(about, slog.String("why", string(ledger.AlarmSpace)), slog.String("text", text))...)
 }

@@ -55,8 +55,8 @@ const (
 	byVendor               // when a call succeeds
 )
 
-// trial is how long a pause that is over, as far as one can know, is still shown if
-// no call is made that could prove it.
+// trial is how long a pause that seems to be over is still shown, if no call is made that
+// could prove it.
 const trial = time.Minute
 
 // Refresh brings the availability up to date.
@@ -221,17 +221,26 @@ type APIs struct {
 	Writes  *Availability
 }
 
-// NewAPIs returns the availability of a tenant's APIs, as its two vendors' accounts tell it.
-func NewAPIs(tenant string, forWeiban, forKingdee *connectors.Account) *APIs {
+// Accounts are a tenant's accounts at its two vendors: all calls go through them.
+type Accounts struct{ Weiban, Kingdee *connectors.Account }
+
+// Empty takes what the accounts have saved up: the next calls make no burst.
+func (l Accounts) Empty() {
+	l.Weiban.Empty()
+	l.Kingdee.Empty()
+}
+
+// NewAPIs returns the availability of a tenant's APIs, as the accounts tell it.
+func NewAPIs(tenant string, accounts Accounts) *APIs {
 	return &APIs{
 		tenant: tenant,
 		Details: map[events.Noun]*Availability{
-			events.WorkOrder:   {Name: "enrich work_order", Stage: events.Enrich, account: forWeiban, apis: []string{weiban.APIWorkOrder}},
-			events.Opportunity: {Name: "enrich opportunity", Stage: events.Enrich, account: forWeiban, apis: []string{weiban.APIOpportunity}},
+			events.WorkOrder:   {Name: "enrich work_order", Stage: events.Enrich, account: accounts.Weiban, apis: []string{weiban.APIWorkOrder}},
+			events.Opportunity: {Name: "enrich opportunity", Stage: events.Enrich, account: accounts.Weiban, apis: []string{weiban.APIOpportunity}},
 		},
-		Reads:   &Availability{Name: "handle (reads)", Stage: events.Handle, account: forKingdee, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
-		Uploads: &Availability{Name: "handle (pictures)", Stage: events.Handle, account: forKingdee, apis: []string{kingdee.APIUpload}},
-		Writes:  &Availability{Name: "handle (handle-order)", Stage: events.Handle, account: forKingdee, apis: []string{kingdee.APIHandleOrder}},
+		Reads:   &Availability{Name: "handle (reads)", Stage: events.Handle, account: accounts.Kingdee, apis: []string{kingdee.APIWorkOrders, kingdee.APIDealRecords}},
+		Uploads: &Availability{Name: "handle (pictures)", Stage: events.Handle, account: accounts.Kingdee, apis: []string{kingdee.APIUpload}},
+		Writes:  &Availability{Name: "handle (handle-order)", Stage: events.Handle, account: accounts.Kingdee, apis: []string{kingdee.APIHandleOrder}},
 	}
 }
 
