@@ -25,7 +25,7 @@ func Metrics() []Metric {
 		{"gongdan.dispatch.attempts", "counter", "{attempt}", []string{"tenant", "stage", "noun", "outcome", "kind"}, "attempts of a stage, by outcome and kind of failure"},
 		{"gongdan.dispatch.duration", "histogram", "s", []string{"tenant", "stage", "noun"}, "time of one attempt in a stage, quick tries included"},
 		{"gongdan.dispatch.alerts", "counter", "{alert}", []string{"tenant", "alarm"}, "what people must look at, by alarm"},
-		{"gongdan.dispatch.rebuilds", "counter", "{consumer}", []string{"tenant", "stage", "noun"}, "consumers that made no progress and were made anew"},
+		{"gongdan.dispatch.rebuilds", "counter", "{consumer}", []string{"tenant", "stage", "noun"}, "consumers that made no progress and were rebuilt"},
 		{"gongdan.drift", "counter", "{document}", []string{"vendor", "document", "what", "path"}, "documents of a vendor that differ from what the bridge knows of them, by member"},
 		{"gongdan.dispatch.waiting", "gauge", "{order}", []string{"tenant", "stage", "noun", "why"}, "orders of the tenants owned here that wait, by what for; `letter` is a person's word"},
 		{"gongdan.dead.letters", "gauge", "{letter}", nil, "open dead letters of all tenants; every replica tells the same"},
