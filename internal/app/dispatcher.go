@@ -144,7 +144,7 @@ func (b *base) admin(ctx context.Context, addr string, failed chan<- error, chec
 	if b.cfg.Telemetry.PProf {
 		mux.Handle("/debug/pprof/", telemetry.PProf())
 	}
-	l, err := listen(ctx, "admin", addr, adminServer(mux), b.log)
+	l, err := listen(ctx, "admin", addr, adminServer(mux), nil, b.log)
 	if err != nil {
 		return nil, err
 	}

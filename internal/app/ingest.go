@@ -46,7 +46,7 @@ type Addresses struct{ Listen, Admin string }
 // other is configured, until ctx ends or one of them fails for good.
 func (r Run) Ingest(ctx context.Context) error {
 	cfg := r.Config
-	b, err := r.begin(ctx, "gongdan-ingest", "")
+	b, err := r.begin(ctx, "gongdan-ingest", cfg.Ingest.Name())
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,13 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 	if err != nil {
 		return err
 	}
+	b.watch(ctx, "refusals", func(ctx context.Context) { end.Watch(ctx, cfg.Ingest.RefusalInterval) })
 	admin, err := b.admin(ctx, cfg.Ingest.Admin, failed,
 		telemetry.Check{Name: "nats", Ready: conn.Ready}, sync, telemetry.Check{Name: "store", Ready: space.Ready})
 	if err != nil {
 		return err
 	}
-	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest, end), b.log)
+	pub, err := listen(ctx, "callbacks", cfg.Ingest.Listen, publicServer(cfg.Ingest), end.Guard, b.log)
 	if err != nil {
 		return err
 	}
@@ -177,6 +178,7 @@ func endpoint(b *base, conn *bus.Bus, space *ingest.Room) (*ingest.Endpoint, err
 	o := ingest.Options{
 		Bus: conn, Events: codec, MaxBody: int64(c.MaxBody), MaxInFlight: c.MaxInFlight, ReadTimeout: c.ReadTimeout,
 		PublishTimeout: c.PublishTimeout, RetryAfter: c.RetryAfter, MaxSkew: c.MaxClockSkew, MaxFuture: c.MaxFuture,
+		MaxConnections: c.MaxConnections, MaxReading: int64(c.MaxReading), Descriptors: ingest.Descriptors(),
 		Refuse: space.Refuse,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	}
@@ -185,14 +187,17 @@ func endpoint(b *base, conn *bus.Bus, space *ingest.Room) (*ingest.Endpoint, err
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
+		if t.Weiban.EmptyReceiver {
+			kc = kc.WithEmptyReceiver()
+		}
 		o.Tenants = append(o.Tenants, ingest.Tenant{Name: t.Name, CorpID: t.Weiban.CorpID, Codec: kc})
 	}
 	return ingest.New(o)
 }
 
-func publicServer(c config.Ingest, h http.Handler) *http.Server {
+func publicServer(c config.Ingest) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
+		ReadHeaderTimeout: c.ReadHeaderTimeout, ReadTimeout: c.ReadTimeout + time.Second,
 		WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, MaxHeaderBytes: 16 << 10,
 	}
 }

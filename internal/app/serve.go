@@ -19,12 +19,16 @@ type listener struct {
 	err  chan error
 }
 
-// listen opens addr before it returns, so that a port that is taken fails the start.
-func listen(ctx context.Context, name, addr string, srv *http.Server, log *slog.Logger) (*listener, error) {
+// listen opens addr before it returns, so that a port that is taken fails the start. guard
+// bounds its connections; nil for no bound.
+func listen(ctx context.Context, name, addr string, srv *http.Server, guard func(*http.Server, net.Listener) net.Listener, log *slog.Logger) (*listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s on %s: %w", name, addr, err)
+	}
+	if guard != nil {
+		ln = guard(srv, ln)
 	}
 	l := &listener{name: name, addr: ln.Addr().String(), srv: srv, ln: ln, err: make(chan error, 1)}
 	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)

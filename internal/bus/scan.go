@@ -36,25 +36,12 @@ func (b *Bus) Scan(ctx context.Context, stream, subject string, from, last uint6
 	if err != nil {
 		return fail(err)
 	}
-	got := make(chan *Delivery)
-	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		d, err := delivered(m)
-		if err != nil {
-			return // the reply subject is not JetStream's: this is no message of the stream
-		}
-		select {
-		case got <- d:
-		case <-ctx.Done():
-		}
-	}, jetstream.PullMaxMessages(scanBatch))
+	got, end, err := relay(consumer, jetstream.PullMaxMessages(scanBatch))
 	if err != nil {
 		return fail(err)
 	}
-	ended := cc.Closed()
 	defer func() {
-		stop()
-		cc.Stop()
-		<-ended
+		end()
 		b.forgetScan(stream, consumer)
 	}()
 	info, err := consumer.Info(ctx)
@@ -89,6 +76,30 @@ func (b *Bus) Scan(ctx context.Context, stream, subject string, from, last uint6
 			return fail(fmt.Errorf("%w: the connection was closed", ErrUnreachable))
 		}
 	}
+}
+
+// relay passes the deliveries of a consumer to a channel, until end is called.
+func relay(c jetstream.Consumer, opts ...jetstream.PullConsumeOpt) (got <-chan *Delivery, end func(), err error) {
+	deliveries, ended := make(chan *Delivery), make(chan struct{})
+	cc, err := c.Consume(func(m jetstream.Msg) {
+		d, err := delivered(m)
+		if err != nil {
+			return // the reply subject is not JetStream's: this is no message of the stream
+		}
+		select {
+		case deliveries <- d:
+		case <-ended:
+		}
+	}, opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	closed := cc.Closed()
+	return deliveries, func() {
+		close(ended)
+		cc.Stop()
+		<-closed
+	}, nil
 }
 
 // forgetScan deletes the scan's consumer at once. Until the server removes it, it would

@@ -57,8 +57,6 @@ type watch struct {
 // follow reads from one consumer until that is lost, which is no error.
 func (w *watch) follow(ctx context.Context) error {
 	b := w.bucket.bus
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	lost := make(chan struct{}, 1)
 	lose := func() {
 		select {
@@ -71,26 +69,12 @@ func (w *watch) follow(ctx context.Context) error {
 	if err != nil {
 		return classify(err)
 	}
-	got := make(chan *Delivery)
-	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		d, err := delivered(m)
-		if err != nil {
-			return // the reply subject is not JetStream's: this is no change of a key
-		}
-		select {
-		case got <- d:
-		case <-ctx.Done():
-		}
-	}, jetstream.PullHeartbeat(watchHeartbeat), jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) { lose() }))
+	got, end, err := relay(consumer, jetstream.PullHeartbeat(watchHeartbeat),
+		jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) { lose() }))
 	if err != nil {
 		return classify(err)
 	}
-	ended := cc.Closed()
-	defer func() {
-		stop()
-		cc.Stop()
-		<-ended
-	}()
+	defer end()
 	for expected := uint64(1); ; expected++ {
 		select {
 		case d := <-got:

@@ -103,10 +103,13 @@ type Ingest struct {
 	WriteTimeout      time.Duration `yaml:"write_timeout" default:"15s" min:"1ms" doc:"bound from the end of the headers to the end of the answer"`
 	IdleTimeout       time.Duration `yaml:"idle_timeout" default:"1m" min:"1ms" doc:"how long a quiet connection stays open"`
 	PublishTimeout    time.Duration `yaml:"publish_timeout" default:"4s" min:"1ms" doc:"bound for JetStream's acknowledgement; after it 503"`
-	MaxInFlight       int           `yaml:"max_in_flight" default:"512" min:"1" max:"65536" doc:"callbacks that are being received at once; a further one is answered 503"`
+	MaxInFlight       int           `yaml:"max_in_flight" default:"512" min:"1" max:"65536" doc:"verified callbacks that are being stored at once, at most half of the connections; a further one is answered 503"`
+	MaxConnections    int           `yaml:"max_connections" default:"1024" min:"4" max:"65536" doc:"connections at once; at the bound the one that has waited longest for its request is closed. Where the process may open few files: half of that number less sixteen"`
+	MaxReading        Size          `yaml:"max_reading" default:"64MiB" min:"16KiB" doc:"memory for all bodies that have not verified yet, never less than four times |ingest.max_body|; at the bound the connection that has waited longest for its body is closed"`
 	MaxClockSkew      time.Duration `yaml:"max_clock_skew" default:"0s" doc:"how far a callback's |timestamp| may be off; 0s: not looked at"`
 	MaxFuture         time.Duration `yaml:"max_future" default:"5m" min:"1ms" max:"24h" doc:"how far a callback's own time may lie ahead of its arrival; further ahead the arrival decides what is late"`
 	RetryAfter        time.Duration `yaml:"retry_after" default:"5s" min:"1s" doc:"|Retry-After| of a 503"`
+	RefusalInterval   time.Duration `yaml:"refusal_interval" default:"1m" min:"1ms" doc:"of requests that do not verify, ten of each sort have a log line of their own; further ones are counted in one line an interval"`
 	StopWithin        time.Duration `yaml:"stop_within" default:"10s" min:"1ms" doc:"bound of a soft stop"`
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,21 @@ func TestLoadReadsTheFileAndFillsInDefaults(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// The corp id is what Weiban documents as the receiver; a further one takes nothing away.
+func TestReceiversAddToTheCorpID(t *testing.T) {
+	text, dir := base(t)
+	for written, want := range map[string][]string{
+		"[ww-other]":                      {"1704174310933890049", "ww-other"},
+		"[ww-other, 1704174310933890049]": {"ww-other", "1704174310933890049"},
+	} {
+		written = strings.ReplaceAll(written, "1704174310933890049", `"1704174310933890049"`)
+		c := mustLoad(t, strings.Replace(text, "    weiban:\n", "    weiban:\n      receivers: "+written+"\n      empty_receiver: true\n", 1), dir)
+		if w := c.Tenants[0].Weiban; !slices.Equal(w.Receivers, want) || !w.EmptyReceiver {
+			t.Errorf("receivers %s: %q, empty %t", written, w.Receivers, w.EmptyReceiver)
+		}
+	}
+}
 
 func TestTenantOverridesSingleRetries(t *testing.T) {
 	text, dir := base(t)

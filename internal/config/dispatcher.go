@@ -81,6 +81,13 @@ func (d Dispatcher) Name() string {
 	if d.Instance != "" {
 		return d.Instance
 	}
+	return processName()
+}
+
+// Name is the name of this ingest among all: the host's and the process id.
+func (Ingest) Name() string { return processName() }
+
+func processName() string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
 		host = "host"

@@ -39,7 +39,7 @@ func TestFaults(t *testing.T) {
 			`bridge.yaml:5:3: ingest: merge keys (<<) are not read; expected every key written out`,
 		}},
 		{"section is a text", "ingest:\n  listen: \":8080\"", "ingest: yes", []string{
-			`bridge.yaml:4:9: ingest: is the text "yes"; expected a mapping with listen, admin, max_body, read_header_timeout, read_timeout, write_timeout, idle_timeout, publish_timeout, max_in_flight, max_clock_skew, max_future, retry_after, stop_within`,
+			`bridge.yaml:4:9: ingest: is the text "yes"; expected a mapping with listen, admin, max_body, read_header_timeout, read_timeout, write_timeout, idle_timeout, publish_timeout, max_in_flight, max_connections, max_reading, max_clock_skew, max_future, retry_after, refusal_interval, stop_within`,
 		}},
 		{"text is a list", `mapping: acme/mapping.yaml`, `mapping: [a, b]`, []string{
 			`bridge.yaml:10:14: tenants[0].mapping: is a list; expected a path`,

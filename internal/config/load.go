@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -65,8 +66,8 @@ func derive(c *Config) {
 		c.NATS.Embedded.TokenFile = c.NATS.Embedded.Dir + ".token"
 	}
 	for i := range c.Tenants {
-		if w := &c.Tenants[i].Weiban; len(w.Receivers) == 0 && w.CorpID != "" {
-			w.Receivers = []string{w.CorpID}
+		if w := &c.Tenants[i].Weiban; w.CorpID != "" && !slices.Contains(w.Receivers, w.CorpID) {
+			w.Receivers = append([]string{w.CorpID}, w.Receivers...)
 		}
 	}
 }

@@ -17,13 +17,14 @@ type Tenant struct {
 
 // Weiban is a tenant's side at Weiban (微伴助手).
 type Weiban struct {
-	BaseURL   string        `yaml:"base_url" type:"url" default:"https://open.weibanzhushou.com" doc:"host of its OpenAPI"`
-	CorpID    string        `yaml:"corp_id" type:"id" required:"true" doc:"企业 ID as the console shows it, 19 digits; one tenant each"`
-	Secret    Secret        `yaml:"secret" required:"true" doc:"secret of the OpenAPI"`
-	Callbacks []CallbackKey `yaml:"callbacks" required:"true" doc:"keys of the message subscription (消息订阅); several while they rotate"`
-	Receivers []string      `yaml:"receivers" type:"ids" doc:"receiver ids that a callback may carry; absent: the |corp_id|"`
-	PerMinute int           `yaml:"per_minute" default:"595" min:"1" max:"600" doc:"most calls of one API in any minute; at most five of them go at once, after a rest. Weiban blocks at 600 for a minute, then for an hour; with |in_flight| calls on their way it must stay below"`
-	InFlight  int           `yaml:"in_flight" default:"4" min:"1" max:"4" doc:"calls in progress over all APIs"`
+	BaseURL       string        `yaml:"base_url" type:"url" default:"https://open.weibanzhushou.com" doc:"host of its OpenAPI"`
+	CorpID        string        `yaml:"corp_id" type:"id" required:"true" doc:"企业 ID as the console shows it, 19 digits; one tenant each"`
+	Secret        Secret        `yaml:"secret" required:"true" doc:"secret of the OpenAPI"`
+	Callbacks     []CallbackKey `yaml:"callbacks" required:"true" doc:"keys of the message subscription (消息订阅); several while they rotate"`
+	Receivers     []string      `yaml:"receivers" type:"ids" doc:"receiver ids that a callback may carry beside the |corp_id|, which is always accepted"`
+	EmptyReceiver bool          `yaml:"empty_receiver" default:"false" doc:"accept a callback that carries no receiver id too; its keys must fit all the same"`
+	PerMinute     int           `yaml:"per_minute" default:"595" min:"1" max:"600" doc:"most calls of one API in any minute; at most five of them go at once, after a rest. Weiban blocks at 600 for a minute, then for an hour; with |in_flight| calls on their way it must stay below"`
+	InFlight      int           `yaml:"in_flight" default:"4" min:"1" max:"4" doc:"calls in progress over all APIs"`
 }
 
 // CallbackKey is one pair of the message subscription (消息订阅) in Weiban's console. Several are

@@ -88,8 +88,9 @@ func badCallbacks(t *testing.T, i *harness.Installation, sub *harness.Subscriber
 			t.Errorf("%s: the log says %v, want one line that says %s", bad.name, lines, bad.fault)
 		}
 	}
-	if status, _ := request(t, http.MethodPost, i.CallbackURL("nobody")+"?a=b", strings.NewReader("{}")); status != 404 {
-		t.Errorf("an unknown tenant's callback was answered %d", status)
+	query, body := sealed(t, "another-token", strings.Repeat("k", 43), acme.Weiban.CorpID(), canary)
+	if status, _ := request(t, http.MethodPost, i.CallbackURL("nobody")+"?"+query, strings.NewReader(body)); status != http.StatusForbidden {
+		t.Errorf("an unknown tenant's callback was answered %d, which tells it from a known one", status)
 	}
 	slowClient(t, to)
 	raw := []string{canary + " is not json", `{"a":"` + canary + `","a":2}`, strings.Repeat("[", 3000), `{"n":1e10000000}`, "", "\xff"}

@@ -43,7 +43,10 @@ func within(t *testing.T, d time.Duration) context.Context {
 // it shows the programs' last words.
 func install(t *testing.T, o harness.Options) *harness.Installation {
 	t.Helper()
-	o.Dir, o.Programs = t.TempDir(), programs(t)
+	o.Dir = t.TempDir()
+	if o.Programs == (harness.Programs{}) {
+		o.Programs = programs(t)
+	}
 	i, err := harness.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

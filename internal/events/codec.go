@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"gongdan-bridge/internal/strictjson"
 	"gongdan-bridge/schemas"
@@ -43,16 +46,20 @@ func Marshal(e Event) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// JSON is a value in JSON whose texts keep '<', '>' and '&' as they are, and raw
-// JSON in it all of its characters.
-func JSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
+// JSON is a value as encoding/json writes it, but without the escapes that HTML and
+// JavaScript need. Raw JSON in it keeps all of its characters.
+func JSON(v any) ([]byte, error) { return jsonv2.Marshal(v, plainV1) }
+
+var plainV1 = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsontext.EscapeForHTML(false), jsontext.EscapeForJS(false),
+	jsonv2.WithMarshalers(jsonv2.MarshalToFunc(writeNumber)))
+
+// writeNumber writes a number that was kept as its text, which is a string to the
+// library.
+func writeNumber(enc *jsontext.Encoder, n json.Number) error {
+	if n == "" {
+		n = "0"
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return enc.WriteValue(jsontext.Value(n))
 }
 
 // EncodeAny is Encode of an event that goes on whatever its data is: misfit says how

@@ -11,14 +11,14 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Misfit begins a new history because of something that an order's record told, unless
-// one has begun since history.
+// Misfit begins a new history because an order's record does not fit a stream, unless a
+// newer history than the given one has begun.
 func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error {
-	leave, err := k.take(ctx)
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer unlock()
 	r, revision, err := k.read(ctx)
 	if err == nil && r != nil && r.History == history {
 		next := *r
@@ -42,7 +42,7 @@ func (k *Keeper) Misfit(ctx context.Context, history, stream, what string) error
 	return nil
 }
 
-// now is the present moment.
+// now returns the present moment.
 func (k *Keeper) now(ctx context.Context) (Moment, error) {
 	c, err := k.o.Log.Identity(ctx, bus.Callbacks)
 	if err != nil {
@@ -52,14 +52,12 @@ func (k *Keeper) now(ctx context.Context) (Moment, error) {
 	return Moment{Time: time.Now().UTC(), Callbacks: c.Last, Events: e.Last}, err
 }
 
-// errBegun: whoever wants to trim has worked out what may go by another history.
+// errBegun: the trimming was worked out in an earlier history.
 var errBegun = errors.New("a new history of the store has begun")
 
-// Trimming notes, before it is done, that the bridge removes all messages of a stream
-// below a sequence: they are not missed then. What is missing already is noticed
-// before, and is then an error.
-//
-// history is the one in which it was worked out what may go.
+// Trimming notes that the bridge is about to remove all messages of a stream below a
+// sequence, so that they do not count as lost. It first checks the store; a misfit found
+// then is an error. history is the one in which the trimming was worked out.
 func (k *Keeper) Trimming(ctx context.Context, history, stream string, below uint64) error {
 	r, err := k.Examine(ctx)
 	if err == nil && history != r.History {
@@ -84,14 +82,14 @@ func (k *Keeper) Trimming(ctx context.Context, history, stream string, below uin
 	return nil
 }
 
-// revise changes the record unless change says that there is nothing to write.
+// revise changes the record, unless change returns false.
 func (k *Keeper) revise(ctx context.Context, change func(*Record) bool) error {
-	leave, err := k.take(ctx)
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	for range lookTries {
+	defer unlock()
+	for range conflictTries {
 		var r *Record
 		var revision uint64
 		if r, revision, err = k.read(ctx); err != nil {
@@ -135,8 +133,8 @@ func (k *Keeper) write(ctx context.Context, r Record, revision uint64) error {
 	return err
 }
 
-// upgraded reports whether STATE was kept by a version that had no record of the
-// store: it has tenants.
+// upgraded reports whether STATE has tenants: then an earlier version kept it, which wrote
+// no record of the store.
 func (k *Keeper) upgraded(ctx context.Context) (bool, error) {
 	found := false
 	err := k.o.State.Load(ctx, "trail", func(bus.Entry) error { found = true; return nil })
@@ -153,12 +151,12 @@ func (k *Keeper) readAnchor(ctx context.Context) (anchor, error) {
 		return a, err
 	}
 	if err := json.Unmarshal(e.Value, &a); err != nil {
-		return a, fmt.Errorf("what TABLES knows of STATE: %w", err)
+		return a, fmt.Errorf("anchor of STATE in TABLES: %w", err)
 	}
 	return a, nil
 }
 
-// anchor keeps outside of STATE how far STATE has come.
+// anchor writes the life and revision of STATE to TABLES.
 func (k *Keeper) anchor(ctx context.Context, a anchor) error {
 	if a == k.saved {
 		return nil

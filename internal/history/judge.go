@@ -10,11 +10,11 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// kept are the streams and buckets whose identity is on record. STATE is not: it
-// cannot tell of itself.
+// kept are the streams and buckets whose identity is in the record. STATE is not among
+// them, since it holds the record.
 var kept = []string{bus.Callbacks, bus.Events, bus.Dead, bus.Audit, bus.Tables, bus.Tokens}
 
-// All that a misfit of a stream or bucket leads to.
+// remedies say what a misfit of a stream or bucket leads to.
 var remedies = map[string]string{
 	bus.Callbacks: "every stored callback is looked at again; what was stored and is gone Weiban alone can tell",
 	bus.Events:    "every stored callback without an end is read again from Weiban",
@@ -26,13 +26,13 @@ var remedies = map[string]string{
 	bus.Tokens: "the vendors' tokens are asked for again",
 }
 
-// restarts reports whether a misfit of it begins a new history.
+// restarts reports whether a misfit of the stream or bucket begins a new history.
 func restarts(name string) bool {
 	return name == bus.Callbacks || name == bus.Events || name == bus.Dead || name == bus.Audit
 }
 
-// judge holds a stream or bucket against its last sighting: what does not fit, or "".
-// A glance reads no witness where the stream says that its newest message is the same.
+// judge compares a stream or bucket with its last sighting and returns what does not fit, or
+// "". A glance does not read the witness if the stream reports the same newest message.
 func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity, trimmed uint64, glance bool) (string, error) {
 	switch {
 	case seen.Life == "":
@@ -63,25 +63,25 @@ func judge(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 	}
 }
 
-// newest reports whether the stream says that its newest message is the one that was
-// seen. It may say so of a message that is lost.
+// newest reports whether the stream's state names the seen message as its newest one. The
+// message itself may be lost all the same.
 func (s Sighting) newest(now bus.Identity) bool {
 	return s.Last == now.Last && s.Time.Equal(now.LastTime) && now.First <= s.Last
 }
 
-// missingSince is a time before which nothing that is lost was stored; zero where none
-// is known.
+// missingSince returns a time before which no lost message was stored; zero if none is
+// known.
 func (s Sighting) missingSince(now bus.Identity) time.Time {
 	switch {
 	case now.Life == s.Life && now.Last > 0 && now.LastTime.Before(s.Time):
-		return now.LastTime.UTC() // the newest that is left
+		return now.LastTime.UTC() // of the newest message that is left
 	case now.MaxAge > 0:
 		return now.Now.Add(-now.MaxAge).UTC()
 	}
 	return time.Time{}
 }
 
-// sight is what a stream or bucket looks like now.
+// sight returns the present sighting of a stream or bucket.
 func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Identity) (Sighting, error) {
 	s := Sighting{Life: now.Life, Last: now.Last, Deleted: now.Deleted}
 	if seen.Life == now.Life && !seen.Gone && seen.Deleted == now.Deleted && seen.newest(now) {
@@ -103,21 +103,22 @@ func sight(ctx context.Context, l Log, name string, seen Sighting, now bus.Ident
 	return s, nil
 }
 
-// evidence is what is known of STATE outside of it.
+// evidence is the knowledge about STATE that is stored outside of it.
 type evidence struct {
 	anchor
 
 	newest time.Time // when the newest outcome was stored in EVENTS; zero for none
 }
 
-// readEvidence asks TABLES and EVENTS; what is not there tells nothing.
+// readEvidence reads the anchor in TABLES and the newest outcome in EVENTS. A missing stream
+// or bucket is no evidence.
 func (k *Keeper) readEvidence(ctx context.Context) (evidence, error) {
 	a, err := k.readAnchor(ctx)
 	if err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
 		return evidence{}, err
 	}
 	if (a.Life == "" || a.Life == k.saved.Life) && a.Revision < k.saved.Revision {
-		a = k.saved // TABLES is older as well: who has seen more knows more
+		a = k.saved // TABLES is an older copy too
 	}
 	e := evidence{anchor: a}
 	m, err := k.o.Log.Last(ctx, bus.Events, "gongdan.*.event.kingdee.>")
@@ -130,8 +131,8 @@ func (k *Keeper) readEvidence(ctx context.Context) (evidence, error) {
 	return e, nil
 }
 
-// stateLost says why the records of STATE cannot be all that there were; "" if they
-// can. Whoever works writes to STATE every few seconds.
+// stateLost returns why records of STATE must be lost, "" if none need be. It relies on
+// every working dispatcher writing to STATE every few seconds.
 func (k *Keeper) stateLost(ctx context.Context, f found) (string, error) {
 	e, state, callbacks := f.evidence, f.ids[bus.State], f.ids[bus.Callbacks]
 	switch {
@@ -162,7 +163,8 @@ func (k *Keeper) stateLost(ctx context.Context, f found) (string, error) {
 	return "", nil
 }
 
-// youth is how far apart streams and buckets of one installation are made.
+// youth is the longest time between the creations of streams and buckets of one
+// installation.
 const youth = time.Minute
 
 func num(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -13,7 +13,7 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Log is what is read of the streams.
+// Log reads the streams.
 type Log interface {
 	Identity(ctx context.Context, name string) (bus.Identity, error)
 	Mend(ctx context.Context) (missing []string, err error)
@@ -21,7 +21,7 @@ type Log interface {
 	Last(ctx context.Context, stream, subject string) (bus.Stored, error)
 }
 
-// State is bucket STATE; its writes compare.
+// State is the bucket STATE; its writes compare revisions.
 type State interface {
 	Get(ctx context.Context, key string) (bus.Entry, error)
 	Load(ctx context.Context, prefix string, each func(bus.Entry) error) error
@@ -29,7 +29,7 @@ type State interface {
 	Update(ctx context.Context, key string, value []byte, revision uint64, opts ...bus.Option) (uint64, error)
 }
 
-// Tables is bucket TABLES, where STATE is known from outside.
+// Tables is the bucket TABLES, which holds the anchor of STATE.
 type Tables interface {
 	Get(ctx context.Context, key string) (bus.Entry, error)
 	Put(ctx context.Context, key string, value []byte, opts ...bus.Option) (uint64, error)
@@ -41,8 +41,8 @@ type Options struct {
 	State  State
 	Tables Tables
 
-	Silence time.Duration // longer without a write to STATE, and nobody was at work: the lease's life
-	Alert   func(Note)    // told once of each note that is not mild
+	Silence time.Duration // without a write to STATE for longer no dispatcher worked: the life of a lease
+	Alert   func(Note)    // is called once for each note
 	Logger  *slog.Logger
 }
 
@@ -51,85 +51,84 @@ type Options struct {
 type Keeper struct {
 	o Options
 
-	turn  chan struct{} // held during a look; a mutex would not let go at a context's end
-	known *Record       // as last read or written; nil: none yet
-	saved anchor
+	busy  chan struct{} // the lock of a check; a mutex could not be waited for under a context
+	known *Record       // at the last read or write; nil before the first
+	saved anchor        // at the last write
 }
 
 // NewKeeper returns the keeper of a store.
-func NewKeeper(o Options) *Keeper { return &Keeper{o: o, turn: make(chan struct{}, 1)} }
+func NewKeeper(o Options) *Keeper { return &Keeper{o: o, busy: make(chan struct{}, 1)} }
 
-// KeeperOf returns a keeper for a command: it tells nobody what it finds. silence is the
-// life of a lease.
+// KeeperOf returns a keeper for a command: it alerts no one. silence is the life of a lease.
 func KeeperOf(b *bus.Bus, silence time.Duration) *Keeper {
 	return NewKeeper(Options{
 		Log: b, State: b.Bucket(bus.State), Tables: b.Bucket(bus.Tables), Silence: silence, Alert: func(Note) {},
 	})
 }
 
-// take waits for the turn and returns what gives it back.
-func (k *Keeper) take(ctx context.Context) (func(), error) {
+// lock waits for the lock and returns the function that releases it.
+func (k *Keeper) lock(ctx context.Context) (func(), error) {
 	select {
-	case k.turn <- struct{}{}:
-		return func() { <-k.turn }, nil
+	case k.busy <- struct{}{}:
+		return func() { <-k.busy }, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 }
 
-// Begin is the first look of a process, before it writes anything to STATE: it also
-// tells whether nobody was at work for longer than a lease.
-func (k *Keeper) Begin(ctx context.Context) (Record, error) { return k.look(ctx, begin) }
+// Begin is the first check of a process, before it writes anything to STATE. It also notes
+// if no dispatcher worked for longer than a lease.
+func (k *Keeper) Begin(ctx context.Context) (Record, error) { return k.check(ctx, begin) }
 
-// Examine holds the store against its record, begins a new history where they do not
-// fit, and provisions what is missing. It is called before a tenant is taken, and where
-// something is missed.
-func (k *Keeper) Examine(ctx context.Context) (Record, error) { return k.look(ctx, examine) }
+// Examine compares the store with its record, begins a new history if they do not fit, and
+// provisions what is missing. It is called before a tenant is taken, and after a message
+// was found missing.
+func (k *Keeper) Examine(ctx context.Context) (Record, error) { return k.check(ctx, examine) }
 
-// Glance is Examine at intervals: where a stream says that nothing has come since, none
-// of its messages is read.
-func (k *Keeper) Glance(ctx context.Context) (Record, error) { return k.look(ctx, glance) }
+// Glance is Examine for regular intervals: it reads no message of a stream whose newest
+// message is unchanged by the stream's own account.
+func (k *Keeper) Glance(ctx context.Context) (Record, error) { return k.check(ctx, glance) }
 
-// sort is how a look is meant.
-type sort int
+// depth says how much a check reads and notes.
+type depth int
 
 const (
-	glance sort = iota
+	glance depth = iota
 	examine
 	begin
 )
 
-// lookTries is how often another replica may be first.
-const lookTries = 5
+// conflictTries bounds the tries of a write that other replicas precede.
+const conflictTries = 5
 
-func (k *Keeper) look(ctx context.Context, how sort) (Record, error) {
-	leave, err := k.take(ctx)
+func (k *Keeper) check(ctx context.Context, depth depth) (Record, error) {
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return Record{}, err
 	}
-	defer leave()
-	return k.lookNow(ctx, how)
+	defer unlock()
+	return k.checkLocked(ctx, depth)
 }
 
-// lookNow is called in turn.
-func (k *Keeper) lookNow(ctx context.Context, how sort) (r Record, err error) {
-	for range lookTries {
-		if r, err = k.lookOnce(ctx, how); err == nil {
+// checkLocked is called under the lock.
+func (k *Keeper) checkLocked(ctx context.Context, depth depth) (r Record, err error) {
+	for range conflictTries {
+		if r, err = k.checkOnce(ctx, depth); err == nil {
 			return r, nil
 		}
 		if !errors.Is(err, bus.ErrConflict) && !errors.Is(err, bus.ErrExists) {
 			break
 		}
 	}
-	return Record{}, fmt.Errorf("look at the store: %w", err)
+	return Record{}, fmt.Errorf("check the store: %w", err)
 }
 
-func (k *Keeper) lookOnce(ctx context.Context, how sort) (Record, error) {
-	f, err := k.find(ctx, k.made)
+func (k *Keeper) checkOnce(ctx context.Context, depth depth) (Record, error) {
+	f, err := k.find(ctx, k.provisioned)
 	if err != nil {
 		return Record{}, err
 	}
-	next, changed, err := k.decide(ctx, f, how)
+	next, changed, err := k.decide(ctx, f, depth)
 	if err != nil {
 		return Record{}, err
 	}
@@ -146,20 +145,20 @@ func (k *Keeper) lookOnce(ctx context.Context, how sort) (Record, error) {
 	return next, nil
 }
 
-// newName names a history.
+// newName returns a name for a history.
 func newName() string { return strings.ToLower(rand.Text()[:10]) }
 
-// found is what a look finds.
+// found is the input of a check.
 type found struct {
-	have     *Record // nil: none is on record
+	have     *Record // nil: there is no record
 	revision uint64
 	evidence
 	ids map[string]bus.Identity // of all streams and buckets
 }
 
-// find reads everything; identity gives what is to be known of a stream or bucket.
+// find reads the input of a check; identity returns the identity of a stream or bucket.
 func (k *Keeper) find(ctx context.Context, identity func(context.Context, string) (bus.Identity, error)) (f found, err error) {
-	// What is on record is read before what it is held against: others are at work.
+	// The record is read before the streams that it describes: other replicas write.
 	if f.have, f.revision, err = k.read(ctx); err != nil && !errors.Is(err, bus.ErrUnprovisioned) {
 		return f, err
 	}
@@ -175,8 +174,8 @@ func (k *Keeper) find(ctx context.Context, identity func(context.Context, string
 	return f, nil
 }
 
-// made is the identity of a stream or bucket, which is made first where it is missing.
-func (k *Keeper) made(ctx context.Context, name string) (bus.Identity, error) {
+// provisioned returns the identity of a stream or bucket, and creates a missing one first.
+func (k *Keeper) provisioned(ctx context.Context, name string) (bus.Identity, error) {
 	id, err := k.o.Log.Identity(ctx, name)
 	if err == nil && id.Missing {
 		if _, err = k.o.Log.Mend(ctx); err == nil {
@@ -189,13 +188,13 @@ func (k *Keeper) made(ctx context.Context, name string) (bus.Identity, error) {
 	return id, err
 }
 
-// decide is what the record is to be.
-func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, error) {
+// decide returns the next record, and whether it differs from the present one.
+func (k *Keeper) decide(ctx context.Context, f found, depth depth) (Record, bool, error) {
 	next, ids := Record{}, f.ids
 	if f.have != nil {
 		next = *f.have
 	} else if k.known != nil {
-		next = *k.known // STATE went under our hands: the streams are as they were
+		next = *k.known // STATE was lost while we ran: the streams are unchanged
 	}
 	next.Seen = maps.Clone(next.Seen)
 	if next.Seen == nil {
@@ -217,16 +216,16 @@ func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, e
 	misfits := map[string]bool{}
 	for _, name := range kept {
 		seen := next.Seen[name]
-		what, err := judge(ctx, k.o.Log, name, seen, ids[name], next.Trimmed[name], how == glance)
+		what, err := judge(ctx, k.o.Log, name, seen, ids[name], next.Trimmed[name], depth == glance)
 		if err != nil {
 			return next, false, err
 		}
 		if what != "" {
 			notes = append(notes, Note{At: at, Store: name, What: what, Act: remedies[name], From: seen.missingSince(ids[name]), Until: at})
 			restart, misfits[name] = restart || restarts(name), true
-			seen = Sighting{} // it is read anew, whatever the stream says of it
+			seen = Sighting{} // its newest message is read again
 			next.Trimmed = maps.Clone(next.Trimmed)
-			delete(next.Trimmed, name) // these sequences are other messages'
+			delete(next.Trimmed, name) // these sequences belong to other messages now
 		}
 		s, err := sight(ctx, k.o.Log, name, seen, ids[name])
 		if err != nil {
@@ -238,13 +237,13 @@ func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, e
 	now := Moment{at, ids[bus.Callbacks].Last, ids[bus.Events].Last}
 	if restart {
 		next.History, next.Began = newName(), at
-		// Without the audit nobody knows which letters were closed.
+		// Without the audit the closed letters are unknown.
 		next.Letters = (next.Letters || misfits[bus.Dead]) && !misfits[bus.Audit]
 		if lost != "" {
 			next.Lost = now
 		}
 	}
-	if n, silent := k.silence(f.have, ids, at); how == begin && silent {
+	if n, silent := k.silence(f.have, ids, at); depth == begin && silent {
 		notes = append(notes, n)
 		next.Stale, changed = now, true
 	}
@@ -252,7 +251,7 @@ func (k *Keeper) decide(ctx context.Context, f found, how sort) (Record, bool, e
 	return next, changed, nil
 }
 
-// silence tells of a stop that an older copy of the whole store would look like.
+// silence returns the note of a stop. An older copy of the whole store would look like one.
 func (k *Keeper) silence(have *Record, ids map[string]bus.Identity, at time.Time) (Note, bool) {
 	state := ids[bus.State]
 	if have == nil || state.Last == 0 || at.Sub(state.LastTime) <= k.o.Silence {
@@ -265,20 +264,20 @@ func (k *Keeper) silence(have *Record, ids map[string]bus.Identity, at time.Time
 	}, true
 }
 
-// tell passes on the notes that are new since the last look.
+// tell alerts of the notes that are new since the last check.
 func (k *Keeper) tell(r Record) {
 	var before []Note
 	if k.known != nil {
 		before = k.known.Notes
 	}
 	for _, n := range r.Notes {
-		if !told(before, n) && (k.known != nil || time.Since(n.At) < time.Minute) {
+		if !contains(before, n) && (k.known != nil || time.Since(n.At) < time.Minute) {
 			k.o.Alert(n)
 		}
 	}
 }
 
-func told(list []Note, n Note) bool {
+func contains(list []Note, n Note) bool {
 	for _, x := range list {
 		if x.At.Equal(n.At) && x.Store == n.Store {
 			return true

@@ -11,19 +11,19 @@ import (
 // ErrNoRecord: no dispatcher has worked with this store yet.
 var ErrNoRecord = errors.New("the store has no record yet: no dispatcher has worked with it")
 
-// Open are the notes that a person has to look at, oldest first.
+// Open returns the notes that a person must still acknowledge, oldest first.
 func (r Record) Open() []Note {
 	return slices.DeleteFunc(slices.Clone(r.Notes), func(n Note) bool { return n.Mild || n.SeenBy != "" })
 }
 
-// Inspect says what [Keeper.Begin] would do to the record now, and what it would note
-// anew. It writes nothing and makes nothing.
+// Inspect returns the record and the notes that [Keeper.Begin] would add to it now. It
+// writes nothing and creates nothing.
 func (k *Keeper) Inspect(ctx context.Context) (have Record, news []Note, err error) {
-	leave, err := k.take(ctx)
+	unlock, err := k.lock(ctx)
 	if err != nil {
 		return have, nil, err
 	}
-	defer leave()
+	defer unlock()
 	f, err := k.find(ctx, k.o.Log.Identity)
 	if err != nil {
 		return have, nil, fmt.Errorf("inspect the store: %w", err)
@@ -36,14 +36,14 @@ func (k *Keeper) Inspect(ctx context.Context) (have Record, news []Note, err err
 		return have, nil, fmt.Errorf("inspect the store: %w", err)
 	}
 	for _, n := range next.Notes {
-		if !told(have.Notes, n) {
+		if !contains(have.Notes, n) {
 			news = append(news, n)
 		}
 	}
 	return have, news, nil
 }
 
-// Acknowledge marks every open note as seen by a person, and says how many there were.
+// Acknowledge marks every open note as seen by a person, and returns their number.
 func (k *Keeper) Acknowledge(ctx context.Context, who string) (int, error) {
 	before, _, err := k.read(ctx)
 	if err == nil {
@@ -58,7 +58,7 @@ func (k *Keeper) Acknowledge(ctx context.Context, who string) (int, error) {
 		n = 0
 		r.Notes = slices.Clone(r.Notes)
 		for i := range r.Notes {
-			if x := &r.Notes[i]; !x.Mild && x.SeenBy == "" && before != nil && told(before.Notes, *x) {
+			if x := &r.Notes[i]; !x.Mild && x.SeenBy == "" && before != nil && contains(before.Notes, *x) {
 				x.SeenBy = who
 				n++
 			}
@@ -71,7 +71,7 @@ func (k *Keeper) Acknowledge(ctx context.Context, who string) (int, error) {
 	return n, nil
 }
 
-// Again begins a new history at a person's word: all that is stored is looked at again.
+// Again begins a new history for a person: every stored message is checked again.
 func (k *Keeper) Again(ctx context.Context, who, why string) (history string, err error) {
 	r, _, err := k.read(ctx)
 	if err == nil && r == nil {

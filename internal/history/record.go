@@ -8,19 +8,19 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Key is where the record lies in bucket STATE, and the anchor in bucket TABLES.
+// Key is the key of the record in bucket STATE, and of the anchor in bucket TABLES.
 const Key = "store"
 
-// Record is what is known of the store as a whole.
+// Record describes the store as a whole.
 type Record struct {
 	History string    `json:"history,omitempty"` // orders' records name the one that they belong to; the first has no name
 	Began   time.Time `json:"began,omitzero"`
 
-	// Stale and Lost are up to where calls may have been made that no record tells of:
-	// before the copy that the store may be was taken, or by records that are gone.
+	// Up to Stale and Lost calls may have been made that no record tells of: Stale,
+	// because the store may be an older copy; Lost, because records are gone.
 	Stale Moment `json:"stale,omitzero"`
 	Lost  Moment `json:"lost,omitzero"`
-	// Letters says that letters went: those of orders that died are made again.
+	// Letters says that dead letters were lost: those of dead orders are written again.
 	Letters bool `json:"letters,omitempty"`
 
 	Seen    map[string]Sighting `json:"seen,omitempty"`    // by stream or bucket
@@ -35,19 +35,20 @@ type Moment struct {
 	Events    uint64    `json:"events,omitempty"`    // newest message of EVENTS
 }
 
-// Sighting is what a stream or bucket looked like. The newest message is the witness:
-// another one in its place belongs to another history.
+// Sighting is the last seen state of a stream or bucket. Its newest message is the witness:
+// another message with that sequence belongs to another history.
 type Sighting struct {
 	Life string    `json:"life"`
 	Last uint64    `json:"last,omitempty"`
 	Time time.Time `json:"time,omitzero"` // when the newest message was stored
 	ID   string    `json:"id,omitempty"`  // its message id
-	// Gone says that the newest message was deleted or over age: it bears no witness.
-	Deleted int  `json:"deleted,omitempty"` // messages that were missing between the first and the last
-	Gone    bool `json:"gone,omitempty"`
+	// Deleted is the number of messages that were missing between the first and the last.
+	Deleted int `json:"deleted,omitempty"`
+	// Gone says that the newest message was deleted or over age: there is no witness.
+	Gone bool `json:"gone,omitempty"`
 }
 
-// Note is something that did not fit, or a silence.
+// Note is a misfit, or a silence.
 type Note struct {
 	At    time.Time `json:"at"`
 	Store string    `json:"store"` // stream or bucket; "" for all of it
@@ -56,8 +57,8 @@ type Note struct {
 	// Mild notes are for information: nothing is known to be missing.
 	Mild   bool   `json:"mild,omitempty"`
 	SeenBy string `json:"seen_by,omitempty"` // who has acknowledged it
-	// From and Until bound when what may be missing was stored; it cannot be known from
-	// inside. From is zero where nothing bounds it.
+	// The missing messages were stored between From and Until. From is zero if its time is
+	// unknown.
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
 }
@@ -87,7 +88,7 @@ func (r Record) encode() ([]byte, error) {
 	return b, nil
 }
 
-// Decode reads a record as it lies in STATE.
+// Decode reads a record from STATE.
 func Decode(e bus.Entry) (Record, error) {
 	var r Record
 	if err := json.Unmarshal(e.Value, &r); err != nil {
@@ -96,7 +97,7 @@ func Decode(e bus.Entry) (Record, error) {
 	return r, nil
 }
 
-// anchor is what is known of STATE outside of it.
+// anchor is the life and revision of STATE, stored outside of it.
 type anchor struct {
 	Life     string `json:"life"`
 	Revision uint64 `json:"revision"`

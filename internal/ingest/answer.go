@@ -27,11 +27,15 @@ func (a answer) message() string {
 	case http.StatusForbidden:
 		return "not verified"
 	case http.StatusNotFound:
-		return "no such tenant"
+		return "no such address"
 	case http.StatusMethodNotAllowed:
 		return "use GET or POST"
+	case http.StatusRequestTimeout:
+		return "too slow, send again"
 	case http.StatusRequestEntityTooLarge:
 		return "body too large"
+	case http.StatusUnsupportedMediaType:
+		return "send the body as it is, without a Content-Encoding"
 	default:
 		return "not stored, send again"
 	}
@@ -53,6 +57,8 @@ func (a answer) write(w http.ResponseWriter, retryAfter time.Duration) {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(retryAfter.Seconds()))))
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", "GET, POST")
+	case http.StatusUnsupportedMediaType:
+		h.Set("Accept-Encoding", "identity")
 	}
 	body := struct {
 		Code    int    `json:"errcode"`

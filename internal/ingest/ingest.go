@@ -10,11 +10,12 @@ package ingest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -42,7 +43,10 @@ type Options struct {
 	Bus            Publisher
 	Events         *events.Codec
 	MaxBody        int64         // bytes of a POST body, default 1 MiB
-	MaxInFlight    int           // requests at once, default 512; more get 503
+	MaxInFlight    int           // verified callbacks at once, default 512, at most half of the connections; more get 503
+	MaxConnections int           // connections at once, default 1024, and fewer with few descriptors
+	MaxReading     int64         // bytes of bodies that did not verify yet, default 64 MiB, at least four bodies
+	Descriptors    uint64        // that the process may have, see [Descriptors]; 0 for any number
 	ReadTimeout    time.Duration // for the whole body, default 5 s
 	PublishTimeout time.Duration // until the event is on disk, default 4 s
 	RetryAfter     time.Duration // told with a 503, default 5 s
@@ -57,8 +61,8 @@ type Options struct {
 // Endpoint answers GET and POST /weiban/{tenant}.
 type Endpoint struct {
 	o       Options
-	mux     *http.ServeMux
 	tenants map[string]Tenant
+	nobody  Tenant // stands for every unknown tenant
 	slots   chan struct{}
 	tracer  trace.Tracer
 	count   metric.Int64Counter
@@ -67,6 +71,10 @@ type Endpoint struct {
 	drift   *drift.Counter
 	alert   alerts
 	recent  recent
+
+	refusals  *refusals
+	conns     *connections
+	evictions metric.Int64Counter
 }
 
 // New returns the endpoint, or an error that names the missing setting.
@@ -75,7 +83,10 @@ func New(o Options) (*Endpoint, error) {
 		return nil, errors.New("ingest: bus, events, logger, tracer and meter are needed")
 	}
 	o.MaxBody = orDefault(o.MaxBody, 1<<20)
-	o.MaxInFlight = orDefault(o.MaxInFlight, 512)
+	most := orDefault(o.MaxConnections, 1024)
+	o.MaxConnections = connectionsWithin(most, o.Descriptors)
+	o.MaxInFlight = min(orDefault(o.MaxInFlight, 512), max(1, o.MaxConnections/2))
+	o.MaxReading = max(orDefault(o.MaxReading, 64<<20), 4*o.MaxBody)
 	o.ReadTimeout = orDefault(o.ReadTimeout, 5*time.Second)
 	o.PublishTimeout = orDefault(o.PublishTimeout, 4*time.Second)
 	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
@@ -83,23 +94,41 @@ func New(o Options) (*Endpoint, error) {
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
+		refusals: newRefusals(o.Logger), conns: newConnections(o.MaxConnections, o.MaxReading),
 	}
-	e.mux = http.NewServeMux()
-	e.mux.HandleFunc("/weiban/{tenant}", e.serve)
-	e.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(http.StatusNotFound, "path").write(w, 0) })
+	e.conns.closed, e.conns.unheard = e.evicted, e.unheard
+	if o.MaxConnections < most {
+		o.Logger.Warn("few descriptors, so fewer connections than configured are taken", slog.Uint64("descriptors", o.Descriptors),
+			slog.Int("connections", o.MaxConnections), slog.Int("in_flight", o.MaxInFlight))
+	}
 	for _, t := range o.Tenants {
 		e.tenants[t.Name] = t
 	}
-	m := o.Meter.Meter("gongdan-bridge/internal/ingest")
-	var err, err2, err3, err4 error
-	e.alert, err4 = newAlerts(o.Logger, o.Meter)
-	e.drift, err3 = drift.NewCounter(o.Meter)
-	e.count, err = m.Int64Counter("gongdan.ingest.callbacks",
+	var err error
+	e.nobody.Codec, err = weiban.NewCodec([]weiban.Key{{Token: rand.Text(), EncodingAESKey: (rand.Text() + rand.Text())[:43]}}, []string{"nobody"})
+	return e, errors.Join(err, e.measure())
+}
+
+// measure makes the endpoint's instruments.
+func (e *Endpoint) measure() error {
+	m := e.o.Meter.Meter("gongdan-bridge/internal/ingest")
+	var errs [5]error
+	e.alert, errs[0] = newAlerts(e.o.Logger, e.o.Meter)
+	e.drift, errs[1] = drift.NewCounter(e.o.Meter)
+	e.count, errs[2] = m.Int64Counter("gongdan.ingest.callbacks",
 		metric.WithDescription("Requests to the callback endpoint by tenant and result."), metric.WithUnit("{callback}"))
-	e.seconds, err2 = m.Float64Histogram("gongdan.ingest.duration",
+	e.seconds, errs[3] = m.Float64Histogram("gongdan.ingest.duration",
 		metric.WithDescription("Time from a callback's first byte to its answer."), metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
-	return e, errors.Join(err, err2, err3, err4)
+	e.evictions, errs[4] = m.Int64Counter("gongdan.ingest.evictions",
+		metric.WithDescription("Connections closed at a bound before their request was there."), metric.WithUnit("{connection}"))
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	for _, bound := range []string{boundConnections, boundBytes} {
+		e.evictions.Add(context.Background(), 0, metric.WithAttributes(attribute.String("bound", bound)))
+	}
+	return nil
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {
@@ -107,9 +136,4 @@ func orDefault[T int | int64 | time.Duration](v, def T) T {
 		return def
 	}
 	return v
-}
-
-// ServeHTTP serves the endpoint; any path but /weiban/{tenant} is 404.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.mux.ServeHTTP(w, r)
 }

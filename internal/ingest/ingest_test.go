@@ -137,7 +137,7 @@ func TestBadInput(t *testing.T) {
 		{"no signature", "/weiban/acme", without("msg_signature"), okBody, 400, "missing-parameter"},
 		{"no timestamp", "/weiban/acme", without("timestamp"), okBody, 400, "missing-parameter"},
 		{"no nonce", "/weiban/acme", without("nonce"), okBody, 400, "missing-parameter"},
-		{"query", "/weiban/acme", "a=%zz", okBody, 400, "query"},
+		{"query", "/weiban/acme", "nonce=%zz", okBody, 400, "query"},
 		{"not base64", "/weiban/acme", textQuery, textBody, 400, "base64"},
 		{"odd length", "/weiban/acme", oddQuery, oddBody, 400, "length"},
 		{"empty body", "/weiban/acme", okQuery, "", 400, "body"},
@@ -145,7 +145,9 @@ func TestBadInput(t *testing.T) {
 		{"duplicate keys", "/weiban/acme", okQuery, `{"encrypt":"a","encrypt":"b"}`, 400, "body"},
 		{"deep nest", "/weiban/acme", okQuery, strings.Repeat("[", 4000), 400, "body"},
 		{"too large", "/weiban/acme", okQuery, `{"encrypt":"` + strings.Repeat("A", 8<<10) + `"}`, 413, "size"},
-		{"tenant", "/weiban/nobody", okQuery, okBody, 404, "tenant"},
+		{"tenant", "/weiban/nobody", okQuery, okBody, 403, "tenant"},
+		{"path", "/callback", okQuery, okBody, 404, "path"},
+		{"path in the tenant", "/weiban/acme/x", okQuery, okBody, 404, "path"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"gongdan-bridge/internal/connectors/weiban"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ingest"
+	"gongdan-bridge/internal/testwing/connectortest"
 	"gongdan-bridge/schemas"
 )
 
@@ -109,6 +110,20 @@ func TestSchemaDecidesNothing(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), `"cause":"schema`) {
 		t.Errorf("the log says %s", log.String())
+	}
+}
+
+// A plaintext whose bytes were repaired drifts by its members alone.
+func TestRepairedCallbackDoesNotDrift(t *testing.T) {
+	var s shelf
+	meter, drifts := connectortest.Drifts(t)
+	e := endpoint(t, &s, io.Discard, func(o *ingest.Options) { o.Meter = meter })
+	q, body := signed(t, key, corp, "\ufeff"+strings.Replace(notice("m1", "close", "1"), "LiYang", "Li\x01Yang", 1)+"\x00")
+	if w := post(t, e, "/weiban/acme", q, body); w.Code != 200 {
+		t.Fatal(w.Code)
+	}
+	if counts := drifts(); len(counts) > 0 {
+		t.Errorf("drift: %v", counts)
 	}
 }
 

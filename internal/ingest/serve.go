@@ -3,16 +3,12 @@ package ingest
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"gongdan-bridge/internal/bus"
@@ -20,10 +16,20 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
+// Words for the log and the metric where the connectors have none.
+const (
+	faultPath    = "path"    // no address of ours
+	faultTenant  = "tenant"  // no tenant of that name, and so no key that could fit
+	faultHead    = "head"    // net/http could not read the request, or had to wait too long for it
+	faultEvicted = "evicted" // its connection was closed at a bound
+)
+
 // attempt is one request on its way through the endpoint; its fields become
 // the one log line that the request leaves.
 type attempt struct {
+	start     time.Time
 	tenant    string
+	verified  bool // signed with a key of the tenant
 	event     string
 	id        string
 	order     string
@@ -34,90 +40,97 @@ type attempt struct {
 	unnumbered string // why its order cannot be told
 }
 
-func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	ctx, span := e.tracer.Start(r.Context(), r.Method+" /weiban/{tenant}", trace.WithSpanKind(trace.SpanKindServer))
-	defer span.End()
-	var at attempt
-	var a answer
-	select {
-	case e.slots <- struct{}{}:
-		a = e.answer(ctx, w, r, &at)
-		<-e.slots
-	default:
-		a = refuse(http.StatusServiceUnavailable, "busy")
+// ServeHTTP serves the endpoint: /weiban/{tenant}, and 404 for any other path. What does
+// not verify costs no span and no place among the callbacks in flight.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := attempt{start: time.Now()}
+	ctx := r.Context()
+	c := connOf(ctx)
+	c.heard(r.ContentLength == 0)
+	t, text, a := e.open(w, r, c, &at)
+	c.done()
+	if a.fault == "" {
+		at.verified = true
+		var span trace.Span
+		ctx, span = e.tracer.Start(ctx, knownMethod(r.Method)+" /weiban/{tenant}", trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at.start))
+		defer span.End()
+		if r.Method == http.MethodGet {
+			a = echo(text, &at)
+		} else {
+			a = e.accept(ctx, t, text, &at)
+		}
 	}
 	a.write(w, e.o.RetryAfter)
-	e.record(ctx, span, r.Method, a, at, time.Since(start))
+	e.record(ctx, r, a, at)
 }
 
-func (e *Endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, at *attempt) answer {
-	t, known := e.tenants[r.PathValue("tenant")]
+// open verifies a request and decrypts what it carries. An unknown tenant has a key that
+// nobody knows, so that strangers cannot tell it from a known one.
+func (e *Endpoint) open(w http.ResponseWriter, r *http.Request, c *conn, at *attempt) (t Tenant, text []byte, a answer) {
+	name, ok := tenantOf(r.URL.Path)
+	if !ok {
+		return t, nil, refuse(http.StatusNotFound, faultPath)
+	}
+	t, known := e.tenants[name]
 	if !known {
-		return refuse(http.StatusNotFound, "tenant")
+		t = e.nobody
 	}
 	at.tenant = t.Name
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return refuse(http.StatusBadRequest, "query")
-	}
-	switch r.Method {
-	case http.MethodGet:
-		return e.verify(t, q, at)
-	case http.MethodPost:
-		return e.accept(ctx, t, q, w, r, at)
+	q, ok := parameters(r.URL.RawQuery)
+	switch {
+	case !ok:
+		a = refuse(http.StatusBadRequest, "query")
+	case r.Method == http.MethodGet:
+		text, a = e.openWith(q, at, t.Codec.Echo)
+	case r.Method == http.MethodPost:
+		var body []byte
+		if body, a = e.body(w, r, c); a.fault == "" {
+			text, a = e.openWith(q, at, func(q url.Values) ([]byte, error) { return t.Codec.OpenBody(q, body) })
+		}
 	default:
-		return refuse(http.StatusMethodNotAllowed, "method")
+		a = refuse(http.StatusMethodNotAllowed, "method")
 	}
+	if !known && a.fault != "" {
+		a.fault = faultTenant
+	}
+	return t, text, a
 }
 
-// verify answers Weiban's check of the URL with the decrypted echo.
-func (e *Endpoint) verify(t Tenant, q url.Values, at *attempt) answer {
+func (e *Endpoint) openWith(q url.Values, at *attempt, open func(url.Values) ([]byte, error)) ([]byte, answer) {
 	if a := e.stale(q); a.fault != "" {
-		return a
+		return nil, a
 	}
-	echo, err := t.Codec.Echo(q)
+	text, err := open(q)
 	if err != nil {
-		return refusal(err, at)
+		return nil, refusal(err, at)
+	}
+	return text, answer{}
+}
+
+// echo answers Weiban's check of the URL.
+func echo(text []byte, at *attempt) answer {
+	if !echoLike(text) {
+		return refuse(http.StatusBadRequest, "echo")
 	}
 	at.event = "echo"
-	return answer{status: http.StatusOK, echo: echo}
+	return answer{status: http.StatusOK, echo: text}
 }
 
-func (e *Endpoint) accept(ctx context.Context, t Tenant, q url.Values, w http.ResponseWriter, r *http.Request, at *attempt) answer {
+// accept stores a callback that verified, if it can be stored now.
+func (e *Endpoint) accept(ctx context.Context, t Tenant, text []byte, at *attempt) answer {
 	if e.o.Refuse != nil {
 		if err := e.o.Refuse(); err != nil {
 			at.cause = err
 			return refuse(http.StatusServiceUnavailable, "full")
 		}
 	}
-	body, a := e.read(w, r)
-	if a.fault != "" {
-		return a
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	default:
+		return refuse(http.StatusServiceUnavailable, "busy")
 	}
-	if a := e.stale(q); a.fault != "" {
-		return a
-	}
-	plaintext, err := t.Codec.OpenBody(q, body)
-	if err != nil {
-		return refusal(err, at)
-	}
-	return e.publish(ctx, t, plaintext, at)
-}
-
-// read takes the body within the bounds of size and time.
-func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) ([]byte, answer) {
-	// A recorder in a test has no deadline to set; a real connection has.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(e.o.ReadTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.o.MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, refuse(http.StatusRequestEntityTooLarge, "size")
-	case err != nil:
-		return nil, refuse(http.StatusBadRequest, "cut")
-	}
-	return body, answer{}
+	return e.publish(ctx, t, text, at)
 }
 
 // stale refuses a signature whose time is further off than the setting allows.
@@ -125,8 +138,9 @@ func (e *Endpoint) stale(q url.Values) answer {
 	if e.o.MaxSkew <= 0 {
 		return answer{}
 	}
-	sec, err := strconv.ParseInt(q.Get("timestamp"), 10, 64)
-	if err != nil {
+	timestamp := q.Get("timestamp")
+	sec, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || !tenDigits(timestamp) {
 		return refuse(http.StatusBadRequest, "timestamp")
 	}
 	if d := time.Since(time.Unix(sec, 0)); d > e.o.MaxSkew || d < -e.o.MaxSkew {
@@ -203,7 +217,11 @@ func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *
 	if err != nil {
 		return bus.Message{}, err
 	}
-	e.drift.See(ctx, e.known.Callback(r.Event), plaintext)
+	sent := plaintext
+	if r.Repaired != "" {
+		sent = weiban.AsSent(r.Data)
+	}
+	e.drift.See(ctx, e.known.Callback(r.Event), sent)
 	at.event, at.id, at.order, at.unnumbered, at.cause = ev.Type(), ev.ID(), r.Key, r.Unnumbered, r.Cause
 	if r.Tree != nil && r.Unnumbered == "" && at.cause == nil {
 		at.cause = e.o.Events.CheckData(ev.Type(), r.Tree)
@@ -212,50 +230,4 @@ func (e *Endpoint) message(ctx context.Context, t Tenant, plaintext []byte, at *
 		Subject: events.CallbackSubject(t.Name, r.Event, r.Status, r.Key), ID: events.MessageID(t.Name, ev.ID(), 0),
 		ContentType: events.ContentType, Data: data,
 	}, nil
-}
-
-func (e *Endpoint) record(ctx context.Context, span trace.Span, method string, a answer, at attempt, took time.Duration) {
-	result := a.fault
-	switch {
-	case result == "" && at.duplicate:
-		result = "duplicate"
-	case result == "":
-		result = "accepted"
-	}
-	tenant := at.tenant
-	if tenant == "" {
-		tenant = "unknown"
-	}
-	where := metric.WithAttributes(attribute.String("tenant", tenant), attribute.String("result", result))
-	e.count.Add(ctx, 1, where)
-	e.seconds.Record(ctx, took.Seconds(), where)
-	span.SetAttributes(attribute.String("http.request.method", method), attribute.Int("http.response.status_code", a.status),
-		attribute.String("gongdan.tenant", tenant), attribute.String("gongdan.result", result), attribute.String("cloudevents.event_id", at.id))
-	level := slog.LevelInfo
-	if a.fault != "" || at.unnumbered != "" {
-		level = slog.LevelWarn
-	}
-	if a.status == http.StatusServiceUnavailable {
-		level = slog.LevelError
-		span.SetStatus(codes.Error, result)
-	}
-	attrs := []slog.Attr{
-		slog.String("tenant", tenant), slog.String("method", method), slog.Int("status", a.status),
-		slog.String("result", result), slog.Duration("took", took),
-	}
-	if at.id != "" {
-		attrs = append(attrs, slog.String("event", at.id), slog.String("type", at.event),
-			slog.String("order", at.order), slog.Uint64("sequence", at.sequence))
-	}
-	if at.unnumbered != "" {
-		attrs = append(attrs, slog.String("unnumbered", at.unnumbered))
-	}
-	if at.cause != nil {
-		attrs = append(attrs, slog.String("cause", at.cause.Error()))
-	}
-	if refused := (*weiban.CallbackError)(nil); errors.As(at.cause, &refused) && refused.Received != "" {
-		// Signed with the tenant's token, and for whom: weiban.receivers may lack it.
-		attrs = append(attrs, slog.String("receiver", refused.Received))
-	}
-	e.o.Logger.LogAttrs(ctx, level, "callback", attrs...)
 }

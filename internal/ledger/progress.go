@@ -116,6 +116,13 @@ func (t *step) found(in Found) {
 	switch {
 	case in.Seq <= l.Cursor:
 		t.ask(in.Stage)
+	case t.doubtedHead(in.Stage):
+		// Its call goes on being looked for, with or without its message.
+		if h := l.Head; in.EventID == h.EventID && in.Replay == h.Replay {
+			h.Seq, h.At = in.Seq, in.At
+		} else if in.Seq < h.Seq {
+			h.Was, h.Seq, h.At = h.Seq, in.Seq-1, 0 // the stage goes on with this message then
+		}
 	case l.Head != nil && in.Seq > l.Head.Seq:
 		t.vanished(in.Stage)
 	default:
@@ -138,6 +145,7 @@ func (t *step) empty(st events.Stage) {
 	switch {
 	case k.more:
 		t.ask(st)
+	case t.doubtedHead(st):
 	case l.Head != nil:
 		t.vanished(st)
 	case len(k.unacked) > 0 && !k.missed:

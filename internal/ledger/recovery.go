@@ -130,7 +130,11 @@ func (t *step) rebase(st events.Stage) {
 	}
 }
 
-func (t *step) doubtedHead(st events.Stage) bool { return st == events.Handle && t.open() >= 0 }
+// doubtedHead reports whether a stage waits with a call that may have run.
+func (t *step) doubtedHead(st events.Stage) bool {
+	l, _ := t.at(st)
+	return l.Head != nil && st == events.Handle && t.open() >= 0
+}
 
 // stored reports whether the event of a head can still be had: from the stage's
 // stream, or from the callback that it was made of.

@@ -38,6 +38,15 @@ func name(st events.Stage, event string) string { return string(st) + " " + even
 func (m *mending) feed(in ledger.Input) {
 	var acts []ledger.Action
 	m.o, acts = ledger.Step(m.o, ledger.Moment{At: m.now}, in, m.s)
+	open := 0
+	for _, e := range m.o.Record.Effects {
+		if e.State == ledger.Intent || e.State == ledger.InDoubt {
+			open++
+		}
+	}
+	if open > 1 {
+		m.t.Fatalf("%d calls are open at once: %+v", open, m.o.Record.Effects)
+	}
 	for _, l := range []ledger.Progress{m.o.Record.Enrich, m.o.Record.Handle} {
 		if l.At != 0 && uint64(l.At) != l.Cursor {
 			m.t.Fatalf("the witness of message %d stands beside cursor %d", l.At, l.Cursor)
@@ -109,6 +118,8 @@ func (m *mending) called(a ledger.Call) {
 	id := root(a.EventID)
 	m.calls[id]++
 	switch {
+	case a.Marker != ledger.Marker("acme", "row-"+id, 0, 0):
+		m.t.Fatalf("the call of %s carries another's marker", id)
 	case m.committed[id] || m.calls[id] > 1:
 		m.t.Fatalf("%s is called again", id)
 	case m.covered && !m.looked[a.Marker]:

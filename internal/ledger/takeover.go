@@ -65,7 +65,9 @@ func (t *step) adopt(st events.Stage) {
 }
 
 // adoptEffect takes over a call on its way or in doubt: its bill stays closed to
-// other orders, and an intent is in doubt from now on.
+// other orders, an intent is in doubt from now on, and the stage waits with it. The
+// owner before may have ended in the midst of a look, its head waiting for something
+// else still.
 func (t *step) adoptEffect() {
 	i := t.open()
 	if i < 0 {
@@ -75,14 +77,19 @@ func (t *step) adoptEffect() {
 	b := *e.Bill
 	t.o.lock = &b
 	t.do(Enter{Bill: b})
-	if e.State != Intent {
+	l := &t.o.Record.Handle
+	if e.State == InDoubt && l.Head != nil && (l.Head.Why == Doubt || l.Head.Why == Held) {
 		return
 	}
-	l := &t.o.Record.Handle
 	if l.Head == nil {
 		l.Head = &Head{Since: t.m.At, Message: Message{
 			Seq: e.Seq, EventID: e.EventID, Position: e.Position, Replay: e.Replay,
 		}}
+	}
+	if e.State == InDoubt {
+		t.dirty = true
+		t.wait(events.Handle, pauseFor{why: Doubt, on: Reads, next: t.lookAt(*e)})
+		return
 	}
 	t.doubt(&Fault{Kind: events.Uncertain, API: string(Writes), Reason: "its owner ended before the call did"})
 }

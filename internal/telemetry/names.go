@@ -21,6 +21,7 @@ func Metrics() []Metric {
 	return []Metric{
 		{"gongdan.ingest.callbacks", "counter", "{callback}", []string{"tenant", "result"}, "requests to the callback endpoint, by result"},
 		{"gongdan.ingest.duration", "histogram", "s", []string{"tenant", "result"}, "from a callback's first byte to its answer"},
+		{"gongdan.ingest.evictions", "counter", "{connection}", []string{"bound"}, "connections closed at a bound before their request was there: `connections`, `bytes`"},
 		{"gongdan.ingest.alerts", "counter", "{alert}", []string{"alarm"}, "what people must look at, by alarm: `room`, `store`, `unnumbered`, `reused_id`"},
 		{"gongdan.dispatch.attempts", "counter", "{attempt}", []string{"tenant", "stage", "noun", "outcome", "kind"}, "attempts of a stage, by outcome and kind of failure"},
 		{"gongdan.dispatch.duration", "histogram", "s", []string{"tenant", "stage", "noun"}, "time of one attempt in a stage, quick tries included"},

@@ -131,5 +131,9 @@ func CallbackCodec(t config.Tenant) (*weiban.Codec, error) {
 	for i, k := range t.Weiban.Callbacks {
 		keys[i] = weiban.Key{Token: k.Token.Reveal(), EncodingAESKey: k.EncodingAESKey.Reveal()}
 	}
-	return weiban.NewCodec(keys, t.Weiban.Receivers)
+	codec, err := weiban.NewCodec(keys, t.Weiban.Receivers)
+	if err == nil && t.Weiban.EmptyReceiver {
+		codec = codec.WithEmptyReceiver()
+	}
+	return codec, err
 }

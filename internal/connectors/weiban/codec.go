@@ -21,7 +21,16 @@ const MaxKeys = 32
 type Codec struct {
 	keys      []signer
 	receivers []string
+	empty     bool // no receiver is accepted too
 	strict    *base64.Encoding
+}
+
+// WithEmptyReceiver gives a codec that also accepts what carries no receiver, as long
+// as a key fits.
+func (c *Codec) WithEmptyReceiver() *Codec {
+	more := *c
+	more.empty = true
+	return &more
 }
 
 // NewCodec makes a codec that accepts what is signed and encrypted with any of
@@ -174,10 +183,8 @@ func (c *Codec) unseal(k *signer, box []byte) ([]byte, error) {
 	}
 	end := headBytes + int(n)
 	receiver := box[end:]
-	for _, r := range c.receivers {
-		if r == string(receiver) {
-			return box[headBytes:end:end], nil
-		}
+	if c.empty && len(receiver) == 0 || slices.Contains(c.receivers, string(receiver)) {
+		return box[headBytes:end:end], nil
 	}
 	return nil, &CallbackError{Fault: FaultReceiver, Received: printable(receiver, 64)}
 }

@@ -188,6 +188,20 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestEmptyReceiverIsAcceptedWhereAllowed(t *testing.T) {
+	strict := codec(t, keyOne)
+	lenient := strict.WithEmptyReceiver()
+	for receiver, want := range map[string]Fault{"": "", corp: "", "ww-third": FaultReceiver} {
+		q, encrypt := seal(t, keyOne, "hello", receiver)
+		if got, err := lenient.Open(q, encrypt); FaultOf(err) != want || (err == nil) != (string(got) == "hello") {
+			t.Errorf("receiver %q: %q, %v, want fault %q", receiver, got, err, want)
+		}
+	}
+	if _, err := strict.Open(seal(t, keyOne, "hello", "")); FaultOf(err) != FaultReceiver {
+		t.Errorf("the codec that it was made of accepts none too: %v", err)
+	}
+}
+
 func TestOpenNamesTheReceiverItGot(t *testing.T) {
 	for sent, want := range map[string]string{"ww-third": "ww-third", "bad\nline": "", strings.Repeat("w", 65): ""} {
 		_, err := codec(t, keyOne).Open(seal(t, keyOne, "{}", sent))

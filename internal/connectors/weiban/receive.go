@@ -137,7 +137,7 @@ func settle(plaintext []byte, d document, members map[string]any, n Notice) ([]b
 	if len(f.original) > 0 {
 		members[originals] = f.original
 	}
-	return appendJSON(make([]byte, 0, len(plaintext)+512), members)
+	return events.JSON(members)
 }
 
 // altered reports whether the text says in other bytes what the plaintext said.
@@ -168,7 +168,7 @@ func AsSent(data []byte) []byte {
 			putBack(members, strings.Split(pointer, "/")[1:], kept[pointer])
 		}
 	}
-	sent, err := appendJSON(nil, members)
+	sent, err := events.JSON(members)
 	if err != nil {
 		return data
 	}

@@ -108,7 +108,7 @@ func decodedJSON(tb testing.TB, text string) (v any) {
 }
 
 func quoted(text string) string {
-	b, err := appendJSON(nil, text)
+	b, err := events.JSON(text)
 	if err != nil {
 		return ""
 	}

@@ -3,7 +3,6 @@ package weiban
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -194,47 +193,4 @@ func objectOf(v any) (map[string]any, bool) {
 	}
 	members, ok := v.(map[string]any)
 	return members, ok
-}
-
-// appendJSON writes a tree without several and literal: members sorted, numbers
-// as they came, no escapes that JSON does not need.
-func appendJSON(b []byte, v any) ([]byte, error) {
-	var err error
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
-	case bool:
-		return strconv.AppendBool(b, v), nil
-	case json.Number:
-		return append(b, v...), nil
-	case string:
-		return jsontext.AppendQuote(b, v)
-	case []any:
-		b = append(b, '[')
-		for i, member := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendJSON(b, member); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	case map[string]any:
-		b = append(b, '{')
-		for i, name := range sortedNames(v) {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = jsontext.AppendQuote(b, name); err != nil {
-				return nil, err
-			}
-			if b, err = appendJSON(append(b, ':'), v[name]); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, '}'), nil
-	default:
-		return nil, fmt.Errorf("weiban: a tree with a %T in it", v)
-	}
 }

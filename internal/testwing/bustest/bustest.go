@@ -1,6 +1,6 @@
-// Package bustest gives tests a real bus: an embedded server over a directory of
-// the test's own, on a free port, gone when the test ends. Tests alone use it;
-// only simulations use package memory in its place.
+// Package bustest gives tests a real bus: an embedded server over a directory of the
+// test's own, on a free port, until the test ends. Simulations use package memory
+// in its place.
 package bustest
 
 import (
@@ -70,7 +70,7 @@ func Connect(tb testing.TB, s *natsd.Server, o bus.Options) *bus.Bus {
 	return b
 }
 
-// Remove deletes a stream, as any client may who has the right.
+// Remove deletes a stream, as any client with the permission may.
 func Remove(tb testing.TB, s *natsd.Server, stream string) {
 	tb.Helper()
 	nc, err := nats.Connect(s.URL(), nats.Token(s.Token()))

@@ -24,8 +24,8 @@ func (s *Server) checkSigned(in request) *script.Answer {
 	return &a
 }
 
-// signatureFault is the gateway's code for what is wrong with a signed call, 0
-// if nothing is.
+// signatureFault returns the gateway's code for the fault of a signed call, 0 if it has
+// none.
 func (s *Server) signatureFault(in request) int {
 	nonce, stamp := in.Header.Get("X-Api-Nonce"), in.Header.Get("X-Api-TimeStamp")
 	switch client := in.Header.Get("X-Api-ClientID"); {

@@ -13,8 +13,8 @@ func orderOf(in request) string {
 	return text(body["orderNo"])
 }
 
-// handleOrder is 服务工单-处理接口. What is accepted leaves one handling record
-// and sets the bill's status; the same call again leaves another one.
+// handleOrder is 服务工单-处理接口. An accepted call leaves one handling record and sets the
+// bill's status; the same call again leaves another record.
 func (s *Server) handleOrder(in request) script.Answer {
 	h, problem := s.check(in.fields)
 	bill := s.bills[h.words["orderNo"]]

@@ -18,7 +18,7 @@ const (
 	ListRows                   // data.rows, data.total
 	ListList                   // data.list, data.total
 	ListItems                  // data.items, data.total
-	ListOdd                    // a success that nobody can read
+	ListOdd                    // a success in an unreadable shape
 )
 
 // listedOrder is the order that a loadList asks about, "" if it is about none.

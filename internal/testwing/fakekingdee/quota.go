@@ -7,7 +7,7 @@ import (
 	"gongdan-bridge/internal/testwing/script"
 )
 
-// Limits are the gateway's limits for one account set, as far as they are known.
+// Limits are the gateway's known limits for one account set.
 type Limits struct {
 	PerMinute       int           // calls in any Minute, all APIs but the two that authorise
 	TokensPerMinute int           // calls of kingdee_auth_token in any Minute

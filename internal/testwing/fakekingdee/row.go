@@ -18,8 +18,7 @@ const (
 // Item (a reference) or []Item (a multi-select reference).
 type row map[string]any
 
-// blank is a row of an entity without content; false for an entity that there is
-// not.
+// blank returns a row of an entity without content; false for an unknown entity.
 func (s *Server) blank(entity string) (row, bool) {
 	switch entity {
 	case EntityBill:
@@ -30,8 +29,8 @@ func (s *Server) blank(entity string) (row, bool) {
 	return nil, false
 }
 
-// rows gives what an entity holds, oldest first. Rows that an "=" on the bill's
-// number or id rules out need not be among them.
+// rows returns an entity's rows, oldest first. It may leave out rows that an "=" on the
+// bill's number or id excludes.
 func (s *Server) rows(entity string, and []filter) []row {
 	var out []row
 	if entity == EntityBill {

@@ -6,7 +6,7 @@ import "fmt"
 // and so on.
 func BillNo(i int) string { return fmt.Sprintf("fwgs-20250605-%08d", i+1) }
 
-// Seed puts in n bills that nobody has handled, with Chinese customers; the
+// Seed adds n unhandled bills with Chinese customers; the
 // i-th has the number billNo(i), nil meaning [BillNo]. They come back in order.
 func (s *Server) Seed(n int, billNo func(i int) string) []Bill {
 	if billNo == nil {

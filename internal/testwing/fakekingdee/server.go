@@ -46,7 +46,7 @@ type Options struct {
 	Latency         time.Duration // of every call, on the machine's clock
 
 	Script  *script.Script   // what goes wrong; nil: nothing
-	Observe script.Observer  // watches; nil: nobody
+	Observe script.Observer  // is called for each event; may be nil
 	Clock   func() time.Time // default time.Now
 	Seed    uint64           // of tokens and secrets; 0 takes another one each time
 }

@@ -80,7 +80,7 @@ type courier struct {
 	sent   []string // ids in the order of their first sending
 	queue  []queued
 	active int           // senders at work
-	idle   chan struct{} // closed when the queue is empty and no sender at work; nil if nobody waits
+	idle   chan struct{} // closed when the queue is empty and no sender at work; nil if no Drain waits
 }
 
 type queued struct {
@@ -212,7 +212,7 @@ func (s *Server) exchange(ctx context.Context, method, query string, body []byte
 }
 
 // Verify asks the callback address to prove that it knows the key (验证URL): it
-// must answer a decrypted number as it is. With bare set, "+" stands in the
+// must answer with the decrypted number. With bare set, "+" stands in the
 // address unescaped, as some senders leave it.
 func (s *Server) Verify(ctx context.Context, bare bool) error {
 	s.mu.Lock()

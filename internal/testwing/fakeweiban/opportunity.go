@@ -3,8 +3,7 @@ package fakeweiban
 import "time"
 
 // Opportunity is one opportunity (商机) as the simulator holds it. Its internal
-// ids are numbers above 2^53, so that a reader who takes them for floats is
-// found out.
+// ids are numbers above 2^53, so that a reader that takes them for floats fails.
 type Opportunity struct {
 	ID             int64
 	SerialNumber   string // 商机编码

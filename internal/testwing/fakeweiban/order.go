@@ -3,7 +3,7 @@ package fakeweiban
 import "time"
 
 // Status values of a work order (工单状态). Only Pending is known from Weiban's
-// pages; the other two are the simulator's, and nobody should lean on them.
+// pages; the other two are the simulator's, and no caller should rely on them.
 const (
 	Pending   = 10
 	Handling  = 20

@@ -38,8 +38,8 @@ func (s *Server) detail(o *Order) object {
 	return out
 }
 
-// person puts the three members of a staff member into an object, empty for
-// nobody.
+// person puts the three members of a staff member into an object; they are empty for an
+// empty id.
 func (s *Server) person(out object, as, id string) {
 	p := s.staff[id]
 	out[as+"_id"], out[as+"_name"], out[as+"_avatar"] = id, p.Name, p.Avatar

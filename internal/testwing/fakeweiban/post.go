@@ -22,7 +22,7 @@ func (s *Server) Post(ctx context.Context, notices ...Notice) {
 	}
 }
 
-// sender posts what is queued until nothing is.
+// sender posts the queued callbacks until the queue is empty.
 func (s *Server) sender() {
 	for {
 		q, ok := s.courier.next()

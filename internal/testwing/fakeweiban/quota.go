@@ -50,7 +50,7 @@ type Breach = fakevendor.Breach
 // Calls counts the calls of one API; OK are those answered with errcode 0.
 type Calls = fakevendor.Calls
 
-// meter is what is known of one API's calls.
+// meter counts the calls of one API.
 type meter struct {
 	minute, hour script.Window
 	shut         time.Time // until then

@@ -37,7 +37,7 @@ type Options struct {
 
 	Staff   []Staff          // default: [Roster]
 	Script  *script.Script   // what goes wrong; nil: nothing
-	Observe script.Observer  // watches; nil: nobody
+	Observe script.Observer  // is called for each event; may be nil
 	Clock   func() time.Time // default time.Now; may run faster than the machine's
 	Seed    uint64           // of message ids, tokens and nonces; 0 takes another one each time
 }

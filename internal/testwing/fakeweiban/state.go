@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// Put places a work order as it is, replacing one with its number.
+// Put stores a work order unchanged, and replaces one with the same number.
 func (s *Server) Put(o Order) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -170,7 +170,7 @@ func (a Act) describe(data object) {
 	data["content"] = object{"text": a.Text, "pic": list(a.Pics)}
 }
 
-// known refuses staff that there is not.
+// known refuses unknown staff.
 func (s *Server) known(key string, a Act) error {
 	if _, ok := s.staff[a.Staff]; !ok {
 		return Refusal{codeActorUnknown, key}

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Clock is the time at Weiban, for [fakeweiban.Options].Clock: it stands still
-// until it is told to pass. Weiban's times are whole seconds, and who works out
-// how long somebody was at it needs acts that do not fall into the same one. Not
-// for Kingdee, whose signatures need the real time. Safe for concurrent use.
+// Clock is the time at Weiban, for [fakeweiban.Options].Clock. It stands still until Pass
+// is called. Weiban's times are whole seconds, and the duration of a person's work can
+// be computed only from acts in different seconds. Kingdee's signatures need the real
+// time. Safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time

@@ -22,13 +22,13 @@ type Options struct {
 
 	NATS       string   // more of the section nats, as in {…}
 	Ingest     string   // lines of YAML for the section ingest, indented by two spaces
-	Dispatcher string   // likewise for the section dispatcher; "" is [Quick]
+	Dispatcher string   // the same for the section dispatcher; "" is [Quick]
 	LogLevel   string   // "" is info
 	Env        []string // for the programs, beside PATH and HOME: NAME=value
 }
 
-// Quick are settings of the dispatcher that let minutes pass in a second: short
-// calls, retries, leases and looks. The rules stay as they are.
+// Quick are settings of the dispatcher that shorten minutes to seconds: short calls,
+// retries, leases and searches. The rules are unchanged.
 const Quick = `  calls: {timeout: 1s, read_timeout: 1s, max_wait: 1s}
   retries: {quick_tries: 8, quick_first: 50ms, quick_max: 400ms, waits: [300ms, 1s], missing_young: 1s}
   breaker: {failures: 20, open_for: 300ms, probe_denied: 1s}
@@ -186,7 +186,7 @@ func (i *Installation) CallbackURL(tenant string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d/weiban/%s", i.ports.callbacks, tenant)
 }
 
-// Tenant is the one of that name, nil if there is none.
+// Tenant returns the tenant with a name, nil if there is none.
 func (i *Installation) Tenant(name string) *Tenant {
 	for _, t := range i.Tenants {
 		if t.Name == name {

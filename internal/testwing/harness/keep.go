@@ -20,16 +20,16 @@ const (
 	Died                  // by a SIGKILL of its own
 )
 
-// Keeping says how a process is kept running.
+// Keeping are the settings of [Process.Keep].
 type Keeping struct {
 	Pause func() time.Duration   // before each start but the first
 	Env   func() []string        // of the next start, beside the process's own; may be nil
-	Ended func([]string, Ending) // told of each end, with what Env had given; may be nil
+	Ended func([]string, Ending) // is called at each end, with the values of Env; may be nil
 }
 
-// Keep starts the process, and starts it anew whenever it has ended, until the
-// returned function is called, which ends it: by SIGTERM, and where that does not
-// help before ctx ends, by SIGKILL. Meanwhile it may be signalled, but not started.
+// Keep starts the process, and starts it again after every end, until the returned function
+// is called. That ends the process by SIGTERM, and by SIGKILL once ctx has ended. While
+// the process is kept it may be signalled, but not started.
 func (p *Process) Keep(k Keeping) (end func(ctx context.Context)) {
 	own := p.Env
 	ctx, quit := context.WithCancel(context.Background())

@@ -15,7 +15,7 @@ type ports struct {
 	dispatchers            []int
 }
 
-// freePorts finds ports that nobody uses now.
+// freePorts finds free ports.
 func freePorts(ctx context.Context, servers, dispatchers int) (ports, error) {
 	free, err := script.FreePorts(ctx, 2+3*servers+dispatchers)
 	if err != nil {

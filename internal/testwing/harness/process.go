@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Process is one program of an installation. It can be started again once it has
-// ended, in whatever way; its log goes on in the same file.
+// Process is one program of an installation. It can be started again after every kind of
+// end; its log continues in the same file.
 type Process struct {
 	Name string
 	Env  []string // of the next start, beside what the installation gives: NAME=value

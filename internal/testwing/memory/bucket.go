@@ -12,7 +12,7 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Bucket is a key-value bucket, as [bus.Bucket] is one.
+// Bucket is a key-value bucket with the methods of [bus.Bucket].
 type Bucket struct {
 	name string
 
@@ -33,7 +33,7 @@ func newBucket(name, life string) *Bucket {
 	return &Bucket{name: name, life: life, made: time.Now(), keys: map[string]value{}, watchers: map[*watcher]bool{}}
 }
 
-// there is a key's value unless it is deleted or has lived its time.
+// there returns a key's value unless it was deleted or has expired.
 func (k *Bucket) there(key string) (value, bool) {
 	v, ok := k.keys[key]
 	return v, ok && !v.Deleted && (v.dies.IsZero() || time.Now().Before(v.dies))
@@ -57,7 +57,7 @@ func (k *Bucket) Put(_ context.Context, key string, data []byte, opts ...bus.Opt
 	return k.write(key, data, false, opts...), nil
 }
 
-// Create writes a key that is not there.
+// Create writes a key that has no value.
 func (k *Bucket) Create(_ context.Context, key string, data []byte, opts ...bus.Option) (uint64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -67,7 +67,7 @@ func (k *Bucket) Create(_ context.Context, key string, data []byte, opts ...bus.
 	return k.write(key, data, false, opts...), nil
 }
 
-// Update writes a key that still has that revision.
+// Update writes a key if it still has the revision.
 func (k *Bucket) Update(_ context.Context, key string, data []byte, revision uint64, opts ...bus.Option) (uint64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -87,7 +87,7 @@ func (k *Bucket) PutFenced(_ context.Context, key string, data []byte, f bus.Fen
 	return k.write(key, data, false, opts...), nil
 }
 
-// DeleteRevision removes a key that still has that revision.
+// DeleteRevision removes a key if it still has the revision.
 func (k *Bucket) DeleteRevision(_ context.Context, key string, revision uint64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -166,7 +166,7 @@ func (w *watcher) push(e bus.Entry) {
 	}
 }
 
-// Watch calls each for what is there and then for every change, until ctx ends.
+// Watch calls each for every present entry and then for every change, until ctx ends.
 func (k *Bucket) Watch(ctx context.Context, pattern string, each func(bus.Entry)) error {
 	w := &watcher{pattern: pattern, more: make(chan struct{}, 1)}
 	k.mu.Lock()

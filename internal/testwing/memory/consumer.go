@@ -12,7 +12,7 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Consumer is a running consumer: one goroutine that handles what came.
+// Consumer is a running consumer: one goroutine that handles its messages.
 type Consumer struct {
 	d      *durable
 	handle func(*bus.Delivery)
@@ -26,8 +26,8 @@ type Consumer struct {
 	errs    chan error
 }
 
-// Consume makes a durable consumer or takes up the one that is there, as
-// [bus.Bus.Consume] does.
+// Consume creates a durable consumer or continues an existing one, as [bus.Bus.Consume]
+// does.
 func (s *Server) Consume(_ context.Context, c bus.ConsumerConfig, handle func(*bus.Delivery)) (*Consumer, error) {
 	set := func(n *int, v int) {
 		if *n <= 0 {
@@ -65,7 +65,7 @@ func (s *Server) Consume(_ context.Context, c bus.ConsumerConfig, handle func(*b
 	return k, nil
 }
 
-// watch keeps [Consumer.Floor].
+// monitor updates [Consumer.Floor].
 func (k *Consumer) monitor(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -81,13 +81,13 @@ func (k *Consumer) monitor(every time.Duration) {
 	}
 }
 
-// Floor is that of [bus.Consumer].
+// Floor does what [bus.Consumer.Floor] does.
 func (k *Consumer) Floor() uint64 { return k.floor.Load() }
 
-// Err is that of [bus.Consumer].
+// Err does what [bus.Consumer.Err] does.
 func (k *Consumer) Err() <-chan error { return k.errs }
 
-// Stop is that of [bus.Consumer].
+// Stop does what [bus.Consumer.Stop] does.
 func (k *Consumer) Stop(ctx context.Context) error {
 	k.end(nil)
 	select {
@@ -126,7 +126,7 @@ func (k *Consumer) run() {
 	}
 }
 
-// one handles the next message; false if there is none.
+// one handles the next message; it returns false if there is none.
 func (k *Consumer) one() bool {
 	k.turn <- struct{}{}
 	defer func() { <-k.turn }()
@@ -149,7 +149,7 @@ func (k *Consumer) one() bool {
 	return true
 }
 
-// ConsumerInfo is how far a consumer has come.
+// ConsumerInfo returns a consumer's progress.
 func (s *Server) ConsumerInfo(_ context.Context, name, consumer string) (bus.ConsumerInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,8 +172,8 @@ func (s *Server) consumer(name, consumer string) (*durable, error) {
 	return d, nil
 }
 
-// DeleteConsumer removes a consumer: its client gets [bus.ErrConsumerGone], and
-// acks to it count for nothing.
+// DeleteConsumer removes a consumer: its client gets [bus.ErrConsumerGone], and its acks have
+// no effect.
 func (s *Server) DeleteConsumer(_ context.Context, name, consumer string) error {
 	s.mu.Lock()
 	d, err := s.consumer(name, consumer)
@@ -192,7 +192,7 @@ func (s *Server) DeleteConsumer(_ context.Context, name, consumer string) error 
 	return nil
 }
 
-// Followers are all consumers of a stream.
+// Followers returns all consumers of a stream.
 func (s *Server) Followers(_ context.Context, name string) ([]bus.Follower, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

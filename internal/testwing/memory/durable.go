@@ -8,27 +8,27 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// durable is a consumer as the server keeps it; under the server's lock.
+// durable is the server's side of a consumer. The server's lock guards it.
 type durable struct {
 	server  *Server
 	stream  *stream
 	cfg     bus.ConsumerConfig
 	gone    bool
-	next    uint64 // the first message that was not delivered yet
-	top     uint64 // the last that was
+	next    uint64 // the first undelivered message
+	top     uint64 // the last delivered message
 	turn    uint64
 	pending map[uint64]*pending // delivered and not settled
-	again   []uint64            // of those, what is to be delivered again
+	again   []uint64            // those of pending that are due for redelivery
 	alarm   *time.Timer
-	client  *Consumer // that asks for messages now; nil for none
+	client  *Consumer // the present client; nil for none
 }
 
 type pending struct {
 	times uint64
-	until time.Time // then it is delivered again; zero while it is about to be
+	until time.Time // the time of its redelivery; zero once that is due
 }
 
-// push sends the client what it has asked for, first what is due again.
+// push sends the client the messages that it asked for, redeliveries first.
 func (d *durable) push() {
 	for d.client != nil && !d.gone && len(d.client.buffer) < d.cfg.Batch {
 		m, p := d.pick()
@@ -50,7 +50,7 @@ func (d *durable) push() {
 	d.arm()
 }
 
-// pick is what is delivered next; nil if that is nothing.
+// pick returns the next message to deliver, nil if there is none.
 func (d *durable) pick() (*bus.Stored, *pending) {
 	for len(d.again) > 0 {
 		seq := d.again[0]
@@ -87,7 +87,7 @@ func (d *durable) left() (n uint64) {
 	}
 }
 
-// arm sets the timer for the first message that is to come again.
+// arm sets the timer for the next redelivery.
 func (d *durable) arm() {
 	first := time.Time{}
 	for _, p := range d.pending {
@@ -107,7 +107,7 @@ func (d *durable) arm() {
 	}
 }
 
-// overdue delivers again what was not settled in time, in the stream's order.
+// overdue redelivers the messages that were not settled in time, in the stream's order.
 func (d *durable) overdue() {
 	d.server.mu.Lock()
 	defer d.server.mu.Unlock()
@@ -122,8 +122,7 @@ func (d *durable) overdue() {
 	d.push()
 }
 
-// errNoConsumer is what an ack to a consumer that is gone comes to; only DoubleAck
-// would tell.
+// errNoConsumer is the error of an ack to a deleted consumer; only DoubleAck returns it.
 var errNoConsumer = errors.New("no such consumer")
 
 func (d *durable) ack(seq uint64) error {
@@ -137,7 +136,7 @@ func (d *durable) ack(seq uint64) error {
 	return nil
 }
 
-// floor is how far everything is settled.
+// floor returns the sequence up to which all messages are settled.
 func (d *durable) floor() uint64 {
 	floor := d.top
 	for seq := range d.pending {

@@ -1,11 +1,10 @@
-// Package memory is JetStream in memory, as far as the dispatch loop relies on
-// it: streams with message ids, durable consumers, buckets with fences, and
-// requests. It is for simulations on a fake clock, where thousands of histories
-// must be cheap; it keeps nothing on disk, has no replicas, and refuses nothing
-// for want of room.
+// Package memory is the part of JetStream that the dispatcher uses, in memory:
+// streams with message ids, durable consumers, buckets with fences, and requests. It is
+// for simulations on a fake clock, where thousands of histories must be cheap. It
+// writes nothing to disk, has no replicas and no size limits.
 //
-// One suite of tests, in this package, runs the same cases against it and against
-// a real server: only what has a case there may be relied on. Tests alone use it.
+// One suite of tests, in this package, runs the same cases against it and against a
+// real server: only behaviour with a case there may be relied on. Only tests use it.
 package memory
 
 import (
@@ -21,24 +20,24 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// window is how long a stream remembers message ids.
+// window is the time for which a stream remembers message ids.
 const window = time.Hour
 
-// maxPayload is that of the server's configuration.
+// maxPayload is the same as the embedded server's.
 const maxPayload = 8 << 20
 
-// Server holds everything that is stored, for any number of clients.
+// Server holds streams and buckets for any number of clients.
 type Server struct {
-	mu      sync.Mutex
-	streams map[string]*stream
-	buckets map[string]*Bucket
-	doors   map[string][]*door
-	lives   int // that were given to streams and buckets
+	mu         sync.Mutex
+	streams    map[string]*stream
+	buckets    map[string]*Bucket
+	responders map[string][]*responder
+	lives      int // that were given to streams and buckets
 }
 
-// New is an empty server with the bridge's streams and buckets.
+// New returns a server with the bridge's streams and buckets, all empty.
 func New() *Server {
-	s := &Server{streams: map[string]*stream{}, buckets: map[string]*Bucket{}, doors: map[string][]*door{}}
+	s := &Server{streams: map[string]*stream{}, buckets: map[string]*Bucket{}, responders: map[string][]*responder{}}
 	for _, x := range bus.Streams() {
 		s.streams[x.Name] = s.newStream(x)
 	}
@@ -49,7 +48,7 @@ func New() *Server {
 	return s
 }
 
-// Bucket is that of the name, as [bus.Bus.Bucket] gives it.
+// Bucket returns a bucket by its name, as [bus.Bus.Bucket] does.
 func (s *Server) Bucket(name string) *Bucket { return s.buckets[name] }
 
 // stream is one stream; its messages are in the order of their sequences, and a
@@ -75,7 +74,7 @@ func (s *Server) stream(name string) (*stream, error) {
 	return nil, fmt.Errorf("stream %s: %w", name, bus.ErrUnprovisioned)
 }
 
-// route is the stream that takes a subject.
+// route returns the stream that takes a subject.
 func (s *Server) route(subject string) (*stream, error) {
 	for _, x := range s.streams {
 		if slices.ContainsFunc(x.Subjects, func(f string) bool { return fits(f, subject) }) {
@@ -85,7 +84,7 @@ func (s *Server) route(subject string) (*stream, error) {
 	return nil, errors.New("no stream takes this subject")
 }
 
-// Publish stores a message unless one of its id came within the last hour.
+// Publish stores a message unless one with its id was stored within the last hour.
 func (s *Server) Publish(ctx context.Context, m bus.Message) (bus.Ack, error) {
 	if err := ctx.Err(); err != nil {
 		return bus.Ack{}, fmt.Errorf("publish %s: %w", m.Subject, err)
@@ -119,7 +118,7 @@ func (s *Server) Publish(ctx context.Context, m bus.Message) (bus.Ack, error) {
 	return bus.Ack{Stream: x.Name, Sequence: seq}, nil
 }
 
-// Get is the message of a sequence.
+// Get returns the message with a sequence.
 func (s *Server) Get(_ context.Context, name string, sequence uint64) (bus.Stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +132,7 @@ func (s *Server) Get(_ context.Context, name string, sequence uint64) (bus.Store
 	return bus.Stored{}, fmt.Errorf("read %s: message %d: %w", name, sequence, bus.ErrNotFound)
 }
 
-// Next is the first message of a subject at from or behind it.
+// Next returns the first message of a subject from sequence from on.
 func (s *Server) Next(_ context.Context, name, subject string, from uint64) (bus.Stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,7 +146,7 @@ func (s *Server) Next(_ context.Context, name, subject string, from uint64) (bus
 	return bus.Stored{}, fmt.Errorf("read %s: next of %s from %d: %w", name, subject, from, bus.ErrNotFound)
 }
 
-// Page is up to n messages of a subject from a sequence on.
+// Page returns up to n messages of a subject from a sequence on.
 func (s *Server) Page(_ context.Context, name, subject string, from uint64, n int) ([]bus.Stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -186,7 +185,7 @@ func (s *Server) Delete(_ context.Context, name string, sequence uint64) error {
 	return nil
 }
 
-// Usage is how full a stream is, sizes left out.
+// Usage returns a stream's usage, without sizes.
 func (s *Server) Usage(_ context.Context, name string) (bus.Usage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,7 +205,7 @@ func (s *Server) Usage(_ context.Context, name string) (bus.Usage, error) {
 	return u, nil
 }
 
-// MaxPayload is the largest message that is taken.
+// MaxPayload is the size of the largest message, in bytes.
 func (s *Server) MaxPayload() int64 { return maxPayload }
 
 func (x *stream) at(sequence uint64) *bus.Stored {
@@ -216,7 +215,8 @@ func (x *stream) at(sequence uint64) *bus.Stored {
 	return &x.messages[sequence-1]
 }
 
-// next is the first message of any of the filters (none: of all) from a sequence on.
+// next returns the first message that matches a filter (no filters: any message) from a
+// sequence on.
 func (x *stream) next(filters []string, from uint64) *bus.Stored {
 	for i := max(from, 1) - 1; i < uint64(len(x.messages)); i++ {
 		m := &x.messages[i]
@@ -230,7 +230,7 @@ func (x *stream) next(filters []string, from uint64) *bus.Stored {
 	return nil
 }
 
-// given is a message whose headers its reader may change.
+// given returns a copy of a message whose headers the reader may change.
 func given(m bus.Stored) bus.Stored {
 	m.Header = maps.Clone(m.Header)
 	return m

@@ -9,40 +9,40 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// door is whoever answers on a subject.
-type door struct {
+// responder answers the requests on a subject.
+type responder struct {
 	ctx     context.Context
 	answer  func(context.Context, []byte) []byte
 	running sync.WaitGroup
 }
 
-// Serve answers requests on a subject until stop is called, which waits for those
-// that are here.
+// Serve answers requests on a subject until stop is called. stop waits for the requests in
+// progress.
 func (s *Server) Serve(subject string, answer func(ctx context.Context, data []byte) []byte) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &door{ctx: ctx, answer: answer}
+	d := &responder{ctx: ctx, answer: answer}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doors[subject] = append(s.doors[subject], d)
+	s.responders[subject] = append(s.responders[subject], d)
 	return func() {
 		s.mu.Lock()
-		s.doors[subject] = slices.DeleteFunc(s.doors[subject], func(x *door) bool { return x == d })
+		s.responders[subject] = slices.DeleteFunc(s.responders[subject], func(x *responder) bool { return x == d })
 		s.mu.Unlock()
 		cancel()
 		d.running.Wait()
 	}, nil
 }
 
-// Request asks whoever serves a subject; the first answer counts.
+// Request sends a request to a responder of the subject and returns its answer.
 func (s *Server) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
 	s.mu.Lock()
-	doors := slices.Clone(s.doors[subject])
-	answers := make(chan []byte, len(doors))
-	for _, d := range doors {
+	responders := slices.Clone(s.responders[subject])
+	answers := make(chan []byte, len(responders))
+	for _, d := range responders {
 		d.running.Go(func() { answers <- d.answer(d.ctx, data) })
 	}
 	s.mu.Unlock()
-	if len(doors) == 0 {
+	if len(responders) == 0 {
 		return nil, fmt.Errorf("request %s: %w", subject, bus.ErrNoResponders)
 	}
 	select {

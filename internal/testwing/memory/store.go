@@ -10,7 +10,7 @@ import (
 	"gongdan-bridge/internal/bus"
 )
 
-// Identity is that of a stream or bucket, as [bus.Bus.Identity] gives it.
+// Identity returns the identity of a stream or bucket, as [bus.Bus.Identity] does.
 func (s *Server) Identity(_ context.Context, name string) (bus.Identity, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *Server) Identity(_ context.Context, name string) (bus.Identity, error) 
 	return id, nil
 }
 
-// Mend makes the streams and buckets that are missing.
+// Mend creates the missing streams and buckets.
 func (s *Server) Mend(context.Context) (missing []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *Server) Mend(context.Context) (missing []string, err error) {
 	return missing, nil
 }
 
-// Last is the newest message of a subject.
+// Last returns the newest message of a subject.
 func (s *Server) Last(_ context.Context, name, subject string) (bus.Stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +78,7 @@ func (s *Server) newStream(x bus.Stream) *stream {
 	}
 }
 
-// Copy is what a stream or bucket held at a moment.
+// Copy is the content of a stream or bucket at one moment.
 type Copy struct {
 	life     string
 	made     time.Time
@@ -101,7 +101,8 @@ func (s *Server) Copy(name string) Copy {
 	return Copy{life: x.life, made: x.made, messages: slices.Clone(x.messages)}
 }
 
-// Restore puts a copy back, as a stopped server's directory is: consumers end.
+// Restore replaces a stream or bucket by a copy, as an operator may who copies the directory
+// of a stopped server: consumers end.
 func (s *Server) Restore(name string, c Copy) {
 	s.end(name)
 	s.mu.Lock()
@@ -120,7 +121,7 @@ func (s *Server) Restore(name string, c Copy) {
 	s.streams[name] = x
 }
 
-// Remove removes a stream or bucket. A bucket is made again at once, empty.
+// Remove removes a stream or bucket. A bucket is created again at once, empty.
 func (s *Server) Remove(name string) {
 	s.end(name)
 	s.mu.Lock()
@@ -133,8 +134,8 @@ func (s *Server) Remove(name string) {
 	delete(s.streams, name)
 }
 
-// Cut removes a stream's newest n messages, as a truncated file does. Its consumers
-// stay, and believe that they have come further.
+// Cut removes a stream's newest n messages, as a truncated file does. Its consumers stay, with
+// a progress behind the stream's end.
 func (s *Server) Cut(name string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

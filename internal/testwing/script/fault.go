@@ -22,14 +22,14 @@ const (
 	TokenExpired Kind = "token-expired" // the token presented dies, and the answer says so
 	GroupMoved   Kind = "group-moved"   // the account moves to another group (Kingdee's groupName), and the answer says so
 	Refuse       Kind = "refuse"        // a business refusal that says Text
-	Slow         Kind = "slow"          // the right answer after Delay; a caller who leaves before that has changed nothing
+	Slow         Kind = "slow"          // the right answer after Delay; a caller that leaves before that has changed nothing
 	Hang         Kind = "hang"          // no answer until the caller gives up, or until Delay has passed, if it is set
 	Cut          Kind = "cut"           // the connection is reset before the first byte of an answer
 	Torn         Kind = "torn"          // the connection is closed in the middle of the answer
 	HTML         Kind = "html"          // a web page in place of JSON
 	Half         Kind = "half"          // the first half of the JSON as if it were all
 	Huge         Kind = "huge"          // 10 MB of JSON
-	Odd          Kind = "odd"           // well-formed and successful, in a shape that nobody documented
+	Odd          Kind = "odd"           // well-formed and successful, in an undocumented shape
 	Verbatim     Kind = "verbatim"      // Status (default 200) and Text as they stand, as JSON
 	Late         Kind = "late"          // cut at once, carried out after Delay, or at [Script.Release] if Delay is 0
 )

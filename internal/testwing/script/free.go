@@ -8,9 +8,9 @@ import (
 	"net"
 )
 
-// listen takes a port of 127.0.0.1 that nobody uses, and reserves it until ctx
-// ends: who closes it finds it free when he comes back. It is one below those
-// that systems give to outgoing connections.
+// listen listens on a free port of 127.0.0.1, and reserves it until ctx ends: after a
+// close the port is still free for its owner. The port is below the range that systems
+// use for outgoing connections.
 func listen(ctx context.Context) (net.Listener, error) {
 	const first, number, tries = 10000, 20000, 100
 	var all error
@@ -24,9 +24,9 @@ func listen(ctx context.Context) (net.Listener, error) {
 	return nil, fmt.Errorf("find a free port: %w", all)
 }
 
-// reserve listens on a TCP port, if nobody else has the UDP port of that number,
-// which is held until ctx ends. That is the reservation: it is seen by all
-// processes that look for ports in this way, and is in nobody's way.
+// reserve listens on a TCP port, and holds the UDP port with the same number until ctx
+// ends. It fails if that UDP port is taken. The UDP port is the reservation: every
+// process that looks for ports by reserve sees it, and no other program needs it.
 func reserve(ctx context.Context, addr string) (net.Listener, error) {
 	held, err := new(net.ListenConfig).ListenPacket(ctx, "udp", addr)
 	if err != nil {
@@ -40,7 +40,7 @@ func reserve(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// FreePorts finds n different ports of 127.0.0.1 that nobody uses, and reserves
+// FreePorts finds n different free ports of 127.0.0.1, and reserves
 // them until ctx ends, for programs that are told their ports, and that keep
 // them when they are killed and come back.
 func FreePorts(ctx context.Context, n int) ([]int, error) {

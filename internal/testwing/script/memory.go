@@ -15,7 +15,7 @@ import (
 
 // Memory carries requests to a handler of this process without a socket, with
 // the same ways to fail: a closed port refuses the dial, a cut is a reset, a
-// torn answer ends too early, and a caller who gives up ends the handler's
+// torn answer ends too early, and a caller that gives up ends the handler's
 // context. It is for tests on a fake clock, which sockets would hold up.
 type Memory struct {
 	Handler http.Handler
@@ -55,7 +55,7 @@ func (m Memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// arrived are the headers as a server reads them, whatever case they were sent in.
+// arrived returns the headers under the canonical names that a server reads.
 func arrived(sent http.Header) http.Header {
 	h := make(http.Header, len(sent))
 	for name, values := range sent {

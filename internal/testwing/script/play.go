@@ -127,7 +127,7 @@ func Write(w http.ResponseWriter, a Answer) {
 	w.Header().Set("Content-Type", orText(a.Type, "application/json;charset=UTF-8"))
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(or(a.Status, 200))
-	_, _ = w.Write(a.Body) // a caller who has left is no fault of the simulator
+	_, _ = w.Write(a.Body) // a caller that has left is no fault of the simulator
 }
 
 // half is the first half of a body; a JSON object cut there is never whole.

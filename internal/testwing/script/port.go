@@ -15,7 +15,7 @@ import (
 const InMemory = "memory"
 
 // Port is a loopback address that a simulator listens on, and that can be
-// closed and opened again, so that callers find nobody there. The zero Port has
+// closed and opened again, so that connections are refused. The zero Port has
 // never been open. Safe for concurrent use.
 type Port struct {
 	mu     sync.Mutex
@@ -24,7 +24,7 @@ type Port struct {
 	server *http.Server
 	forget func() bool   // takes back the closing at the end of Open's context
 	inside int           // requests being handled
-	idle   chan struct{} // closed when inside falls to 0; nil if nobody waits
+	idle   chan struct{} // closed when inside falls to 0; nil if no Close waits
 }
 
 // Open listens on addr: "" is the address used before, or any free port of
@@ -100,7 +100,7 @@ func (p *Port) left() {
 	}
 }
 
-// close closes the port if it still is the one that server serves.
+// close closes the port if server still serves it.
 func (p *Port) close(server *http.Server) {
 	p.mu.Lock()
 	if p.server != server {
@@ -112,7 +112,7 @@ func (p *Port) close(server *http.Server) {
 	p.mu.Unlock()
 	if server != nil {
 		forget()
-		_ = server.Close() // listener and connections are gone whatever it says
+		_ = server.Close() // listener and connections are closed even on an error
 	}
 }
 

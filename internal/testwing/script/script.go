@@ -9,7 +9,7 @@ import (
 
 // Script says which call suffers which fault. Faults that were added are used
 // up in their order; after them come the chances. The zero Script and a nil one
-// harm nobody. Safe for concurrent use.
+// play no fault. Safe for concurrent use.
 type Script struct {
 	mu      sync.Mutex
 	seed    uint64
@@ -22,7 +22,7 @@ type Script struct {
 
 type target struct{ api, key string }
 
-// entry is a fault with what is left of it.
+// entry is a fault with the number of calls that it still affects.
 type entry struct {
 	Fault
 	skip, left int
