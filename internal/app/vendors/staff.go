@@ -21,10 +21,14 @@ func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, tenant string
 	}
 	i := slices.IndexFunc(cfg.Tenants, func(t config.Tenant) bool { return t.Name == tenant })
 	c, w := cfg.Dispatcher, cfg.Tenants[i].Weiban
-	account := connectors.NewAccount(connectors.AccountOptions{
-		Vendor: "weiban", Tenant: tenant, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
+	account, err := connectors.NewAccount(connectors.AccountOptions{
+		Vendor: "weiban", Tenant: tenant, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, MaxWait: c.Calls.MaxWait,
+		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor},
 		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute, Burst: 1} },
 	})
+	if err != nil {
+		return nil, err
+	}
 	defer account.Close()
 	list, err := weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Account: account}).Staff(ctx)
 	out := make([]mapping.Staff, len(list))

@@ -2,8 +2,10 @@ package vendors_test
 
 import (
 	"context"
+	"fmt"
 	"io"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,19 +16,43 @@ import (
 	"gongdan-bridge/internal/testwing/fakeweiban"
 )
 
-func settings() *config.Config {
-	c := &config.Config{}
-	c.Dispatcher.Calls = config.Calls{Timeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxAnswer: 1 << 20, MaxWait: time.Second}
-	c.Dispatcher.Breaker = config.Breaker{Failures: 3, OpenFor: time.Second}
-	return c
+const bridge = `dispatcher: {calls: {timeout: 5s, read_timeout: 5s}}
+tenants:
+  - name: acme
+    mapping: acme.yaml
+    weiban:
+      {base_url: %q, corp_id: %q, secret: "env:SECRET", receivers: [ww1], callbacks: [{token: "env:TOKEN", encoding_aes_key: "env:KEY"}]}
+    kingdee:
+      {account_id: "1", app: {client_id: a, client_secret: "env:SECRET", outer_instance_id: b}, photos: {mode: %s, hosts: [a.example], timeout: 7s}}
+`
+
+// settings are a configuration with one tenant of w.
+func settings(t *testing.T, w *fakeweiban.Server, photos string) *config.Config {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"acme.yaml": "", "bridge.yaml": fmt.Sprintf(bridge, w.URL(), w.CorpID(), photos)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := map[string]string{"SECRET": w.Secret(), "TOKEN": "token", "KEY": "c2FuZGJveC1hZXMta2V5LW9mLTMyLWJ5dGVzLWxvbmc"}
+	cfg, err := config.Load(filepath.Join(dir, "bridge.yaml"), func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
-func tenant(photos string) config.Tenant {
-	t := config.Tenant{Name: "acme"}
-	t.Weiban.InFlight, t.Weiban.PerMinute, t.Kingdee.InFlight, t.Kingdee.PerMinute = 2, 200, 2, 50
-	t.Kingdee.Photos = config.Photos{Mode: photos, Timeout: 7 * time.Second, MaxBytes: 1 << 20, MaxCount: 3}
-	t.Retries.QuickTries, t.Retries.QuickFirst = 2, 10*time.Millisecond
-	return t
+func weiban(t *testing.T) *fakeweiban.Server {
+	t.Helper()
+	w, err := fakeweiban.New(fakeweiban.Options{Secret: "the-secret-of-weiban"})
+	if err == nil {
+		err = w.Start(t.Context(), "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // Pictures are uploaded where the configuration says so, and then the call's deadline
@@ -36,14 +62,19 @@ func TestPictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := vendors.NewBuilder(settings(), tel, bustest.New(t), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, conn := weiban(t), bustest.New(t)
 	for mode, bound := range map[string]time.Duration{config.PhotosPass: 5 * time.Second, config.PhotosUpload: 12 * time.Second} {
-		c := b.Build(tenant(mode), func(context.Context) error { return nil })
-		if (c.Photos != nil) != (mode == config.PhotosUpload) || b.CallBound(tenant(mode)) != bound {
-			t.Errorf("%s: uploads %t, a call ends within %s", mode, c.Photos != nil, b.CallBound(tenant(mode)))
+		cfg := settings(t, w, mode)
+		b, err := vendors.NewBuilder(cfg, tel, conn, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := b.Build(cfg.Tenants[0], func(context.Context) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (c.Photos != nil) != (mode == config.PhotosUpload) || b.CallBound(cfg.Tenants[0]) != bound {
+			t.Errorf("%s: uploads %t, a call ends within %s", mode, c.Photos != nil, b.CallBound(cfg.Tenants[0]))
 		}
 		c.Close()
 		c.Close()
@@ -52,17 +83,7 @@ func TestPictures(t *testing.T) {
 
 // The staff list is read with the configured credentials, without any dispatcher.
 func TestStaff(t *testing.T) {
-	w, err := fakeweiban.New(fakeweiban.Options{Secret: "the-secret-of-weiban"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Start(t.Context(), ""); err != nil {
-		t.Fatal(err)
-	}
-	cfg, acme := settings(), tenant(config.PhotosPass)
-	acme.Weiban.BaseURL, acme.Weiban.CorpID, acme.Weiban.Secret = w.URL(), w.CorpID(), config.NewSecret(w.Secret())
-	cfg.Tenants = []config.Tenant{{Name: "other"}, acme}
-	list, err := vendors.Staff(t.Context(), cfg, bustest.New(t), "acme")
+	list, err := vendors.Staff(t.Context(), settings(t, weiban(t), config.PhotosPass), bustest.New(t), "acme")
 	if err != nil || len(list) == 0 || list[0].ID == "" || list[0].Name == "" {
 		t.Errorf("%+v, %v", list, err)
 	}
@@ -71,18 +92,12 @@ func TestStaff(t *testing.T) {
 // A callback's keys come out of the configuration; without any the program must not
 // start.
 func TestCallbackCodec(t *testing.T) {
-	acme := tenant(config.PhotosPass)
+	acme := settings(t, weiban(t), config.PhotosPass).Tenants[0]
+	if codec, err := vendors.CallbackCodec(acme); err != nil || codec == nil {
+		t.Error(err)
+	}
+	acme.Weiban.Callbacks = nil
 	if _, err := vendors.CallbackCodec(acme); err == nil {
 		t.Error("a codec without keys")
-	}
-	acme.Weiban.Receivers = []string{"ww1"}
-	acme.Weiban.Callbacks = []config.CallbackKey{{Token: config.NewSecret("token"), EncodingAESKey: config.NewSecret("short")}}
-	if _, err := vendors.CallbackCodec(acme); err == nil || strings.Contains(err.Error(), "short") {
-		t.Errorf("a key of another length: %v", err)
-	}
-	acme.Weiban.Callbacks[0].EncodingAESKey = config.NewSecret("c2FuZGJveC1hZXMta2V5LW9mLTMyLWJ5dGVzLWxvbmc")
-	codec, err := vendors.CallbackCodec(acme)
-	if err != nil || codec == nil {
-		t.Error(err)
 	}
 }
