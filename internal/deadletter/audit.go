@@ -12,9 +12,6 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// AuditStream is where the audit lies.
-const AuditStream = "AUDIT"
-
 // The actions of the audit.
 const (
 	ActionReplay      = "dead_replay"
@@ -95,7 +92,7 @@ const (
 // Auditable is [bus.ErrFull] where stream AUDIT has no room for another line: what is
 // done by asking somebody else must be refused before, not after.
 func Auditable(ctx context.Context, usage func(ctx context.Context, stream string) (bus.Usage, error)) error {
-	u, err := usage(ctx, AuditStream)
+	u, err := usage(ctx, bus.Audit)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -111,7 +108,7 @@ func Auditable(ctx context.Context, usage func(ctx context.Context, stream strin
 func (b *Box) Audits(ctx context.Context, tenant string, from uint64, visit func(Audit) error) error {
 	const size = 200
 	for {
-		page, err := b.log.Page(ctx, AuditStream, events.AuditFilter(tenant), from, size)
+		page, err := b.log.Page(ctx, bus.Audit, events.AuditFilter(tenant), from, size)
 		if err != nil {
 			return fmt.Errorf("audit of %s: %w", tenant, err)
 		}

@@ -12,9 +12,6 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// Stream is where the letters lie.
-const Stream = "DEAD"
-
 // Log is what the box needs of the bus.
 type Log interface {
 	Publish(ctx context.Context, m bus.Message) (bus.Ack, error)
@@ -75,7 +72,7 @@ func (b *Box) Page(ctx context.Context, f Filter, from uint64, n int) ([]Open, u
 	var out []Open
 	from = max(from, 1)
 	for len(out) < n {
-		page, err := b.log.Page(ctx, Stream, f.subject(), from, n)
+		page, err := b.log.Page(ctx, bus.Dead, f.subject(), from, n)
 		if err != nil {
 			return nil, 0, fmt.Errorf("dead letters: %w", err)
 		}
@@ -117,7 +114,7 @@ func (b *Box) All(ctx context.Context, f Filter, visit func(Open) error) error {
 
 // Get returns the letter of a number, or [ErrNoLetter].
 func (b *Box) Get(ctx context.Context, number uint64) (Open, error) {
-	s, err := b.log.Get(ctx, Stream, number)
+	s, err := b.log.Get(ctx, bus.Dead, number)
 	if errors.Is(err, bus.ErrNotFound) {
 		return Open{}, fmt.Errorf("dead letter %d: %w", number, ErrNoLetter)
 	}
@@ -209,7 +206,7 @@ func (b *Box) close(ctx context.Context, o Open, action string, act Act, word st
 	if err != nil {
 		return fmt.Errorf("dead letter %d: %w", o.Number, err)
 	}
-	if err := b.log.Delete(ctx, Stream, o.Number); err != nil && !errors.Is(err, bus.ErrNotFound) {
+	if err := b.log.Delete(ctx, bus.Dead, o.Number); err != nil && !errors.Is(err, bus.ErrNotFound) {
 		return fmt.Errorf("dead letter %d: close: %w", o.Number, err)
 	}
 	return nil

@@ -167,7 +167,7 @@ func (h *historyOf) record(ctx context.Context) error {
 func (h *historyOf) letters(ctx context.Context, box *deadletter.Box) error {
 	return box.All(ctx, deadletter.Filter{Tenant: h.Tenant, Noun: h.Noun, Key: h.Key}, func(o deadletter.Open) error {
 		l := Line{
-			At: o.DiedAt, What: LineLetter, Stage: o.Stage, Event: o.EventID, Stream: deadletter.Stream, Sequence: o.Number,
+			At: o.DiedAt, What: LineLetter, Stage: o.Stage, Event: o.EventID, Stream: bus.Dead, Sequence: o.Number,
 			Letter: &LetterLine{Number: o.Number, ID: o.ID, Kind: o.Kind, Reason: o.Reason, Advice: o.Advice},
 		}
 		var err error

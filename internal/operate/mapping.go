@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
@@ -67,7 +68,7 @@ func (r *rules) table(name string) (*table.Table, error) {
 // letters visits open letters and tells how far it has come; the letters of all
 // tenants are the whole.
 func (a *Acts) letters(ctx context.Context, f deadletter.Filter, tell inspect.Progress, visit func(deadletter.Open) error) error {
-	u, err := a.o.Bus.Usage(ctx, deadletter.Stream)
+	u, err := a.o.Bus.Usage(ctx, bus.Dead)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
@@ -18,7 +19,7 @@ import (
 func (o publication) sendLetter(ctx context.Context, p ledger.Publish, m *orders.Message) (bool, error) {
 	l := o.letterOrLess(ctx, p, m)
 	if p.Check {
-		there, err := o.published(ctx, deadletter.Stream, l.Subject(), l.ID)
+		there, err := o.published(ctx, bus.Dead, l.Subject(), l.ID)
 		if !there && err == nil {
 			there, err = o.closings.closed(ctx, o.Store, o.order, l.ID)
 		}

@@ -40,7 +40,7 @@ func (s *Store) recall(ctx context.Context, k orders.ID, r ledger.Record, rec le
 		take            func(bus.Stored)
 	}
 	list := []source{
-		{deadletter.Stream, every + "dead.*.*." + string(k.Noun) + "." + key, c.letter},
+		{bus.Dead, every + "dead.*.*." + string(k.Noun) + "." + key, c.letter},
 		{bus.Events, every + "event.enriched." + string(k.Noun) + ".*." + key, c.enriched},
 	}
 	for i, st := range ledger.Stages {
