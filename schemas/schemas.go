@@ -33,14 +33,16 @@ const (
 // Set is the compiled schemas, safe for concurrent use.
 type Set struct{ byName map[string]*jsonschema.Schema }
 
-// Load compiles every embedded schema. It takes a few milliseconds; call it
-// once and keep the Set.
-func Load() (*Set, error) {
+// Load compiles the embedded schemas of these names, or all of them where none is
+// named. All take a few milliseconds and a megabyte: keep the Set and share it.
+func Load(names ...string) (*Set, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	names, err := Names()
-	if err != nil {
-		return nil, err
+	if len(names) == 0 {
+		var err error
+		if names, err = Names(); err != nil {
+			return nil, err
+		}
 	}
 	for _, n := range names {
 		if err := add(c, n); err != nil {

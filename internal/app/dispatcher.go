@@ -13,6 +13,7 @@ import (
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/ledger"
+	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/telemetry"
 )
@@ -86,14 +87,21 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 	if err != nil {
 		return nil, err
 	}
+	language, err := mapping.NewLanguage()
+	if err != nil {
+		return nil, err
+	}
 	var out []dispatch.Tenant
 	for _, t := range b.cfg.Tenants {
-		m, rows, err := b.mapping(ctx, conn, t)
+		m, rows, err := b.mapping(ctx, conn, t, language)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
 		guard := &dispatch.Guard{}
-		c := builder.Build(t, guard.Check)
+		c, err := builder.Build(t, guard.Check)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+		}
 		b.undo.add("connections of "+t.Name, func(context.Context) error { c.Close(); return nil })
 		x := dispatch.Tenant{
 			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Ledger: b.ledger(t, builder.CallBound(t)),

@@ -20,13 +20,13 @@ const mappingBeat = time.Second
 
 // mapping loads a tenant's mapping and its tables, and follows their changes until the
 // program stops.
-func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant) (*mapping.Live, *tables.Live, error) {
+func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant, language *mapping.Language) (*mapping.Live, *tables.Live, error) {
 	log := b.log.With(slog.String("tenant", t.Name))
 	rows, err := tables.NewLive(ctx, conn, t.Name, b.log)
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err := mapping.NewLive(t.Mapping, mapping.Options{Tables: rows})
+	live, err := mapping.NewLive(t.Mapping, mapping.Options{Tables: rows, Language: language})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,9 +86,13 @@ func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 
 // CheckMappings compiles every tenant's mapping and reports all faults.
 func CheckMappings(cfg *config.Config) error {
+	language, err := mapping.NewLanguage()
+	if err != nil {
+		return err
+	}
 	var all error
 	for _, t := range cfg.Tenants {
-		if _, err := mapping.Load(t.Mapping, mapping.Options{}); err != nil {
+		if _, err := mapping.Load(t.Mapping, mapping.Options{Language: language}); err != nil {
 			all = errors.Join(all, err)
 		}
 	}

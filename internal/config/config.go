@@ -86,11 +86,9 @@ type DeadStream struct {
 
 // Buckets is how much each bucket may hold.
 type Buckets struct {
-	State   Size `yaml:"state" default:"4GiB" min:"1MiB" doc:"bucket |STATE|: who owns what, and the record of every order"`
-	Tokens  Size `yaml:"tokens" default:"16MiB" min:"1MiB" doc:"bucket |TOKENS|: the vendors' access tokens"`
-	Tables  Size `yaml:"tables" default:"256MiB" min:"1MiB" doc:"bucket |TABLES|: mapping tables"`
-	Cursors Size `yaml:"cursors" default:"64MiB" min:"1MiB" doc:"bucket |CURSORS|: how far polling has come"`
-	Jobs    Size `yaml:"jobs" default:"256MiB" min:"1MiB" doc:"bucket |JOBS|: replay jobs"`
+	State  Size `yaml:"state" default:"4GiB" min:"1MiB" doc:"bucket |STATE|: who owns what, and the record of every order"`
+	Tokens Size `yaml:"tokens" default:"16MiB" min:"1MiB" doc:"bucket |TOKENS|: the vendors' access tokens"`
+	Tables Size `yaml:"tables" default:"256MiB" min:"1MiB" doc:"bucket |TABLES|: mapping tables"`
 }
 
 // Ingest is the section ingest.

@@ -17,9 +17,6 @@ type Secret struct {
 	held *string
 }
 
-// NewSecret is a secret that came from no file, for tests and for the sandbox.
-func NewSecret(value string) Secret { return Secret{held: &value} }
-
 // Reveal is the secret itself, "" where there is none. What it returns must go nowhere but into the
 // vendor's call or the redactor.
 func (s Secret) Reveal() string {

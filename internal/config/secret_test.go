@@ -20,7 +20,7 @@ func TestSecretShowsItselfNowhere(t *testing.T) {
 		Many   []Secret
 		At     *Secret
 	}
-	s := NewSecret(value)
+	s := Secret{held: ptr(value)}
 	n := nested{Secret: s, hidden: s, Many: []Secret{s}, At: &s}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%10s"} {

@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -13,19 +14,19 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// AccountOptions says whose account it is and what the vendor allows. Every zero value
-// is a sound default; only Vendor must be given.
+// AccountOptions says whose account it is and what the vendor allows. Vendor and every
+// bound must be given; the other fields may be zero.
 type AccountOptions struct {
 	Vendor      string                // "weiban" or "kingdee"
 	Tenant      string                // for spans only
 	HTTP        *http.Client          // only its Transport is used; nil = a sound one
-	InFlight    int                   // calls in progress over all APIs; default 4
+	InFlight    int                   // calls in progress over all APIs
 	Shares      map[string]int        // of InFlight, how many the calls of one Call.Share may hold
 	Rate        func(api string) Rate // nil = not paced
-	Timeout     time.Duration         // of one call, from first byte out to last byte in; default 30 s. Dialling has as long again at most
-	ReadTimeout time.Duration         // likewise of a call that only reads; default Timeout
-	MaxBody     int64                 // bytes of an answer; default 4 MiB
-	MaxWait     time.Duration         // the longest pause that Do sits out itself; default 5 s, negative = none
+	Timeout     time.Duration         // of one call, from first byte out to last byte in. Dialling has as long again at most
+	ReadTimeout time.Duration         // likewise of a call that only reads
+	MaxBody     int64                 // bytes of an answer
+	MaxWait     time.Duration         // the longest pause that Do sits out itself; negative = none
 	Breaker     BreakerSettings       // there is one breaker an API
 
 	// Before is asked right before a call starts, and for a write once more on the
@@ -88,9 +89,17 @@ type Account struct {
 	pools     map[string]*pool
 }
 
-// NewAccount makes a Account.
-func NewAccount(o AccountOptions) *Account {
-	o = o.withDefaults()
+// NewAccount makes an Account; the error says what o lacks.
+func NewAccount(o AccountOptions) (*Account, error) {
+	if o.Vendor == "" || min(int64(o.InFlight), int64(o.Timeout), int64(o.ReadTimeout), o.MaxBody, int64(o.Breaker.Failures), int64(o.Breaker.OpenFor)) <= 0 || o.MaxWait == 0 {
+		return nil, errors.New("account at a vendor: the vendor's name and every bound are needed")
+	}
+	if o.Rate == nil {
+		o.Rate = func(string) Rate { return Rate{} }
+	}
+	if o.Before == nil {
+		o.Before = func(context.Context) error { return nil }
+	}
 	acct := &Account{
 		o:         o,
 		slots:     make(chan struct{}, o.InFlight),
@@ -104,32 +113,7 @@ func NewAccount(o AccountOptions) *Account {
 		acct.shares[name] = make(chan struct{}, max(n, 1))
 	}
 	acct.reads, acct.writes, acct.known = transports(o.HTTP, o.InFlight)
-	return acct
-}
-
-func (o AccountOptions) withDefaults() AccountOptions {
-	if o.InFlight <= 0 {
-		o.InFlight = 4
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.ReadTimeout <= 0 {
-		o.ReadTimeout = o.Timeout
-	}
-	if o.MaxBody <= 0 {
-		o.MaxBody = 4 << 20
-	}
-	if o.MaxWait == 0 {
-		o.MaxWait = 5 * time.Second
-	}
-	if o.Rate == nil {
-		o.Rate = func(string) Rate { return Rate{} }
-	}
-	if o.Before == nil {
-		o.Before = func(context.Context) error { return nil }
-	}
-	return o
+	return acct, nil
 }
 
 // Do makes one call and never repeats it. The order is: pause, in-flight slot,

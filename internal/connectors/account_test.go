@@ -53,7 +53,7 @@ func read(api string) Call { return Call{API: api, Request: get} }
 func TestPoolsAndSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
-		l := NewAccount(AccountOptions{
+		l := newAccount(t, AccountOptions{
 			Vendor: "weiban", InFlight: 4, Shares: map[string]int{"polling": 1},
 			Rate: func(api string) Rate {
 				if api == "slow" {
@@ -111,7 +111,7 @@ func TestPoolsAndSlots(t *testing.T) {
 func TestPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
-		l := NewAccount(AccountOptions{Vendor: "weiban", InFlight: 1, HTTP: client(func(r *http.Request) (*http.Response, error) {
+		l := newAccount(t, AccountOptions{Vendor: "weiban", InFlight: 1, HTTP: client(func(r *http.Request) (*http.Response, error) {
 			calls++
 			if calls == 1 {
 				<-time.After(time.Second)
@@ -173,7 +173,7 @@ func TestBreaker(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var verdict *events.Failure
 				calls := 0
-				l := NewAccount(AccountOptions{
+				l := newAccount(t, AccountOptions{
 					Vendor: "kingdee", Breaker: BreakerSettings{Failures: 3, OpenFor: 20 * time.Second},
 					HTTP: client(func(r *http.Request) (*http.Response, error) { calls++; return quick(r) }),
 				})
@@ -248,7 +248,7 @@ func TestEnds(t *testing.T) {
 				if tc.name == "cancelled before" {
 					<-time.After(time.Millisecond)
 				}
-				l := NewAccount(AccountOptions{Vendor: "v", HTTP: client(tc.trip), Breaker: BreakerSettings{Failures: 1}})
+				l := newAccount(t, AccountOptions{Vendor: "v", HTTP: client(tc.trip), Breaker: BreakerSettings{Failures: 1}})
 				_, err := l.Do(ctx, Call{API: "x", Request: get, Write: tc.write})
 				f := events.FailureOf(err)
 				if diff := cmp.Diff(tc.want, end{f.Kind, f.Reason}); diff != "" {
@@ -270,7 +270,7 @@ func TestEnds(t *testing.T) {
 // TestFaultsOfOurs: a Request that fails, panics of a table, and a Request that
 // calls its own account neither reach the vendor wrongly nor hang.
 func TestFaultsOfOurs(t *testing.T) {
-	l := NewAccount(AccountOptions{Vendor: "v", HTTP: client(quick), InFlight: 1})
+	l := newAccount(t, AccountOptions{Vendor: "v", HTTP: client(quick), InFlight: 1})
 	bomb := func(Answer) *events.Failure { panic("index out of range") }
 	for _, tc := range []struct {
 		name string
@@ -310,7 +310,7 @@ func TestNoWriteIsBegunAtItsDeadline(t *testing.T) {
 	for write, want := range map[bool]int64{true: 1, false: 2} {
 		synctest.Test(t, func(t *testing.T) {
 			var sent atomic.Int64
-			l := NewAccount(AccountOptions{
+			l := newAccount(t, AccountOptions{
 				Vendor: "kingdee", Timeout: 30 * time.Second, Rate: func(string) Rate { return Rate{PerMinute: 4, Burst: 1} },
 				HTTP: client(func(r *http.Request) (*http.Response, error) { sent.Add(1); return lasting(2 * time.Second)(r) }),
 			})

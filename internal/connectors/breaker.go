@@ -25,8 +25,8 @@ import (
 //     as failure nor as success;
 //   - every other answer is a success: the API is up that refuses an order.
 type BreakerSettings struct {
-	Failures int           // in a row; default 5
-	OpenFor  time.Duration // until one probe is let through; default 30 s
+	Failures int           // in a row
+	OpenFor  time.Duration // until one probe is let through
 }
 
 // window is how long a failure counts.
@@ -39,12 +39,6 @@ var (
 )
 
 func newBreaker(b BreakerSettings, e *endpoint) *gobreaker.CircuitBreaker[struct{}] {
-	if b.Failures <= 0 {
-		b.Failures = 5
-	}
-	if b.OpenFor <= 0 {
-		b.OpenFor = 30 * time.Second
-	}
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval:     window,
 		BucketPeriod: window / 6,

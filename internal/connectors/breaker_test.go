@@ -42,7 +42,7 @@ func TestBreakerByOrder(t *testing.T) {
 		for _, write := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				var now call
-				l := NewAccount(AccountOptions{
+				l := newAccount(t, AccountOptions{
 					Vendor: "weiban", Breaker: BreakerSettings{Failures: 3, OpenFor: 20 * time.Second},
 					HTTP: client(func(*http.Request) (*http.Response, error) {
 						if now.status == 0 {
@@ -75,7 +75,7 @@ func TestBreakerByOrder(t *testing.T) {
 func TestBreakerProbesWithAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &events.Failure{Kind: events.Unavailable}
-		l := NewAccount(AccountOptions{Vendor: "weiban", HTTP: client(quick), Breaker: BreakerSettings{Failures: 2, OpenFor: 20 * time.Second}})
+		l := newAccount(t, AccountOptions{Vendor: "weiban", HTTP: client(quick), Breaker: BreakerSettings{Failures: 2, OpenFor: 20 * time.Second}})
 		ask := func(order string) {
 			_, _ = l.Do(t.Context(), Call{API: "x", About: order, Request: get, Classify: func(Answer) *events.Failure { return f }})
 		}

@@ -49,7 +49,7 @@ func fine(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}
 // a kept one, so none can be lost on it or be repeated by net/http.
 func TestWritesUseFreshConnections(t *testing.T) {
 	url, conns, requests := counting(t, fine)
-	l := NewAccount(AccountOptions{Vendor: "v"})
+	l := newAccount(t, AccountOptions{Vendor: "v"})
 	defer l.Close()
 	read := func(ctx context.Context) (*http.Request, error) {
 		return http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -95,7 +95,7 @@ func TestWriteIsNeverRepeated(t *testing.T) {
 				writes.Add(1)
 				panic(http.ErrAbortHandler)
 			})
-			l := NewAccount(AccountOptions{Vendor: "v", HTTP: tc.http()})
+			l := newAccount(t, AccountOptions{Vendor: "v", HTTP: tc.http()})
 			warm := func(ctx context.Context) (*http.Request, error) {
 				return http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 			}
@@ -136,7 +136,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	l := NewAccount(AccountOptions{Vendor: "v"})
+	l := newAccount(t, AccountOptions{Vendor: "v"})
 	for range 20 {
 		warm := func(ctx context.Context) (*http.Request, error) {
 			return http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
@@ -182,7 +182,7 @@ func TestBeforeTheFirstByte(t *testing.T) {
 				tc.start(s)
 				defer s.Close()
 				lost := errors.New("the lease is lost")
-				l := NewAccount(AccountOptions{Vendor: "v", HTTP: s.Client(), Before: func(context.Context) error {
+				l := newAccount(t, AccountOptions{Vendor: "v", HTTP: s.Client(), Before: func(context.Context) error {
 					if asked.Add(1) == refuseAt {
 						return lost
 					}
@@ -224,7 +224,7 @@ func TestNothingRan(t *testing.T) {
 		{"TLS with a mute server", "https://" + mute.Addr().String(), "no answer in time"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := NewAccount(AccountOptions{Vendor: "v", Timeout: 2 * time.Second})
+			l := newAccount(t, AccountOptions{Vendor: "v", Timeout: 2 * time.Second})
 			_, err := l.Do(t.Context(), Call{API: "x", Request: post(tc.url + "?access_token=sesame"), Write: true})
 			f := events.FailureOf(err)
 			if f == nil || f.Kind != events.Unavailable || f.Reason != tc.reason {
@@ -256,7 +256,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	url, _, requests := counting(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	})
-	l := NewAccount(AccountOptions{Vendor: "v"})
+	l := newAccount(t, AccountOptions{Vendor: "v"})
 	a, err := l.Do(t.Context(), Call{API: "x", Request: post(url), Write: true, Classify: func(Answer) *events.Failure { return nil }})
 	if err != nil || a.Status != http.StatusTemporaryRedirect || requests.Load() != 1 {
 		t.Errorf("status %d after %d requests: %v", a.Status, requests.Load(), err)
@@ -269,7 +269,7 @@ func TestFaults(t *testing.T) {
 	for _, write := range []bool{false, true} {
 		connectortest.Run(t, write, []string{"sesame"}, func(t *testing.T, serve http.HandlerFunc) func(context.Context) error {
 			url, _, _ := counting(t, serve)
-			l := NewAccount(AccountOptions{Vendor: "v"})
+			l := newAccount(t, AccountOptions{Vendor: "v"})
 			t.Cleanup(l.Close)
 			c := Call{API: "x", Request: post(url + "/p?access_token=sesame"), Write: write}
 			c.Classify = func(a Answer) *events.Failure {

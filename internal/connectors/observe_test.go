@@ -24,7 +24,7 @@ func TestWhatIsSeen(t *testing.T) {
 	spans := tracetest.NewInMemoryExporter()
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	reader := sdkmetric.NewManualReader()
-	l := NewAccount(AccountOptions{
+	l := newAccount(t, AccountOptions{
 		Vendor: "kingdee", Tenant: "acme", HTTP: client(quick),
 		Tracer: tracer, Meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
 	})

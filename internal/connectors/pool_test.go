@@ -28,10 +28,10 @@ func mostInAMinute(starts []time.Time) int {
 }
 
 // recorded is an account at a vendor that answers at once, and the times of its calls.
-func recorded(r Rate) (*Account, *[]time.Time) {
+func recorded(t *testing.T, r Rate) (*Account, *[]time.Time) {
 	var mu sync.Mutex
 	starts := &[]time.Time{}
-	return NewAccount(AccountOptions{
+	return newAccount(t, AccountOptions{
 		Vendor: "kingdee", Rate: func(string) Rate { return r },
 		HTTP: client(func(*http.Request) (*http.Response, error) {
 			mu.Lock()
@@ -92,7 +92,7 @@ func TestPace(t *testing.T) {
 // backlog still uses nearly all of it.
 func TestBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, starts := recorded(Rate{PerMinute: 495})
+		l, starts := recorded(t, Rate{PerMinute: 495})
 		call := func(n int) (took time.Duration) {
 			begun := time.Now()
 			for range n {

@@ -31,10 +31,9 @@ type SharedOptions[T any] struct {
 	// into use, so that it can be kept out of logs; nil: nobody is.
 	Known func(T)
 
-	Early     time.Duration     // fetch a new one this long before the end, behind the callers' backs; default 5 min, at most half its life
-	PerMinute int               // fetches in any 60 s over all processes; default 2
-	Lease     time.Duration     // the longest that a fetch may take; default 30 s
-	Poll      time.Duration     // between looks at another process's fetch; default 200 ms
+	Early     time.Duration     // fetch a new one this long before the end, behind the callers' backs; at most half its life
+	PerMinute int               // fetches in any 60 s over all processes
+	Lease     time.Duration     // the longest that a fetch may take
 	Equal     func(a, b T) bool // default reflect.DeepEqual
 }
 
@@ -50,8 +49,8 @@ func (e *unspentError) Unwrap() error { return e.error }
 // which the others then adopt from the vault. Safe for concurrent use.
 //
 // The vault is not asked while the one in memory is good. Where it is needed and
-// cannot be reached, the answer is Unavailable: a credential that nobody else
-// knows would push the others' out.
+// cannot be reached, the answer is Unavailable: a credential outside the
+// vault would invalidate the one that the others use.
 type Shared[T any] struct {
 	o       SharedOptions[T]
 	holder  string // this Shared, in leases
@@ -83,20 +82,11 @@ func (h *held[T]) due(now time.Time, early time.Duration) bool {
 	return !now.Before(h.expires.Add(-early))
 }
 
+// poll is the time between two looks at another process's fetch.
+const poll = 200 * time.Millisecond
+
 // NewShared makes a Shared. Nothing is fetched before it is asked.
 func NewShared[T any](o SharedOptions[T]) *Shared[T] {
-	if o.Early <= 0 {
-		o.Early = 5 * time.Minute
-	}
-	if o.PerMinute <= 0 {
-		o.PerMinute = 2
-	}
-	if o.Lease <= 0 {
-		o.Lease = 30 * time.Second
-	}
-	if o.Poll <= 0 {
-		o.Poll = 200 * time.Millisecond
-	}
 	if o.Known == nil {
 		o.Known = func(T) {}
 	}
@@ -178,7 +168,7 @@ func (s *Shared[T]) refresh(ctx context.Context) {
 	s.refreshing = false
 	s.quietUntil = time.Time{}
 	if err != nil {
-		s.quietUntil = time.Now().Add(max(s.o.Early/10, s.o.Poll, events.FailureOf(err).Wait))
+		s.quietUntil = time.Now().Add(max(s.o.Early/10, poll, events.FailureOf(err).Wait))
 	}
 }
 
@@ -230,7 +220,7 @@ func (s *Shared[T]) attempt(ctx context.Context, w want[T]) (*held[T], error) {
 		return h, nil
 	}
 	if e.leasedTo(s.holder, now) {
-		if !sleep.For(ctx, s.o.Poll) {
+		if !sleep.For(ctx, poll) {
 			return nil, &events.Failure{Kind: events.Unavailable, Reason: "another process has been fetching the token for too long"}
 		}
 		return nil, nil
@@ -268,15 +258,15 @@ func (s *Shared[T]) fetch(ctx context.Context, e entry, revision uint64) (*held[
 	case ferr != nil:
 		return nil, ferr
 	case errors.Is(serr, ErrRace):
-		return nil, nil // our lease was over; whoever took it fetched later than we did
+		return nil, nil // our lease was over: its next holder fetched later than we did
 	case serr != nil:
 		return nil, serr
 	}
 	return h, nil
 }
 
-// ask calls Fetch for at most the lease's time; its panic is a failure, for it
-// runs in a goroutine that nobody else guards.
+// ask calls Fetch for at most the lease's time; its panic is a failure, since
+// nothing else recovers in its goroutine.
 func (s *Shared[T]) ask(ctx context.Context) (value T, expires time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Lease)
 	defer cancel()

@@ -62,7 +62,7 @@ func (i *issuer) count() int {
 
 // processes are n Shareds over one vault, as if each ran in a process of its own.
 func processes(n int, v Vault, i *issuer, change func(*SharedOptions[string])) []*Shared[string] {
-	o := SharedOptions[string]{Name: "kingdee.1", API: "kingdee token", Vault: v, Fetch: i.fetch, Early: 10 * time.Minute}
+	o := SharedOptions[string]{Name: "kingdee.1", API: "kingdee token", Vault: v, Fetch: i.fetch, Early: 10 * time.Minute, PerMinute: 2, Lease: 30 * time.Second}
 	if change != nil {
 		change(&o)
 	}

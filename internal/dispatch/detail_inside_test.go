@@ -23,6 +23,7 @@ import (
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/strictjson"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/schemas"
 )
@@ -80,7 +81,7 @@ func oddVendor(t *testing.T, body *[]byte) *weiban.Client {
 		_, _ = w.Write(*body)
 	}))
 	t.Cleanup(v.Close)
-	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
+	account := accounttest.New(t, connectors.AccountOptions{Vendor: "weiban", Timeout: 5 * time.Second, Breaker: connectors.BreakerSettings{Failures: 1 << 30}})
 	t.Cleanup(account.Close)
 	return weiban.New(weiban.Options{BaseURL: v.URL, CorpID: "1", Secret: "s", Account: account, Vault: connectors.MemoryVault()})
 }

@@ -29,6 +29,7 @@ import (
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/bustest"
 	"gongdan-bridge/internal/testwing/fakekingdee"
 	"gongdan-bridge/internal/testwing/fakeweiban"
@@ -88,6 +89,12 @@ rules:
     body: {<<: *b, wxztid: H, processid: "100"}
 `
 
+// The key and IV of authority_info are published by the vendor and the same for all.
+const (
+	authorityKey = "2c17e560c500f55c"
+	authorityIV  = "5e8y6w45ju8w9jq8"
+)
+
 func newBridge(t *testing.T) *bridge {
 	t.Helper()
 	set, err := schemas.Load()
@@ -100,7 +107,7 @@ func newBridge(t *testing.T) *bridge {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := mapping.Load(path, mapping.Options{Schemas: set})
+	m, err := mapping.Load(path, mapping.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +152,7 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 		},
 	}
 	account := func(vendor string) *connectors.Account {
-		return connectors.NewAccount(connectors.AccountOptions{
+		return accounttest.New(b.t, connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 300 * time.Millisecond, MaxWait: 20 * time.Millisecond, Before: t.Guard.Check,
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 100 * time.Millisecond},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
@@ -159,7 +166,8 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	a := b.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
 		BaseURL: b.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(),
-		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID,
+		Static: &kingdee.Static{AccessToken: b.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain}, UserID: a.UserID, UploadPart: "file",
+		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	})
 	o := dispatch.Options{
 		Instance: instance, Bus: b.bus, Events: b.codec, Letters: b.box, Tenants: []dispatch.Tenant{t},

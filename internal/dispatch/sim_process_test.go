@@ -26,6 +26,7 @@ import (
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
 	"gongdan-bridge/internal/sleep"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // simLease is how long a lease lives.
@@ -184,12 +185,16 @@ func (p *process) options() dispatch.Options {
 		},
 	}
 	account := func(vendor string, base http.RoundTripper) *connectors.Account {
-		return connectors.NewAccount(connectors.AccountOptions{
+		acct, err := connectors.NewAccount(accounttest.Bounds(connectors.AccountOptions{
 			Vendor: vendor, Tenant: "acme", Timeout: 20 * time.Second, MaxWait: 2 * time.Second, Before: guard.Check,
 			HTTP:    &http.Client{Transport: &wire{p: p, vendor: vendor, base: base}},
 			Breaker: connectors.BreakerSettings{Failures: 5, OpenFor: 10 * time.Second},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
-		})
+		}))
+		if err != nil {
+			w.fail("%s: %v", p.name, err)
+		}
+		return acct
 	}
 	t.Accounts.Weiban, t.Accounts.Kingdee = account("weiban", w.weiban.Transport()), account("kingdee", w.kingdee.Transport())
 	t.Weiban = weiban.New(weiban.Options{
@@ -199,7 +204,8 @@ func (p *process) options() dispatch.Options {
 	a := w.kingdee.Account()
 	t.Kingdee = kingdee.New(kingdee.Options{
 		BaseURL: w.kingdee.URL(), AccountID: a.AccountID, Account: t.Accounts.Kingdee, Vault: connectors.MemoryVault(), UserID: a.UserID,
-		Static: &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
+		Static:       &kingdee.Static{AccessToken: w.kingdee.NewToken(), GroupName: a.GroupName, Domain: a.Domain},
+		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	})
 	return dispatch.Options{
 		Instance: p.name, Ports: dispatch.Ports{Log: portLog{p}, Inbox: portInbox{p}, Records: portBucket{p}, Claims: portBucket{p}, Store: dispatch.StorePorts{Log: portStore{portLog{p}}, State: portBucket{p}, Tables: w.server.Bucket(bus.Tables)}},

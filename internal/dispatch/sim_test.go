@@ -55,7 +55,7 @@ func loadSchemas(t *testing.T) *schemas.Set {
 }
 
 // simRules are the mapping without and with the row that operators add.
-func simRules(t *testing.T, set *schemas.Set) (out [2]*mapping.Mapping) {
+func simRules(t *testing.T) (out [2]*mapping.Mapping) {
 	t.Helper()
 	base := fakekingdee.SampleBase()
 	for i, row := range []string{"", "\n      WangQiang: \"" + base.Employees[1].ID + "\""} {
@@ -64,7 +64,7 @@ func simRules(t *testing.T, set *schemas.Set) (out [2]*mapping.Mapping) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := mapping.Load(path, mapping.Options{Schemas: set})
+		m, err := mapping.Load(path, mapping.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

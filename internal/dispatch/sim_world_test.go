@@ -80,7 +80,7 @@ type tools struct {
 func newTools(t *testing.T) *tools {
 	t.Helper()
 	set := loadSchemas(t)
-	return &tools{codec: events.NewCodec(set), rules: simRules(t, set)}
+	return &tools{codec: events.NewCodec(set), rules: simRules(t)}
 }
 
 // calmAfter is how long things go wrong.

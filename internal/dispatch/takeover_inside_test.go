@@ -23,6 +23,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/bustest"
 )
 
@@ -38,7 +39,7 @@ func ownerOf(t testing.TB, b *bus.Bus) *owner {
 		meters: m, state: b.Bucket(bus.State), owners: map[string]*owner{},
 	}
 	d.watch = store.NewWatch(d.o.Ports.Store, 0, func() {}, d.o.Logger)
-	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "any"})
+	account := accounttest.New(t, connectors.AccountOptions{Vendor: "any"})
 	revision, err := d.o.Bus.Bucket(bus.State).Put(t.Context(), "owner.acme", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func loadMany(t testing.TB, n int) time.Duration {
 func TestATakeoverHasNoBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := &Guard{}
-		account := connectors.NewAccount(connectors.AccountOptions{
+		account := accounttest.New(t, connectors.AccountOptions{
 			Vendor: "any", HTTP: &http.Client{Transport: unreachable{}}, Before: guard.Check,
 			Rate:   func(string) connectors.Rate { return connectors.Rate{PerMinute: 495} },
 			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),

@@ -37,21 +37,21 @@ type Publisher interface {
 	Publish(ctx context.Context, m bus.Message) (bus.Ack, error)
 }
 
-// Options are the endpoint's settings; those with a default may be zero.
+// Options are the endpoint's settings.
 type Options struct {
 	Tenants        []Tenant
 	Bus            Publisher
 	Events         *events.Codec
-	MaxBody        int64         // bytes of a POST body, default 1 MiB
-	MaxInFlight    int           // verified callbacks at once, default 512, at most half of the connections; more get 503
-	MaxConnections int           // connections at once, default 1024, and fewer with few descriptors
-	MaxReading     int64         // bytes of bodies that did not verify yet, default 64 MiB, at least four bodies
+	MaxBody        int64         // bytes of a POST body
+	MaxInFlight    int           // verified callbacks at once, at most half of the connections; more get 503
+	MaxConnections int           // connections at once, and fewer with few descriptors
+	MaxReading     int64         // bytes of bodies that did not verify yet, at least four bodies
 	Descriptors    uint64        // that the process may have, see [Descriptors]; 0 for any number
-	ReadTimeout    time.Duration // for the whole body, default 5 s
-	PublishTimeout time.Duration // until the event is on disk, default 4 s
-	RetryAfter     time.Duration // told with a 503, default 5 s
+	ReadTimeout    time.Duration // for the whole body
+	PublishTimeout time.Duration // until the event is on disk
+	RetryAfter     time.Duration // told with a 503
 	MaxSkew        time.Duration // largest age of a signature, 0 = any
-	MaxFuture      time.Duration // how far a callback's own time may lie ahead, default events.MaxFuture
+	MaxFuture      time.Duration // how far a callback's own time may lie ahead
 	Refuse         func() error  // asked first: why nothing can be accepted now; may be nil
 	Logger         *slog.Logger
 	Tracer         trace.TracerProvider
@@ -82,15 +82,13 @@ func New(o Options) (*Endpoint, error) {
 	if o.Bus == nil || o.Events == nil || o.Logger == nil || o.Tracer == nil || o.Meter == nil {
 		return nil, errors.New("ingest: bus, events, logger, tracer and meter are needed")
 	}
-	o.MaxBody = orDefault(o.MaxBody, 1<<20)
-	most := orDefault(o.MaxConnections, 1024)
+	if min(o.MaxBody, int64(o.MaxInFlight), int64(o.MaxConnections), o.MaxReading, int64(o.ReadTimeout), int64(o.PublishTimeout), int64(o.RetryAfter), int64(o.MaxFuture)) <= 0 {
+		return nil, errors.New("ingest: every bound but MaxSkew must be more than 0")
+	}
+	most := o.MaxConnections
 	o.MaxConnections = connectionsWithin(most, o.Descriptors)
-	o.MaxInFlight = min(orDefault(o.MaxInFlight, 512), max(1, o.MaxConnections/2))
-	o.MaxReading = max(orDefault(o.MaxReading, 64<<20), 4*o.MaxBody)
-	o.ReadTimeout = orDefault(o.ReadTimeout, 5*time.Second)
-	o.PublishTimeout = orDefault(o.PublishTimeout, 4*time.Second)
-	o.RetryAfter = orDefault(o.RetryAfter, 5*time.Second)
-	o.MaxFuture = orDefault(o.MaxFuture, events.MaxFuture)
+	o.MaxInFlight = min(o.MaxInFlight, max(1, o.MaxConnections/2))
+	o.MaxReading = max(o.MaxReading, 4*o.MaxBody)
 	e := &Endpoint{
 		o: o, tenants: make(map[string]Tenant, len(o.Tenants)), slots: make(chan struct{}, o.MaxInFlight),
 		tracer: o.Tracer.Tracer("gongdan-bridge/internal/ingest"), known: weiban.NewDocuments(),
@@ -129,11 +127,4 @@ func (e *Endpoint) measure() error {
 		e.evictions.Add(context.Background(), 0, metric.WithAttributes(attribute.String("bound", bound)))
 	}
 	return nil
-}
-
-func orDefault[T int | int64 | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
 }

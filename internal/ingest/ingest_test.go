@@ -48,7 +48,8 @@ func endpoint(tb testing.TB, p ingest.Publisher, log io.Writer, change func(*ing
 	}
 	o := ingest.Options{
 		Tenants: []ingest.Tenant{{Name: "acme", CorpID: corp, Codec: c}}, Bus: p, Events: events.NewCodec(set),
-		MaxBody: 8 << 10, ReadTimeout: 300 * time.Millisecond,
+		MaxBody: 8 << 10, MaxInFlight: 512, ReadTimeout: 300 * time.Millisecond, PublishTimeout: 4 * time.Second,
+		MaxConnections: 1024, MaxReading: 64 << 20, RetryAfter: 5 * time.Second, MaxFuture: events.MaxFuture,
 		Logger: slog.New(slog.NewJSONHandler(log, nil)), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}
 	if change != nil {

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/schemas"
 )
 
 // BenchmarkBody is one event through the example mapping: 19 fields, 8 look-ups,
@@ -39,11 +38,11 @@ func BenchmarkDecode(b *testing.B) {
 
 // BenchmarkLoad is checking the example with its tables, as a reload does.
 func BenchmarkLoad(b *testing.B) {
-	set, err := schemas.Load()
+	language, err := NewLanguage()
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		load(b, example, Options{Schemas: set})
+		load(b, example, Options{Language: language})
 	}
 }

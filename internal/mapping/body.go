@@ -107,7 +107,7 @@ func (w *worker) work(p *part) any {
 }
 
 func (w *worker) check(id string, body map[string]any) {
-	all := w.x.m.checker.misfits(id, body)
+	all := w.x.m.language.checker.misfits(id, body)
 	slices.SortStableFunc(all, func(a, b misfit) int {
 		return cmp.Or(cmp.Compare(w.place(a), w.place(b)), cmp.Compare(a.field(), b.field()), cmp.Compare(a.message, b.message))
 	})

@@ -249,14 +249,14 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("version: 1\nbill: {id: '${\"7\"}'}\nrules:\n- {name: a, when: true, body: &b {wxztid: H, labs: [{id: 1}]}}\n- {name: b, when: 1 > 2, body: *b}\n"))
 	f.Add([]byte("version: 1\nrules: &r [*r]\n"))
 	f.Add([]byte("rules:\n  - {name: a, when: true, body: {<<: [{wxztid: H}, 3]}}\n"))
-	set, err := schemas.Load()
+	language, err := newLanguage(1000, deadline)
 	if err != nil {
 		f.Fatal(err)
 	}
 	in := input(f, "close")
 	read := func(string) ([]byte, error) { return nil, errors.New("no files here") }
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := Parse("m.yaml", b, read, Options{Schemas: set, Cost: 1000})
+		m, err := Parse("m.yaml", b, read, Options{Language: language})
 		if err != nil {
 			if FaultsOf(err) == nil {
 				t.Fatalf("not faults: %v", err)

@@ -9,8 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
-
-	"gongdan-bridge/schemas"
 )
 
 var update = flag.Bool("update", false, "rewrite what the golden files want")
@@ -18,7 +16,7 @@ var update = flag.Bool("update", false, "rewrite what the golden files want")
 // TestFaults loads every archive of testdata/faults: a mapping with its tables,
 // and the exact faults that it must give.
 func TestFaults(t *testing.T) {
-	set, err := schemas.Load()
+	language, err := NewLanguage()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +42,7 @@ func TestFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Parse("m.yaml", src, read, Options{Schemas: set})
+			_, err = Parse("m.yaml", src, read, Options{Language: language})
 			if FaultsOf(err) == nil {
 				t.Fatalf("no faults but %v", err)
 			}

@@ -122,3 +122,8 @@ func (o *overlay) Lookup(name, key string) (table.Row, bool) {
 	r, ok := o.rows[name+"/"+key]
 	return r, ok
 }
+
+// textRow is a row of one text.
+func textRow(text string) table.Row {
+	return table.NewRow([]string{table.TextColumn}, []string{text})
+}

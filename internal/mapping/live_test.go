@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"gongdan-bridge/schemas"
 )
 
 // folder is a mapping with a table in a directory of its own.
@@ -132,11 +130,11 @@ func TestWatch(t *testing.T) {
 // TestReloadDropsNoEvent: events are mapped while the file changes under them.
 func TestReloadDropsNoEvent(t *testing.T) {
 	path, write := folder(t)
-	set, err := schemas.Load()
+	language, err := NewLanguage()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLive(path, Options{Schemas: set})
+	l, err := NewLive(path, Options{Language: language})
 	if err != nil {
 		t.Fatal(err)
 	}

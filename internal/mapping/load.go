@@ -29,17 +29,41 @@ type Options struct {
 	// Tables are asked before the mapping's own: the ones that operators fill
 	// while the bridge runs. They may change at any time; nil for none.
 	Tables table.Tables
-	// Schemas are the compiled schemas, nil to compile them for this load.
-	Schemas *schemas.Set
-	// Cost bounds an expression, see [expr.DefaultCost].
-	Cost uint64
-	// Deadline bounds the expressions of one call of Match, Bill or Body; 0 is
-	// 100 ms.
-	Deadline time.Duration
+	// Language is shared by all mappings of a program; nil to make one for this load.
+	Language *Language
 }
 
-// DefaultDeadline is far more than any mapping needs.
-const DefaultDeadline = 100 * time.Millisecond
+// Language is what mappings are written in and checked against: the variables and
+// helpers of expressions, and the schema of handle-order. It takes a few milliseconds
+// to make. It is safe for concurrent use.
+type Language struct {
+	expr     *expr.Language
+	checker  checker
+	deadline time.Duration
+}
+
+// deadline bounds the expressions of one call of Match, Bill or Body: far more than
+// any mapping needs.
+const deadline = 100 * time.Millisecond
+
+// NewLanguage makes the language.
+func NewLanguage() (*Language, error) { return newLanguage(expr.Cost, deadline) }
+
+func newLanguage(cost uint64, deadline time.Duration) (*Language, error) {
+	set, err := schemas.Load(schemaName)
+	if err != nil {
+		return nil, err
+	}
+	language, err := expr.New(cost)
+	if err != nil {
+		return nil, err
+	}
+	s, err := bodyShape()
+	if err != nil {
+		return nil, err
+	}
+	return &Language{expr: language, checker: checker{set: set, shape: s}, deadline: deadline}, nil
+}
 
 // Mapping is a checked mapping, unchanging and safe for concurrent use.
 type Mapping struct {
@@ -49,9 +73,7 @@ type Mapping struct {
 	letter    bool // otherwise: letter
 	tables    table.Set
 	overlay   table.Tables
-	language  *expr.Language
-	checker   checker
-	deadline  time.Duration
+	language  *Language
 	files     []string // what it was read from
 	tableFile map[string]string
 }
@@ -71,9 +93,6 @@ func loadWith(path string, read func(string) ([]byte, error), o Options) (*Mappi
 // Parse is Load of a text that has been read already. Files of tables are
 // relative to path's directory and read by read.
 func Parse(path string, src []byte, read func(path string) ([]byte, error), o Options) (*Mapping, error) {
-	if o.Deadline <= 0 {
-		o.Deadline = DefaultDeadline
-	}
 	l, err := newLoader(path, read, o)
 	if err != nil {
 		return nil, err
@@ -98,27 +117,19 @@ type loader struct {
 }
 
 func newLoader(path string, read func(string) ([]byte, error), o Options) (*loader, error) {
-	set := o.Schemas
-	if set == nil {
+	language := o.Language
+	if language == nil {
 		var err error
-		if set, err = schemas.Load(); err != nil {
+		if language, err = NewLanguage(); err != nil {
 			return nil, fmt.Errorf("load mapping %s: %w", path, err)
 		}
-	}
-	language, err := expr.New(o.Cost)
-	if err != nil {
-		return nil, fmt.Errorf("load mapping %s: %w", path, err)
-	}
-	s, err := bodyShape()
-	if err != nil {
-		return nil, fmt.Errorf("load mapping %s: %w", path, err)
 	}
 	return &loader{
 		reader: newReader(path),
 		read:   read,
 		m: &Mapping{
 			file: path, files: []string{path}, tables: table.Set{}, tableFile: map[string]string{}, overlay: o.Tables,
-			language: language, checker: checker{set: set, shape: s}, deadline: o.Deadline,
+			language: language,
 		},
 	}, nil
 }

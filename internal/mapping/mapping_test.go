@@ -65,7 +65,7 @@ func TestBodyIsWhatIsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := load(t, example, Options{Schemas: set})
+	m := load(t, example, Options{})
 	for _, name := range []string{"switch", "close"} {
 		x, err := m.Match(input(t, name))
 		if err != nil {
@@ -200,7 +200,7 @@ func TestOverlay(t *testing.T) {
 	if _, err := try(t, m); events.FailureOf(err).Word != "x" {
 		t.Fatalf("before: %v", err)
 	}
-	o.set("extra", "x", table.TextRow("77"))
+	o.set("extra", "x", textRow("77"))
 	o.set("staff", "LiHua", table.NewRow([]string{"emp"}, []string{"99"}))
 	got, err := try(t, m)
 	if err != nil {
@@ -218,14 +218,19 @@ func TestHostile(t *testing.T) {
 	hostile := `${join([1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20].map(a, string([1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20].map(b, "` +
 		strings.Repeat("x", 900) + `" + string(a * b)).size())), "")}`
 	for name, tt := range map[string]struct {
-		o    Options
-		want string
+		cost     uint64
+		deadline time.Duration
+		want     string
 	}{
-		"cost":     {Options{Cost: 5000}, "it costs too much"},
-		"deadline": {Options{Cost: 1 << 60, Deadline: time.Nanosecond}, "it takes too long"},
+		"cost":     {5000, deadline, "it costs too much"},
+		"deadline": {1 << 60, time.Nanosecond, "it takes too long"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := try(t, parse(t, "clsmid: "+hostile, tables, tt.o))
+			language, err := newLanguage(tt.cost, tt.deadline)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = try(t, parse(t, "clsmid: "+hostile, tables, Options{Language: language}))
 			f := events.FailureOf(err)
 			if f == nil || f.Kind != events.Unmapped || f.Field != "clsmid" || !strings.HasPrefix(f.Expr, "join([1") || !strings.Contains(f.Reason, tt.want) {
 				t.Errorf("failure %+v", f)

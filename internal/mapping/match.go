@@ -46,7 +46,7 @@ type BillRef struct {
 // mapping ignores that. The error is an [events.Failure] of kind unmapped: a
 // condition that cannot be worked out, or no rule under `otherwise: letter`.
 func (m *Mapping) Match(in *Input) (*Match, error) {
-	scope := m.language.Scope(in, m.overlay, m.tables)
+	scope := m.language.expr.Scope(in, m.overlay, m.tables)
 	for _, r := range m.rules {
 		if r.noun != in.Noun() {
 			continue
@@ -127,7 +127,7 @@ func (x *Match) context(loops bool) (context.Context, context.CancelFunc) {
 	if !loops {
 		return context.Background(), func() {}
 	}
-	return context.WithTimeout(context.Background(), x.m.deadline)
+	return context.WithTimeout(context.Background(), x.m.language.deadline)
 }
 
 func (x *Match) unfit(field string, p *expr.Program, word, reason string) *events.Failure {
@@ -149,4 +149,6 @@ func (x *Match) failure(field string, p *expr.Program, err error) *events.Failur
 }
 
 // label names a field with the vendor's word.
-func (x *Match) label(field string) string { return x.m.checker.shape.members[field].label(field) }
+func (x *Match) label(field string) string {
+	return x.m.language.checker.shape.members[field].label(field)
+}

@@ -81,7 +81,7 @@ func NewPreview(m, inUse *Mapping) *Preview {
 func (p *Preview) Add(r Recorded) Entry {
 	e := Entry{
 		ID: r.Meta.ID, Key: r.Key, Noun: r.Meta.Noun, Status: r.Meta.Status, Time: r.Meta.Time,
-		Trial: p.m.Try(r.Meta, r.Data, r.Bill), compared: p.inUse != nil, shape: p.m.checker.shape,
+		Trial: p.m.Try(r.Meta, r.Data, r.Bill), compared: p.inUse != nil, shape: p.m.language.checker.shape,
 	}
 	e.Status = cmp.Or(e.Status, e.status)
 	p.sum.Events++

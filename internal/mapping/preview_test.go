@@ -99,7 +99,7 @@ func TestPreviewRepair(t *testing.T) {
 	if e := NewPreview(m, inUse).Add(r); e.Verdict != Failed || len(e.Diff) != 0 {
 		t.Errorf("before: %s", e)
 	}
-	o.set("staff", "Nobody", table.TextRow("99"))
+	o.set("staff", "Nobody", textRow("99"))
 	p := NewPreview(m, inUse)
 	if e := p.Add(r); e.Verdict != Mapped || !strings.Contains(e.String(), "handlemanid (处理人)\n    - cannot be filled: ") {
 		t.Errorf("after: %s", e)
@@ -216,7 +216,7 @@ SunQi,,,孙七
 	}
 	// What an operator has added is not suggested again.
 	o := &overlay{rows: map[string]table.Row{}}
-	o.set("staff", "SunQi", table.TextRow("1"))
+	o.set("staff", "SunQi", textRow("1"))
 	again := NewSuggestions(load(t, example, Options{Tables: o}))
 	again.AddStaff(Staff{ID: "SunQi"})
 	if list := again.Missing(); len(list) != 0 {

@@ -14,7 +14,6 @@ import (
 
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/mapping/expr"
-	"gongdan-bridge/schemas"
 )
 
 // TestReferenceRuns runs every fenced block of the page. Its first line says what
@@ -27,11 +26,11 @@ import (
 //	text failures                   what they fail with instead
 //	text faults                     lines that the golden files of faults hold, too
 func TestReferenceRuns(t *testing.T) {
-	set, err := schemas.Load()
+	language, err := NewLanguage()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &reference{set: set, files: map[string]string{}, faults: goldenFaults(t)}
+	p := &reference{language: language, files: map[string]string{}, faults: goldenFaults(t)}
 	_, blocks := readPage(t, pageEnglish)
 	for _, b := range blocks {
 		if words := strings.Fields(b.info); len(words) == 2 && words[0] != "cel" {
@@ -42,7 +41,7 @@ func TestReferenceRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.m, err = Parse("m.yaml", src, p.read, Options{Schemas: set}); err != nil {
+	if p.m, err = Parse("m.yaml", src, p.read, Options{Language: language}); err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range blocks {
@@ -55,11 +54,11 @@ func TestReferenceRuns(t *testing.T) {
 
 // reference is the page as far as it has run.
 type reference struct {
-	set    *schemas.Set
-	files  map[string]string
-	m      *Mapping
-	faults string
-	trial  *Match // the last "yaml body", not yet held against what follows
+	language *Language
+	files    map[string]string
+	m        *Mapping
+	faults   string
+	trial    *Match // the last "yaml body", not yet held against what follows
 
 	expressions, bodies, examples int
 }
@@ -156,7 +155,7 @@ func (p *reference) expression(t *testing.T, event, line string) {
 		}
 	}
 	in := p.input(t, event)
-	prg, issues := p.m.language.Compile(source, expr.Spec{Noun: in.Noun(), Bill: true, Kind: kindOf(value), Tables: p.m.Tables(), Columns: func(name string) ([]string, bool) {
+	prg, issues := p.m.language.expr.Compile(source, expr.Spec{Noun: in.Noun(), Bill: true, Kind: kindOf(value), Tables: p.m.Tables(), Columns: func(name string) ([]string, bool) {
 		if table := p.m.Table(name); table != nil {
 			return table.Columns(), true
 		}
@@ -168,7 +167,7 @@ func (p *reference) expression(t *testing.T, event, line string) {
 		}
 		return
 	}
-	s := p.m.language.Scope(in, p.m.tables)
+	s := p.m.language.expr.Scope(in, p.m.tables)
 	s.SetBill(expr.Bill{ID: bill, OrderNo: billNo})
 	got, err := prg.Eval(t.Context(), s)
 	if err != nil {
@@ -212,7 +211,7 @@ func (p *reference) body(t *testing.T, event, fields string) *Match {
 	for line := range strings.Lines(fields) {
 		src += "      " + line
 	}
-	m, err := Parse("m.yaml", []byte(src), p.read, Options{Schemas: p.set})
+	m, err := Parse("m.yaml", []byte(src), p.read, Options{Language: p.language})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func (e Example) Run(m *Mapping) Result {
 		r.Diff = []FieldDiff{{Field: "(expect)", New: err.Error()}}
 		return r
 	}
-	r.Diff = diff(want, got, m.checker.shape)
+	r.Diff = diff(want, got, m.language.checker.shape)
 	r.Pass = len(r.Diff) == 0
 	return r
 }

@@ -158,7 +158,7 @@ func (l *ruleReader) condition(rule, n *yaml.Node, where string, r *rule) {
 	}
 	l.seen[string(r.noun)+" "+text] = condition{rule: r.name, line: n.Line}
 	if text != "true" {
-		r.when = l.compile(n, where, source, l.m.language, l.spec(r.noun, false, expr.Bool))
+		r.when = l.compile(n, where, source, l.m.language.expr, l.spec(r.noun, false, expr.Bool))
 	}
 }
 
@@ -178,7 +178,7 @@ func (l *ruleReader) ruleBill(rule, own *yaml.Node, where string, r *rule) {
 }
 
 func (l *ruleReader) body(rule, n *yaml.Node, where string, r *rule) {
-	s := l.m.checker.shape
+	s := l.m.language.checker.shape
 	switch {
 	case n == nil:
 		l.Fault(rule, where, `lacks "body"`, "body: in the shape of handle-order's body_")
@@ -187,7 +187,7 @@ func (l *ruleReader) body(rule, n *yaml.Node, where string, r *rule) {
 		l.Fault(n, where+".body", "is "+textfile.Describe(n), "a mapping of handle-order's fields")
 		return
 	}
-	t := &treeReader{reader: l.reader, language: l.m.language, spec: l.spec(r.noun, true, expr.Text), where: where}
+	t := &treeReader{reader: l.reader, language: l.m.language.expr, spec: l.spec(r.noun, true, expr.Text), where: where}
 	if r.body = t.read(n, "", s, 3); r.body != nil {
 		l.literals(r.body, where+".body")
 	}
@@ -200,7 +200,7 @@ func (l *ruleReader) literals(body *part, where string) {
 		return
 	}
 	complete(doc, "fwgs-20250605-00000001")
-	for _, m := range l.m.checker.misfits(anyBillID, doc) {
+	for _, m := range l.m.language.checker.misfits(anyBillID, doc) {
 		p := body.find(m.steps)
 		if m.missing || p.prg != nil || p == body || m.with != "" && body.find([]string{m.with}).prg != nil {
 			continue

@@ -190,7 +190,7 @@ func (l *loader) billExpr(n *yaml.Node, where string, noun events.Noun) *expr.Pr
 	if !ok || !isExpr {
 		return nil
 	}
-	return l.compile(n, where, text, l.m.language, l.spec(noun, false, expr.Text))
+	return l.compile(n, where, text, l.m.language.expr, l.spec(noun, false, expr.Text))
 }
 
 func (l *loader) spec(noun events.Noun, bill bool, kind expr.Kind) expr.Spec {

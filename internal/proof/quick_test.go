@@ -24,6 +24,7 @@ import (
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/schemas"
 )
 
@@ -79,18 +80,26 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 		return dispatch.Tenant{}, err
 	}
 	guard := &dispatch.Guard{}
-	account := func(vendor string, inFlight, perMinute int, pool string) *connectors.Account {
+	account := func(vendor string, inFlight, perMinute int, pool string) (*connectors.Account, error) {
 		r := connectors.Rate{Pool: pool, PerMinute: scaledPace(perMinute, factor), Burst: connectors.DefaultBurst(perMinute)}
-		return connectors.NewAccount(connectors.AccountOptions{
+		return connectors.NewAccount(accounttest.Bounds(connectors.AccountOptions{
 			Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return r }, Before: guard.Check,
 			Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
-		})
+		}))
+	}
+	weibanAccount, err := account("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, "")
+	if err != nil {
+		return dispatch.Tenant{}, err
+	}
+	kingdeeAccount, err := account("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, kingdee.Pool)
+	if err != nil {
+		return dispatch.Tenant{}, err
 	}
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
 		Name: t.Name, Account: t.Kingdee.AccountID, Ledger: ledger.Defaults(t.Name), Guard: guard,
 		Vendors:  work.Vendors{Mapping: func() *mapping.Mapping { return m }},
-		Accounts: wait.Accounts{Weiban: account("weiban", t.Weiban.InFlight, t.Weiban.PerMinute, ""), Kingdee: account("kingdee", t.Kingdee.InFlight, t.Kingdee.PerMinute, "account set")},
+		Accounts: wait.Accounts{Weiban: weibanAccount, Kingdee: kingdeeAccount},
 	}
 	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Account: x.Accounts.Weiban})
 	x.Kingdee = kingdee.New(kingdee.Options{

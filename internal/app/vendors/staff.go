@@ -19,10 +19,14 @@ func Staff(ctx context.Context, cfg *config.Config, conn *bus.Bus, t config.Tena
 		return nil, err
 	}
 	c, w := cfg.Dispatcher, t.Weiban
-	account := connectors.NewAccount(connectors.AccountOptions{
-		Vendor: "weiban", Tenant: t.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout,
+	account, err := connectors.NewAccount(connectors.AccountOptions{
+		Vendor: "weiban", Tenant: t.Name, InFlight: 1, Timeout: c.Calls.Timeout, ReadTimeout: c.Calls.ReadTimeout, MaxWait: c.Calls.MaxWait,
+		Breaker: connectors.BreakerSettings{Failures: c.Breaker.Failures, OpenFor: c.Breaker.OpenFor},
 		MaxBody: int64(c.Calls.MaxAnswer), Rate: func(string) connectors.Rate { return connectors.Rate{PerMinute: w.PerMinute, Burst: 1} },
 	})
+	if err != nil {
+		return nil, err
+	}
 	defer account.Close()
 	list, err := weiban.New(weiban.Options{BaseURL: w.BaseURL, CorpID: w.CorpID, Secret: w.Secret.Reveal(), Vault: vault, Account: account}).Staff(ctx)
 	out := make([]mapping.Staff, len(list))

@@ -50,10 +50,14 @@ type Clients struct {
 
 // Build makes the clients of t. before is asked right before each call, see
 // [connectors.AccountOptions].
-func (b *Builder) Build(t config.Tenant, before func(context.Context) error) *Clients {
-	c := &Clients{
-		WeibanAccount:  b.account("weiban", t, before, t.Weiban.InFlight, connectors.Rate{PerMinute: t.Weiban.PerMinute}),
-		KingdeeAccount: b.account("kingdee", t, before, t.Kingdee.InFlight, kingdeeRate(t)),
+func (b *Builder) Build(t config.Tenant, before func(context.Context) error) (*Clients, error) {
+	c := &Clients{}
+	var err error
+	if c.WeibanAccount, err = b.account("weiban", t, before, t.Weiban.InFlight, connectors.Rate{PerMinute: t.Weiban.PerMinute}); err != nil {
+		return nil, err
+	}
+	if c.KingdeeAccount, err = b.account("kingdee", t, before, t.Kingdee.InFlight, connectors.Rate{Pool: kingdee.Pool, PerMinute: t.Kingdee.PerMinute}); err != nil {
+		return nil, err
 	}
 	c.Weiban = weiban.New(weiban.Options{
 		BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: b.vault, Account: c.WeibanAccount,
@@ -61,13 +65,13 @@ func (b *Builder) Build(t config.Tenant, before func(context.Context) error) *Cl
 	})
 	c.Kingdee = b.kingdee(t, c.KingdeeAccount)
 	c.Photos = b.photos(t, c.Kingdee)
-	return c
+	return c, nil
 }
 
 // Close ends the idle connections; it may be called twice.
 func (c *Clients) Close() { c.WeibanAccount.Close(); c.KingdeeAccount.Close() }
 
-func (b *Builder) account(vendor string, t config.Tenant, before func(context.Context) error, inFlight int, rate connectors.Rate) *connectors.Account {
+func (b *Builder) account(vendor string, t config.Tenant, before func(context.Context) error, inFlight int, rate connectors.Rate) (*connectors.Account, error) {
 	c := b.cfg.Dispatcher
 	return connectors.NewAccount(connectors.AccountOptions{
 		Vendor: vendor, Tenant: t.Name, InFlight: inFlight, Rate: func(string) connectors.Rate { return rate },
@@ -80,12 +84,6 @@ func (b *Builder) account(vendor string, t config.Tenant, before func(context.Co
 // known teaches the redactor what a vendor gives out.
 func (b *Builder) known(vendor string, t config.Tenant) func(name, secret string) {
 	return func(name, secret string) { b.tel.Redactor.Rotate(vendor+" "+t.Name+" "+name, secret) }
-}
-
-func kingdeeRate(t config.Tenant) connectors.Rate {
-	rate := kingdee.DefaultRate("")
-	rate.PerMinute = t.Kingdee.PerMinute
-	return rate
 }
 
 func (b *Builder) kingdee(t config.Tenant, l *connectors.Account) *kingdee.Client {

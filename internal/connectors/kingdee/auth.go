@@ -19,13 +19,6 @@ import (
 	"time"
 )
 
-// The key and IV of authority_info are printed on the vendor's site and the same
-// for everybody: they protect nothing.
-const (
-	defaultAuthorityKey = "2c17e560c500f55c"
-	defaultAuthorityIV  = "5e8y6w45ju8w9jq8"
-)
-
 // authorityInfo is the query value authority_info: Base64 of AES-128-CBC, padded
 // as PKCS#7, over "<access_token>,<user id>".
 func authorityInfo(key, iv, token, userID string) (string, error) {

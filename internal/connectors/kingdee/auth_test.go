@@ -46,14 +46,14 @@ func TestKnownAnswers(t *testing.T) {
 	if err := json.Unmarshal(b, &v); err != nil {
 		t.Fatal(err)
 	}
-	if v.AuthorityInfo.Key != defaultAuthorityKey || v.AuthorityInfo.IV != defaultAuthorityIV {
+	if v.AuthorityInfo.Key != authorityKey || v.AuthorityInfo.IV != authorityIV {
 		t.Error("the default key or IV is not the published one")
 	}
 	if len(v.AuthorityInfo.Cases) != 2 {
 		t.Fatalf("%d cases", len(v.AuthorityInfo.Cases))
 	}
 	for _, c := range v.AuthorityInfo.Cases {
-		got, err := authorityInfo(defaultAuthorityKey, defaultAuthorityIV, c.AccessToken, c.UserID)
+		got, err := authorityInfo(authorityKey, authorityIV, c.AccessToken, c.UserID)
 		if err != nil || got != c.AuthorityInfo {
 			t.Errorf("authority_info = %q, %v; want %q", got, err, c.AuthorityInfo)
 		}
@@ -97,7 +97,7 @@ func TestCanonical(t *testing.T) {
 }
 
 func TestAuthorityInfoSettings(t *testing.T) {
-	for _, tc := range []struct{ key, iv string }{{"short", defaultAuthorityIV}, {defaultAuthorityKey, "short"}} {
+	for _, tc := range []struct{ key, iv string }{{"short", authorityIV}, {authorityKey, "short"}} {
 		if got, err := authorityInfo(tc.key, tc.iv, "t", "u"); err == nil {
 			t.Errorf("key %q, iv %q gave %q", tc.key, tc.iv, got)
 		}

@@ -2,6 +2,7 @@ package kingdee
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -26,19 +27,28 @@ const (
 	APIUpload      = "attachment_upload"
 )
 
-// DefaultBaseURL is the gateway.
-const DefaultBaseURL = "https://api.kingdee.com"
+// Pool is the allowance that all APIs of an account set share.
+const Pool = "account set"
+
+// What is known of the vendor's own limits.
+const (
+	pageSize          = 50               // rows a page of loadList; at most 100
+	throttlePause     = 10 * time.Second // after a throttle that names no pause
+	tokenLife         = 20 * time.Hour
+	tokenEarly        = 30 * time.Minute // before the end
+	tokenLease        = 90 * time.Second // the longest that fetching a session may take
+	sessionsPerMinute = 2                // over all processes
+)
 
 // Options is one tenant's access to one account set. The app's credentials, or
 // Static, must be given; so must AccountID and Account.
 type Options struct {
-	BaseURL   string // default DefaultBaseURL; a path in it is kept before every API's
+	BaseURL   string // a path in it is kept before every API's
 	AccountID string // 账套ID
 	UserID    string // Appuserid, 当前登录用户id; "" = the token's own, by get_current_user_info
 
 	ClientID, ClientSecret string  // of the app; signs the calls for credentials
 	OuterInstanceID        string  // of the authorised instance
-	UID                    string  // whose token to ask for; "" = the authorising administrator's
 	Static                 *Static // a token that the tenant brings; nothing is fetched or renewed then
 
 	// Known is told of every secret that Kingdee gives out before it is used, by the
@@ -50,16 +60,11 @@ type Options struct {
 	Drift   *drift.Counter   // counts what is not as expected in rows of loadList; may be nil
 
 	Paged        bool          // send pageindex 1 and pagesize 10 with handle-order
-	PageSize     int           // rows a page of loadList, at most 100; default 50
-	UploadPart   string        // name of an upload's part, "file" (default) or "file1": the page has both
-	UploadWithin time.Duration // bound of one upload; default 30 s
-	Throttle     time.Duration // the pause after a throttle that names none; default 10 s
-	TokenLife    time.Duration // default 20 h
-	Early        time.Duration // before the end; default 30 min
-	PerMinute    int           // sessions fetched in any 60 s over all processes; default 2
-	Lease        time.Duration // the longest that fetching a session may take; default 90 s
-	AuthorityKey string        // of authority_info; default: the vendor's published one
-	AuthorityIV  string        // likewise
+	UploadPart   string        // name of an upload's part, "file" or "file1": the page has both
+	UploadWithin time.Duration // bound of one upload; 0 = the line's
+	PerMinute    int           // sessions fetched in any 60 s over all processes; 0 = what Kingdee allows
+	AuthorityKey string        // of authority_info; the app's credentials need it
+	AuthorityIV  string        // of the same encryption
 }
 
 // Static is a session that the tenant brings.
@@ -69,12 +74,6 @@ type Static struct {
 	Domain      string // IDC域名, e.g. https://tf.jdy.com
 }
 
-// DefaultRate is what the vendor allows, less the calls that may be on their way:
-// 500 a minute for the account set, over all APIs.
-func DefaultRate(string) connectors.Rate {
-	return connectors.Rate{Pool: "account set", PerMinute: 495}
-}
-
 // Client calls Kingdee for one tenant. Safe for concurrent use. Every error of its
 // methods is an *events.Failure and quotes no secret.
 type Client struct {
@@ -82,50 +81,21 @@ type Client struct {
 	shared  *connectors.Shared[snapshot]
 	control connectors.Control
 	rows    map[string]*drift.Tree // rows by entity
+	perPage int                    // rows a page of loadList
 }
 
 // New makes a client; it calls nobody. What is wrong with o shows with the first call.
 func New(o Options) *Client {
-	if o.BaseURL == "" {
-		o.BaseURL = DefaultBaseURL
-	}
-	if o.Throttle <= 0 {
-		o.Throttle = 10 * time.Second
-	}
-	if o.TokenLife <= 0 {
-		o.TokenLife = 20 * time.Hour
-	}
-	if o.Early <= 0 {
-		o.Early = 30 * time.Minute
-	}
-	if o.Lease <= 0 {
-		o.Lease = 90 * time.Second
-	}
-	if o.PageSize <= 0 || o.PageSize > 100 {
-		o.PageSize = 50
-	}
-	if o.UploadPart == "" {
-		o.UploadPart = "file"
-	}
-	if o.UploadWithin <= 0 {
-		o.UploadWithin = 30 * time.Second
-	}
-	if o.AuthorityKey == "" {
-		o.AuthorityKey = defaultAuthorityKey
-	}
-	if o.AuthorityIV == "" {
-		o.AuthorityIV = defaultAuthorityIV
-	}
 	if o.Vault == nil || o.Static != nil {
 		o.Vault = connectors.MemoryVault()
 	}
 	if o.Known == nil {
 		o.Known = func(string, string) {}
 	}
-	c := &Client{o: o, rows: rowsKnown()}
+	c := &Client{o: o, rows: rowsKnown(), perPage: pageSize}
 	c.shared = connectors.NewShared(connectors.SharedOptions[snapshot]{
 		Name: vendor + "." + events.Token(o.AccountID), API: vendor + " " + APIToken, Vault: o.Vault,
-		Fetch: c.fetch, Early: o.Early, PerMinute: o.PerMinute, Lease: o.Lease, Equal: same, Known: c.known,
+		Fetch: c.fetch, Early: tokenEarly, PerMinute: cmp.Or(o.PerMinute, sessionsPerMinute), Lease: tokenLease, Equal: same, Known: c.known,
 	})
 	return c
 }
@@ -178,7 +148,7 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 		s.dress(req.Header, r.form)
 		return req, nil
 	}
-	b := bench{dialect: weigusoft, write: r.write, throttle: c.o.Throttle, secrets: append(s.secrets(), c.o.ClientSecret)}
+	b := bench{dialect: weigusoft, write: r.write, throttle: throttlePause, secrets: append(s.secrets(), c.o.ClientSecret)}
 	v, f := c.do(ctx, b, connectors.Call{API: r.api, About: r.about, Request: build, Write: r.write, Timeout: r.within})
 	return v.envelope, f, v.remedy
 }

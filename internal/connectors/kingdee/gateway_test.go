@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // Secrets of the tests; none may show anywhere.
@@ -109,7 +111,7 @@ func (g *gateway) refuse(w http.ResponseWriter, r *http.Request) bool {
 	g.mu.Lock()
 	token, group := fmt.Sprint(tokenSecret, g.token), g.group
 	g.mu.Unlock()
-	info, err := authorityInfo(defaultAuthorityKey, defaultAuthorityIV, token, "10102023")
+	info, err := authorityInfo(authorityKey, authorityIV, token, "10102023")
 	if err != nil {
 		g.t.Error(err)
 	}
@@ -152,13 +154,27 @@ func always(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { say(w, status, body) }
 }
 
+// The key and IV of authority_info are printed on the vendor's site and the same
+// for everybody: they protect nothing.
+const (
+	authorityKey = "2c17e560c500f55c"
+	authorityIV  = "5e8y6w45ju8w9jq8"
+)
+
+// paged makes a client read lists in smaller pages.
+func (c *Client) paged(rows int) *Client {
+	c.perPage = rows
+	return c
+}
+
 // client is one of the bridge's processes.
 func (g *gateway) client(change func(*Options)) *Client {
-	account := connectors.NewAccount(connectors.AccountOptions{Vendor: "kingdee"}) // not paced: that costs time
+	account := accounttest.New(g.t, connectors.AccountOptions{Vendor: "kingdee"}) // not paced: that costs time
 	g.t.Cleanup(account.Close)
 	o := Options{
 		BaseURL: g.url, AccountID: accountID, ClientID: "200001", ClientSecret: clientSecret, OuterInstanceID: "42",
-		Account: account, PerMinute: 100,
+		Account: account, PerMinute: 100, UploadPart: "file", UploadWithin: 30 * time.Second,
+		AuthorityKey: authorityKey, AuthorityIV: authorityIV,
 	}
 	if change != nil {
 		change(&o)

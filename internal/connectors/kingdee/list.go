@@ -160,7 +160,7 @@ func rowsKnown() map[string]*drift.Tree {
 // follows it at its own size is asked for, and if that is anything, the list is
 // read again at the size that the server allows.
 func (c *Client) every(ctx context.Context, api string, q listing) ([]row, error) {
-	q.Size = c.o.PageSize
+	q.Size = c.perPage
 	for range 3 {
 		w := walk{seen: make(map[string]bool)}
 		if err := c.walk(ctx, api, q, &w); err != nil {

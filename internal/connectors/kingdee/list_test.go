@@ -60,7 +60,7 @@ var shapes = map[string]func(rows string, total int) string{
 // cuts its pages, all records come, newest first, and no others.
 func TestAllRecords(t *testing.T) {
 	g := newGateway(t)
-	c := g.client(func(o *Options) { o.UserID, o.PageSize = "1", 10 })
+	c := g.client(func(o *Options) { o.UserID = "1" }).paged(10)
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
 			for _, allowed := range []int{10, 7, 100} {
@@ -179,7 +179,7 @@ func TestNotUnderstood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGateway(t)
 			g.on("loadList", h)
-			got, err := g.client(func(o *Options) { o.UserID, o.PageSize = "1", 10 }).DealRecords(t.Context(), order)
+			got, err := g.client(func(o *Options) { o.UserID = "1" }).paged(10).DealRecords(t.Context(), order)
 			if !errors.Is(err, ErrNotUnderstood) || events.KindOf(err) != events.Invalid || got != nil {
 				t.Errorf("%d records, %v", len(got), err)
 			}
@@ -190,7 +190,7 @@ func TestNotUnderstood(t *testing.T) {
 // TestIgnoredPaging: a server that gives everything on every page is understood.
 func TestIgnoredPaging(t *testing.T) {
 	g := newGateway(t)
-	c := g.client(func(o *Options) { o.UserID, o.PageSize = "1", 10 })
+	c := g.client(func(o *Options) { o.UserID = "1" }).paged(10)
 	for _, n := range []int{3, 25} {
 		g.on("loadList", always(200, shapes["data"](strings.Join(records(n), ","), 0)))
 		if got, err := c.DealRecords(t.Context(), order); err != nil || len(got) != n {

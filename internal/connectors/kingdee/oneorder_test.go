@@ -9,6 +9,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // A read that fails for one bill, while another one is answered, is about that bill:
@@ -48,7 +49,7 @@ func TestAReadThatFailsForOneBill(t *testing.T) {
 func TestOneBillOpensNoBreaker(t *testing.T) {
 	for _, several := range []bool{false, true} {
 		g := newGateway(t)
-		account := connectors.NewAccount(connectors.AccountOptions{Vendor: "kingdee"})
+		account := accounttest.New(t, connectors.AccountOptions{Vendor: "kingdee"})
 		t.Cleanup(account.Close)
 		c := g.client(func(o *Options) { o.UserID, o.Account = "10102023", account })
 		for _, name := range []string{uploadName, handleName} {

@@ -68,9 +68,6 @@ func (c *Client) token(ctx context.Context, info authorization) (string, time.Ti
 		"app_key":       {info.appKey},
 		"app_signature": {appSignature(info.appKey, info.appSecret)},
 	}
-	if c.o.UID != "" {
-		query.Set("uid", c.o.UID)
-	}
 	e, err := c.signed(ctx, APIToken, http.MethodGet, pathToken, query, []string{info.appKey, info.appSecret, query.Get("app_signature")})
 	if err != nil {
 		return "", time.Time{}, err
@@ -81,7 +78,7 @@ func (c *Client) token(ctx context.Context, info authorization) (string, time.Ti
 		return "", time.Time{}, unusable(APIToken, "there is no access_token in it")
 	}
 	now := time.Now()
-	end := now.Add(c.o.TokenLife)
+	end := now.Add(tokenLife)
 	if ms, err := strconv.ParseInt(member(data, "expires"), 10, 64); err == nil {
 		if t := time.UnixMilli(ms); t.After(now) && t.Before(end) {
 			end = t
@@ -108,7 +105,7 @@ func (c *Client) currentUser(ctx context.Context, s snapshot) (string, error) {
 
 // signed makes one call that carries the gateway's signature, and no session.
 func (c *Client) signed(ctx context.Context, api, method, path string, query url.Values, secrets []string) (envelope, error) {
-	b := bench{dialect: connector, throttle: c.o.Throttle, secrets: append(secrets, c.o.ClientSecret, c.o.OuterInstanceID)}
+	b := bench{dialect: connector, throttle: throttlePause, secrets: append(secrets, c.o.ClientSecret, c.o.OuterInstanceID)}
 	build := func(ctx context.Context) (*http.Request, error) {
 		u, err := c.address(path, query)
 		if err != nil {

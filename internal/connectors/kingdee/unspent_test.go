@@ -10,6 +10,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 // cut is a network in which some calls find no connection.
@@ -31,7 +32,7 @@ func TestOnlyFetchesThatReachKingdeeCount(t *testing.T) {
 	g, network := newGateway(t), &cut{}
 	c := g.client(func(o *Options) {
 		o.PerMinute = 2
-		o.Account = connectors.NewAccount(connectors.AccountOptions{
+		o.Account = accounttest.New(t, connectors.AccountOptions{
 			Vendor: "kingdee", HTTP: &http.Client{Transport: network}, Breaker: connectors.BreakerSettings{Failures: 100},
 		})
 	})

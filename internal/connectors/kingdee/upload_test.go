@@ -14,6 +14,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/accounttest"
 	"gongdan-bridge/internal/testwing/connectortest"
 )
 
@@ -28,7 +29,7 @@ func picture() File {
 
 // TestUploadRequest: the form, its part and the headers are those of the page.
 func TestUploadRequest(t *testing.T) {
-	for _, part := range []string{"", "file1"} {
+	for _, part := range []string{"file", "file1"} {
 		g := newGateway(t)
 		g.on(uploadName, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/prefix/jdy/basedata/attachment_upload" || r.URL.RawQuery != "access_token="+tokenSecret+"1" {
@@ -46,7 +47,7 @@ func TestUploadRequest(t *testing.T) {
 			}
 			data, err := io.ReadAll(p)
 			got := []string{p.FormName(), p.FileName(), p.Header.Get("Content-Type"), string(data)}
-			want := []string{"file" + strings.TrimPrefix(part, "file"), picture().Name, picture().Type, string(picture().Data)}
+			want := []string{part, picture().Name, picture().Type, string(picture().Data)}
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("%v %s", err, diff)
 			}
@@ -101,7 +102,7 @@ func TestUploadIsRepeatedAsARead(t *testing.T) {
 func TestUploadHasItsOwnBound(t *testing.T) {
 	for within, want := range map[time.Duration]events.Kind{time.Minute: "", 20 * time.Millisecond: events.Unavailable} {
 		g := newGateway(t)
-		account := connectors.NewAccount(connectors.AccountOptions{Vendor: "kingdee", ReadTimeout: 100 * time.Millisecond})
+		account := accounttest.New(t, connectors.AccountOptions{Vendor: "kingdee", ReadTimeout: 100 * time.Millisecond})
 		t.Cleanup(account.Close)
 		g.on(uploadName, func(w http.ResponseWriter, r *http.Request) {
 			select {

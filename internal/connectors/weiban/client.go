@@ -1,6 +1,7 @@
 package weiban
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,15 +19,18 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// BaseURL is where Weiban's API is.
-const BaseURL = "https://open.weibanzhushou.com"
+// What is known of Weiban's own limits.
+const (
+	tokenEarly      = 300 * time.Second // a new token this long before the end
+	tokensPerMinute = 6                 // over all processes
+)
 
 // tokenName is the vault's entry for the access token of a corp id.
 func tokenName(corpID string) string { return "weiban/" + corpID }
 
 // Options says whose Weiban it is. CorpID, Secret, Account and Vault must be given.
 type Options struct {
-	BaseURL string              // possibly with a path before /open-api; default [BaseURL]
+	BaseURL string              // possibly with a path before /open-api
 	CorpID  string              // 企业id: Weiban's, 19 digits
 	Secret  string              // 企业secret
 	Account *connectors.Account // everything that calls this corp id goes over it
@@ -37,8 +41,7 @@ type Options struct {
 	// is, so that it can be kept out of logs; nil: nobody is.
 	Known func(name, secret string)
 
-	TokenEarly     time.Duration // a new token this long before the end; default 300 s
-	TokenPerMinute int           // token fetches a minute over all processes; default 6
+	TokenPerMinute int // token fetches a minute over all processes; 0 = what Weiban allows
 }
 
 // Client reads from Weiban. Safe for concurrent use. Every error of its methods
@@ -52,22 +55,13 @@ type Client struct {
 
 // New makes a client; nothing is called before it is asked.
 func New(o Options) *Client {
-	if o.BaseURL == "" {
-		o.BaseURL = BaseURL
-	}
-	if o.TokenEarly <= 0 {
-		o.TokenEarly = 300 * time.Second
-	}
-	if o.TokenPerMinute <= 0 {
-		o.TokenPerMinute = 6
-	}
 	if o.Known == nil {
 		o.Known = func(string, string) {}
 	}
 	c := &Client{o: o, documents: NewDocuments()}
 	c.token = connectors.NewShared(connectors.SharedOptions[string]{
 		Name: tokenName(o.CorpID), API: "weiban " + apiToken, Vault: o.Vault, Fetch: c.fetchToken,
-		Early: o.TokenEarly, PerMinute: o.TokenPerMinute, Lease: tokenLease,
+		Early: tokenEarly, PerMinute: cmp.Or(o.TokenPerMinute, tokensPerMinute), Lease: tokenLease,
 		Equal: func(a, b string) bool { return a == b },
 		Known: func(token string) { o.Known("access_token", token) },
 	})

@@ -14,6 +14,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 func TestWorkOrderIsFetchedVerbatim(t *testing.T) {
@@ -253,7 +254,7 @@ func TestCallsThatNeverLeave(t *testing.T) {
 		t.Errorf("nobody there: %v", err)
 	}
 	clean(t, v, err)
-	bad := New(Options{BaseURL: "http://[" + secret, CorpID: corp, Secret: secret, Account: connectors.NewAccount(connectors.AccountOptions{Vendor: "weiban"}), Vault: connectors.MemoryVault()})
+	bad := New(Options{BaseURL: "http://[" + secret, CorpID: corp, Secret: secret, Account: accounttest.New(t, connectors.AccountOptions{Vendor: "weiban"}), Vault: connectors.MemoryVault()})
 	_, err = bad.WorkOrder(t.Context(), orderNo)
 	if events.KindOf(err) != events.Internal {
 		t.Errorf("bad base URL: %v", err)

@@ -15,6 +15,7 @@ import (
 
 	"gongdan-bridge/internal/connectors"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 const (
@@ -113,7 +114,7 @@ func (v *vendor) count(api string) int {
 
 func (v *vendor) client(t *testing.T, vault connectors.Vault) *Client {
 	t.Helper()
-	account := connectors.NewAccount(connectors.AccountOptions{
+	account := accounttest.New(t, connectors.AccountOptions{
 		Vendor: "weiban", Tenant: "acme", Timeout: 5 * time.Second, MaxWait: -1,
 		Breaker: connectors.BreakerSettings{Failures: 1000},
 	})

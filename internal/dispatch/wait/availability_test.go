@@ -13,6 +13,7 @@ import (
 	tnoop "go.opentelemetry.io/otel/trace/noop"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/testwing/accounttest"
 )
 
 type refusing struct{}
@@ -23,7 +24,7 @@ func (refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, e
 // however long nobody probes it.
 func TestAHalfOpenBreakerIsNotUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := connectors.NewAccount(connectors.AccountOptions{
+		l := accounttest.New(t, connectors.AccountOptions{
 			Vendor: "kingdee", HTTP: &http.Client{Transport: refusing{}},
 			Breaker: connectors.BreakerSettings{Failures: 1, OpenFor: 30 * time.Second},
 			Tracer:  tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),

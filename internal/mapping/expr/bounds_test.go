@@ -25,7 +25,7 @@ func TestBounds(t *testing.T) {
 	}{
 		"cost":    {context.Background(), 1000, loops, "it costs too much"},
 		"time":    {ended, 1 << 60, loops, "it takes too long"},
-		"doubled": {context.Background(), 0, `size([` + strings.Repeat(`"x",`, 30) + `"x"].map(a, ["` + strings.Repeat("y", 900) + `"].map(b, b + b + b + b + b + b + b + b)[0])) > 0 ? join([` + strings.Repeat(`"x",`, 30) + `"x"].map(a, "` + strings.Repeat("z", 3000) + `"), "") : ""`, "join makes a text of more than 64 KiB"},
+		"doubled": {context.Background(), Cost, `size([` + strings.Repeat(`"x",`, 30) + `"x"].map(a, ["` + strings.Repeat("y", 900) + `"].map(b, b + b + b + b + b + b + b + b)[0])) > 0 ? join([` + strings.Repeat(`"x",`, 30) + `"x"].map(a, "` + strings.Repeat("z", 3000) + `"), "") : ""`, "join makes a text of more than 64 KiB"},
 	} {
 		l, err := New(tt.cost)
 		if err != nil {

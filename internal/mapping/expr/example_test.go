@@ -10,7 +10,7 @@ import (
 // An expression is checked before any event comes: a misspelt member is an issue
 // that says where it stands and which word was probably meant.
 func ExampleLanguage_Compile() {
-	language, err := expr.New(0)
+	language, err := expr.New(expr.Cost)
 	if err != nil {
 		fmt.Println(err)
 		return

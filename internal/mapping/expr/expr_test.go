@@ -19,7 +19,7 @@ import (
 
 func language(tb testing.TB) *Language {
 	tb.Helper()
-	l, err := New(0)
+	l, err := New(Cost)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -30,9 +31,9 @@ const (
 	maxNested = 2       // loops inside loops
 )
 
-// DefaultCost is the cost limit of an expression in CEL's units: about one a
+// Cost is the cost limit of an expression in CEL's units: about one a
 // step, and one for ten characters of a text that is made.
-const DefaultCost = 1_000_000
+const Cost = 1_000_000
 
 // Language is the declared variables and helpers. It is safe for concurrent use.
 type Language struct {
@@ -54,12 +55,11 @@ type env struct {
 	reg       *registry
 }
 
-// New declares the language. cost bounds what an expression may spend; 0 means
-// [DefaultCost]. It takes a few milliseconds: call it once a
-// load.
+// New declares the language. cost bounds what an expression may spend. It takes a few
+// milliseconds: keep the Language and share it.
 func New(cost uint64) (*Language, error) {
 	if cost == 0 {
-		cost = DefaultCost
+		return nil, errors.New("expression language: a cost limit of 0")
 	}
 	reg, err := newRegistry()
 	if err != nil {

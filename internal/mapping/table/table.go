@@ -27,11 +27,6 @@ type Row struct{ columns, values []string }
 // TextColumn names the only column of a row that is just a text.
 const TextColumn = "value"
 
-// TextRow is a row of one text.
-func TextRow(text string) Row {
-	return Row{columns: []string{TextColumn}, values: []string{text}}
-}
-
 // NewRow pairs columns and values; values that are left out are empty.
 func NewRow(columns, values []string) Row {
 	v := make([]string, len(columns))

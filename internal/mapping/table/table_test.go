@@ -130,7 +130,7 @@ func TestRows(t *testing.T) {
 	if dept, ok := r.Column("dept"); !ok || dept != "" || r.Text() != "1" {
 		t.Errorf("row %v", r)
 	}
-	if v, ok := TextRow("x").Column(TextColumn); !ok || v != "x" {
+	if v, ok := NewRow([]string{TextColumn}, []string{"x"}).Column(TextColumn); !ok || v != "x" {
 		t.Errorf("text row %q", v)
 	}
 	s := Set{"staff": New([]string{"emp"}), "broken": nil}
