@@ -21,7 +21,7 @@ import (
 	"gongdan-bridge/internal/testwing/script"
 )
 
-// A message that was let go comes again only after AckWait. Until then the
+// A message of an evicted order comes again only after AckWait. Until then the
 // consumer's unbroken sequence vouches for nothing: what comes next of that order
 // must not be run before it.
 func TestWhatWasLetGoIsNotOvertaken(t *testing.T) {
@@ -158,7 +158,7 @@ func TestWhatCannotBeReadBecomesALetter(t *testing.T) {
 	}
 	b.until("all are letters", func() bool { return len(b.letters()) == n && len(b.outcomes()) == n })
 	if got := log.count("order evicted from memory"); got > 0 {
-		t.Errorf("%d times let go", got)
+		t.Errorf("%d times evicted", got)
 	}
 }
 
@@ -181,6 +181,6 @@ func TestAnUnreadableRecordIsNoHotLoop(t *testing.T) {
 		t.Errorf("stopping took %v", took)
 	}
 	if n := log.count("order evicted from memory"); n > 5 {
-		t.Errorf("let go %d times", n)
+		t.Errorf("evicted %d times", n)
 	}
 }

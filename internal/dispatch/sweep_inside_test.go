@@ -10,7 +10,7 @@ import (
 )
 
 // A takeover that died half-way, or an owner that was stopped and woke, leaves a
-// consumer that no trail names.
+// consumer that no checkpoint names.
 func TestConsumersThatAreLeftAreDeleted(t *testing.T) {
 	b := bustest.New(t)
 	o := ownerOf(t, b)
