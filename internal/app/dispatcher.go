@@ -51,7 +51,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		},
 		Concurrency: b.concurrency(), MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
 		Beat: min(500*time.Millisecond, cfg.Breaker.OpenFor/4), ProbeDenied: cfg.Breaker.ProbeDenied,
-		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Stalls: cfg.Sweeps.Stalls,
+		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Stalls: cfg.Sweeps.Stalls, StoreBeat: storeBeat,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
 	if err != nil {
@@ -80,6 +80,9 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		return errors.Join(err, <-done)
 	}
 }
+
+// storeBeat is the time between two checks whether the store belongs together.
+const storeBeat = 2 * time.Second
 
 // tenants builds each tenant's mapping and clients.
 func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Tenant, error) {

@@ -37,10 +37,10 @@ func TestTableIsMarkdown(t *testing.T) {
 		t.Fatalf("%d lines for %d settings", len(lines), len(Reference()))
 	}
 	for _, want := range []string{
-		"| `ingest.max_body` | size, 1KiB to 4MiB | `1MiB` | largest callback; more is 413 |",
-		"| `nats.replicas` | `1` `3` `5` | `1` | copies of every stream and bucket in a cluster |",
-		"| `tenants[].weiban.secret` | secret | **required** | secret of the OpenAPI |",
-		"| `tenants[].retries.give_up` | duration | `dispatcher.retries.give_up` | after so much waiting with the API up: a dead letter |",
+		"| `ingest.max_body` | size, 1KiB to 4MiB | `1MiB` | The largest callback. A larger one is answered 413. |",
+		"| `nats.replicas` | `1` `3` `5` | `1` | The number of copies of every stream and bucket in a cluster. |",
+		"| `tenants[].weiban.secret` | secret | **required** | The secret of the OpenAPI. |",
+		"| `tenants[].retries.give_up` | duration | `dispatcher.retries.give_up` | After this much waiting while the API was up, the event becomes a dead letter. |",
 	} {
 		if !strings.Contains(b.String(), want+"\n") {
 			t.Errorf("the table lacks\n%s", want)

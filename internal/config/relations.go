@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// relate finds what no setting is at fault for alone.
+// relate checks settings against each other.
 func relate(c *Config, d *decoder) {
 	relateNATS(c, d)
 	relateListeners(c, d)
@@ -45,13 +45,13 @@ func relateNATS(c *Config, d *decoder) {
 	if n.Replicas > 1 {
 		d.against("nats.replicas", "is "+strconv.Itoa(n.Replicas)+" without nats.url", "1: the embedded server is alone")
 	}
-	if sum := n.space(); n.Embedded.MaxStore > 0 && sum > n.Embedded.MaxStore {
+	if sum := n.reserved(); n.Embedded.MaxStore > 0 && sum > n.Embedded.MaxStore {
 		d.against("nats.embedded.max_store", fmt.Sprintf("is %v for streams and buckets of %v together", n.Embedded.MaxStore, sum), "no less than they may hold: JetStream sets it aside")
 	}
 }
 
-// space is what all streams and buckets may hold together.
-func (n NATS) space() Size {
+// reserved is what all streams and buckets may hold together.
+func (n NATS) reserved() Size {
 	s, b := n.Streams, n.Buckets
 	return s.Callbacks.MaxBytes + s.Events.MaxBytes + s.Dead.MaxBytes + s.Audit.MaxBytes + b.State + b.Tokens + b.Tables
 }
@@ -101,7 +101,7 @@ func relateListeners(c *Config, d *decoder) {
 				continue
 			}
 			at, against := one, other
-			if !d.has(at.path) { // told where something is written that can be changed
+			if !d.has(at.path) { // the fault stands at a setting that is written
 				at, against = against, at
 			}
 			d.against(at.path, fmt.Sprintf("is %q, which is also the port of %s (%s)", at.address, against.path, against.address), "a port of its own")
@@ -170,7 +170,7 @@ func relatePace(d *decoder, at string, perMinute, inFlight, limit int) {
 		return
 	}
 	path := at + ".per_minute"
-	if !d.has(path) { // told where something is written that can be changed
+	if !d.has(path) { // the fault stands at a setting that is written
 		path = at + ".in_flight"
 	}
 	d.against(path, fmt.Sprintf("is %d a minute with %d in flight", perMinute, inFlight), fmt.Sprintf("per_minute and in_flight together below the vendor's %d a minute", limit))

@@ -5,26 +5,26 @@ import "time"
 // Tenant is one element of tenants: a Weiban corporation (企业) and the Kingdee account set (账套) that
 // its orders go to.
 type Tenant struct {
-	Name            string  `yaml:"name" type:"name" required:"true" doc:"short name, part of every subject; never to be changed"`
-	DryRun          bool    `yaml:"dry_run" default:"false" doc:"everything but the write to Kingdee"`
-	Mapping         string  `yaml:"mapping" type:"path" required:"true" doc:"the mapping file"`
-	HoldAfterLetter bool    `yaml:"hold_after_letter" default:"false" doc:"after a dead letter the order's later events wait for a person"`
-	Weiban          Weiban  `yaml:"weiban" doc:"the side of Weiban (微伴助手)"`
-	Kingdee         Kingdee `yaml:"kingdee" doc:"the side of Kingdee (金蝶云·星辰); needs |app| or |static|"`
+	Name            string  `yaml:"name" type:"name" required:"true" doc:"A short name. It is part of every subject and must never change."`
+	DryRun          bool    `yaml:"dry_run" default:"false" doc:"Do everything but the write to Kingdee."`
+	Mapping         string  `yaml:"mapping" type:"path" required:"true" doc:"The mapping file."`
+	HoldAfterLetter bool    `yaml:"hold_after_letter" default:"false" doc:"After a dead letter the order's later events wait for a person."`
+	Weiban          Weiban  `yaml:"weiban" doc:"The tenant at Weiban (微伴助手)."`
+	Kingdee         Kingdee `yaml:"kingdee" doc:"The tenant at Kingdee (金蝶云·星辰). It needs |app| or |static|."`
 	// Retries is complete: what the tenant does not set is dispatcher.retries.
-	Retries Retries `yaml:"retries" from:"dispatcher.retries" doc:"this tenant's own, setting by setting"`
+	Retries Retries `yaml:"retries" from:"dispatcher.retries" doc:"This tenant's own retries, setting by setting."`
 }
 
 // Weiban is a tenant's side at Weiban (微伴助手).
 type Weiban struct {
-	BaseURL       string        `yaml:"base_url" type:"url" default:"https://open.weibanzhushou.com" doc:"host of its OpenAPI"`
-	CorpID        string        `yaml:"corp_id" type:"id" required:"true" doc:"企业 ID as the console shows it, 19 digits; one tenant each"`
-	Secret        Secret        `yaml:"secret" required:"true" doc:"secret of the OpenAPI"`
-	Callbacks     []CallbackKey `yaml:"callbacks" required:"true" doc:"keys of the message subscription (消息订阅); several while they rotate"`
+	BaseURL       string        `yaml:"base_url" type:"url" default:"https://open.weibanzhushou.com" doc:"The address of Weiban's OpenAPI."`
+	CorpID        string        `yaml:"corp_id" type:"id" required:"true" doc:"The 企业 ID as the console shows it, 19 digits. No two tenants may share it."`
+	Secret        Secret        `yaml:"secret" required:"true" doc:"The secret of the OpenAPI."`
+	Callbacks     []CallbackKey `yaml:"callbacks" required:"true" doc:"The keys of the message subscription (消息订阅). Several are accepted while they rotate."`
 	Receivers     []string      `yaml:"receivers" type:"ids" doc:"receiver ids that a callback may carry beside the |corp_id|, which is always accepted"`
 	EmptyReceiver bool          `yaml:"empty_receiver" default:"false" doc:"accept a callback that carries no receiver id too; its keys must fit all the same"`
 	PerMinute     int           `yaml:"per_minute" default:"595" min:"1" max:"600" doc:"most calls of one API in any minute; at most five of them go at once, after a rest. Weiban blocks at 600 for a minute, then for an hour; with |in_flight| calls on their way it must stay below"`
-	InFlight      int           `yaml:"in_flight" default:"4" min:"1" max:"4" doc:"calls in progress over all APIs"`
+	InFlight      int           `yaml:"in_flight" default:"4" min:"1" max:"4" doc:"How many calls may run at once, over all APIs."`
 }
 
 // CallbackKey is one pair of the message subscription (消息订阅) in Weiban's console. Several are
@@ -36,31 +36,31 @@ type CallbackKey struct {
 
 // Kingdee is a tenant's side at Kingdee (金蝶云·星辰). Exactly one of App and Static is set.
 type Kingdee struct {
-	BaseURL      string         `yaml:"base_url" type:"url" default:"https://api.kingdee.com" doc:"the gateway"`
-	AccountID    string         `yaml:"account_id" type:"id" required:"true" doc:"账套 (|accountId|), 19 digits; one tenant each"`
-	UserID       string         `yaml:"user_id" type:"id" doc:"acting user (|Appuserid|); absent: the one that Kingdee says the token belongs to"`
-	AuthorityKey string         `yaml:"authority_key" type:"text" default:"2c17e560c500f55c" check:"block" doc:"AES key of |authority_info|, published by the vendor and the same for all"`
-	AuthorityIV  string         `yaml:"authority_iv" type:"text" default:"5e8y6w45ju8w9jq8" check:"block" doc:"IV of the AES encryption of |authority_info|"`
-	App          *KingdeeApp    `yaml:"app" doc:"an app of the open platform; tokens are fetched and renewed"`
-	Static       *KingdeeStatic `yaml:"static" doc:"a token of the tenant's own, never renewed"`
+	BaseURL      string         `yaml:"base_url" type:"url" default:"https://api.kingdee.com" doc:"The address of the gateway."`
+	AccountID    string         `yaml:"account_id" type:"id" required:"true" doc:"The 账套 (|accountId|), 19 digits. No two tenants may share it."`
+	UserID       string         `yaml:"user_id" type:"id" doc:"The acting user (|Appuserid|). Without it: the user that Kingdee says the token belongs to."`
+	AuthorityKey string         `yaml:"authority_key" type:"text" default:"2c17e560c500f55c" check:"block" doc:"The AES key of |authority_info|, which the vendor publishes and which is the same for all."`
+	AuthorityIV  string         `yaml:"authority_iv" type:"text" default:"5e8y6w45ju8w9jq8" check:"block" doc:"The IV of the AES encryption of |authority_info|."`
+	App          *KingdeeApp    `yaml:"app" doc:"An app of the open platform. Its tokens are fetched and renewed."`
+	Static       *KingdeeStatic `yaml:"static" doc:"A token of the tenant's own, which is never renewed."`
 	PerMinute    int            `yaml:"per_minute" default:"495" min:"1" max:"500" doc:"most calls of the account set in any minute; at most five of them go at once, after a rest. Kingdee allows 500; with |in_flight| calls on their way it must stay below"`
-	InFlight     int            `yaml:"in_flight" default:"4" min:"1" max:"64" doc:"calls in progress"`
-	SendPaging   bool           `yaml:"send_paging" default:"false" doc:"send |pageindex| and |pagesize| with |handle-order|: the vendor's table wants them, its examples lack them"`
-	Marker       bool           `yaml:"marker" default:"true" doc:"a short token at the end of the note (|clsmid|), by which a handling record is known again"`
-	CheckStatus  bool           `yaml:"check_status" default:"false" doc:"read the bill first; one that a person has finished becomes a letter"`
-	Photos       Photos         `yaml:"photos" doc:"pictures of |handle-order| (|attmentInforspre|, |attmentInforsafter|)"`
+	InFlight     int            `yaml:"in_flight" default:"4" min:"1" max:"64" doc:"How many calls may run at once."`
+	SendPaging   bool           `yaml:"send_paging" default:"false" doc:"Send |pageindex| and |pagesize| with |handle-order|. The vendor's table wants them, its examples lack them."`
+	Marker       bool           `yaml:"marker" default:"true" doc:"Put a short token at the end of the note (|clsmid|), by which a handling record is known again."`
+	CheckStatus  bool           `yaml:"check_status" default:"false" doc:"Read the bill before the call. An event for a bill that a person has finished becomes a dead letter."`
+	Photos       Photos         `yaml:"photos" doc:"The pictures of |handle-order| (|attmentInforspre|, |attmentInforsafter|)."`
 }
 
 // Photos says how the pictures of a handle-order reach Kingdee.
 type Photos struct {
-	Mode      string        `yaml:"mode" type:"word" default:"pass" words:"pass upload" doc:"pass them on by their address, or upload them to Kingdee's file service right before each call"`
-	Hosts     []string      `yaml:"hosts" type:"hosts" doc:"hosts that pictures may be fetched from, exact or |*.example.com|; needed to upload. Always https, never a private address, no proxy"`
-	OnFailure string        `yaml:"on_failure" type:"word" default:"wait" words:"wait without" doc:"where a picture cannot be had: the order waits, or becomes a letter; or the call goes without the picture, which the outcome tells"`
-	MaxBytes  Size          `yaml:"max_bytes" default:"10MiB" min:"1KiB" max:"30MiB" doc:"largest picture"`
-	MaxCount  int           `yaml:"max_count" default:"9" min:"1" max:"50" doc:"most pictures in one field"`
-	Types     []string      `yaml:"types" type:"words" default:"image/jpeg, image/png, image/gif, image/webp" words:"image/jpeg image/png image/gif image/webp image/bmp" doc:"what counts as a picture, by its content"`
-	Timeout   time.Duration `yaml:"timeout" default:"30s" min:"1ms" doc:"bound for all pictures of one call; the call's deadline, and with it a look in doubt, comes so much later"`
-	Part      string        `yaml:"part" type:"word" default:"file" words:"file file1" doc:"name of the part in the upload's form: the vendor's page has both"`
+	Mode      string        `yaml:"mode" type:"word" default:"pass" words:"pass upload" doc:"Pass pictures on by their address, or upload them to Kingdee's file service right before each call."`
+	Hosts     []string      `yaml:"hosts" type:"hosts" doc:"The hosts that pictures may be fetched from, exact or |*.example.com|; |upload| needs them. Always https, never a private address, no proxy."`
+	OnFailure string        `yaml:"on_failure" type:"word" default:"wait" words:"wait without" doc:"What happens where a picture cannot be fetched. |wait|: the order waits, or the event becomes a dead letter. |without|: the call goes without the picture, and the outcome says so."`
+	MaxBytes  Size          `yaml:"max_bytes" default:"10MiB" min:"1KiB" max:"30MiB" doc:"The largest picture."`
+	MaxCount  int           `yaml:"max_count" default:"9" min:"1" max:"50" doc:"The most pictures in one field."`
+	Types     []string      `yaml:"types" type:"words" default:"image/jpeg, image/png, image/gif, image/webp" words:"image/jpeg image/png image/gif image/webp image/bmp" doc:"The media types that count as a picture, by content."`
+	Timeout   time.Duration `yaml:"timeout" default:"30s" min:"1ms" doc:"All pictures of one call take at most this long. The call's deadline, and with it the first search in doubt, comes as much later."`
+	Part      string        `yaml:"part" type:"word" default:"file" words:"file file1" doc:"The name of the part in the upload's form. The vendor's page has both."`
 }
 
 // The words of Photos.

@@ -65,17 +65,17 @@ type Options struct {
 	Tenants   []Tenant
 	Ownership ownership.Settings
 
-	Concurrency int           // slots of a queue: orders that are worked on at once; default 8
-	MaxHeld     int           // messages held in memory per consumer; default 256
-	AckWait     time.Duration // until an unacknowledged message is redelivered; default 60 s
-	KeepSettled time.Duration // how long a settled record lives; default 400 days
-	Beat        time.Duration // between two checks of the vendors' breakers and pauses; default 500 ms
-	ProbeDenied time.Duration // after refused credentials; default 5 min
-	MaxFuture   time.Duration // ingest's setting, for events that were stored before it existed; default events.MaxFuture
-	Expiry      time.Duration // between two sweeps for messages about to expire; default 10 min
-	Trim        time.Duration // between two trims of a stream that stays too full; default 1 min
-	Stalls      time.Duration // between two checks whether a consumer makes progress; default 30 s
-	StoreBeat   time.Duration // between two checks whether the store belongs together; default 2 s
+	Concurrency int           // slots of a queue: orders that are worked on at once
+	MaxHeld     int           // messages held in memory per consumer
+	AckWait     time.Duration // until an unacknowledged message is redelivered
+	KeepSettled time.Duration // how long a settled record lives
+	Beat        time.Duration // between two checks of the vendors' breakers and pauses
+	ProbeDenied time.Duration // after refused credentials
+	MaxFuture   time.Duration // ingest's setting, for events that were stored before it existed
+	Expiry      time.Duration // between two sweeps for messages about to expire
+	Trim        time.Duration // between two trims of a stream that stays too full
+	Stalls      time.Duration // between two checks whether a consumer makes progress
+	StoreBeat   time.Duration // between two checks whether the store belongs together
 
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
@@ -93,29 +93,19 @@ func (o *Options) complete() error {
 	if o.Ownership, err = o.Ownership.Complete(); err != nil {
 		return fmt.Errorf("ownership settings: %w", err)
 	}
-	o.Concurrency = orDefault(o.Concurrency, 8)
-	o.MaxHeld = orDefault(o.MaxHeld, 256)
-	o.AckWait = orDefault(o.AckWait, time.Minute)
-	o.KeepSettled = orDefault(o.KeepSettled, 400*24*time.Hour)
-	o.Beat = orDefault(o.Beat, 500*time.Millisecond)
-	o.ProbeDenied = orDefault(o.ProbeDenied, 5*time.Minute)
-	o.Expiry = orDefault(o.Expiry, 10*time.Minute)
-	o.Trim = orDefault(o.Trim, time.Minute)
-	o.Stalls = orDefault(o.Stalls, 30*time.Second)
-	o.StoreBeat = orDefault(o.StoreBeat, 2*time.Second)
+	if o.Concurrency <= 0 || o.MaxHeld <= 0 ||
+		min(o.AckWait, o.KeepSettled, o.Beat, o.ProbeDenied, o.MaxFuture, o.Expiry, o.Trim, o.Stalls, o.StoreBeat) <= 0 {
+		return errors.New("dispatch: every bound and interval must be more than 0")
+	}
 	for _, t := range o.Tenants {
 		if err := t.Ledger.Check(); err != nil {
 			return fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
+		if q := t.Quick; q.Tries <= 0 || q.Initial <= 0 || q.Max <= 0 {
+			return fmt.Errorf("tenant %s: the schedule of quick tries has a zero", t.Name)
+		}
 	}
 	return nil
-}
-
-func orDefault[T int | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
-	}
-	return v
 }
 
 // Dispatcher is one replica.

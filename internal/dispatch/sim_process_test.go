@@ -22,6 +22,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/dispatch/wait"
 	"gongdan-bridge/internal/dispatch/work"
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/ownership"
@@ -213,6 +214,7 @@ func (p *process) options() dispatch.Options {
 		Ownership:   ownership.Settings{Renew: 4 * time.Second, Expire: simLease, CallTimeout: 20 * time.Second},
 		Concurrency: w.weather.concurrency, MaxHeld: w.weather.maxHeld, AckWait: 30 * time.Second,
 		Beat: 2 * time.Second, ProbeDenied: 20 * time.Second, Expiry: 2 * time.Minute, StoreBeat: w.accident.beat(),
+		KeepSettled: 9600 * time.Hour, MaxFuture: events.MaxFuture, Trim: time.Minute, Stalls: 30 * time.Second,
 		Logger: slog.New(witness{p: p}), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}
 }

@@ -51,8 +51,8 @@ func FailuresOf(err error) Failures {
 }
 
 // Body works out and checks the handle-order request for the bill of that id
-// and number. The id may be "" where [Match.NeedsBillID] is false. The error is an [events.Failure] of kind unmapped that names rule,
-// field, expression and, where one is missing, the word.
+// and number. The id may be "" where [Match.NeedsBillID] is false. The error is an
+// [events.Failure] of kind unmapped that names rule, field, expression and, where one is missing, the word.
 func (x *Match) Body(id, orderNo string) (kingdee.HandleOrder, error) {
 	x.scope.SetBill(expr.Bill{ID: id, OrderNo: orderNo})
 	ctx, cancel := x.context(x.rule.loops)
@@ -69,8 +69,8 @@ func (x *Match) Body(id, orderNo string) (kingdee.HandleOrder, error) {
 	return kingdee.HandleOrder{ID: id, Body: kingdeeBody(body)}, nil
 }
 
-// worker works a tree out, on past what fails: an operator wants to know all
-// that is missing at once.
+// worker evaluates a body. It does not stop at a failure: an operator wants to know
+// everything that is missing at once.
 type worker struct {
 	x        *Match
 	ctx      context.Context
@@ -125,8 +125,8 @@ func (w *worker) check(id string, body map[string]any) {
 	}
 }
 
-// place is where a misfit's field stands in the body; behind all where it does
-// not stand there.
+// place is the position of a misfit's field in the body, behind all others where the
+// body does not have the field.
 func (w *worker) place(m misfit) int {
 	members := w.x.rule.body.members
 	for i := range members {

@@ -46,7 +46,7 @@ func (m misfit) field() string {
 	return b.String()
 }
 
-// checker checks bodies, at load as far as literals allow and before sending.
+// checker checks bodies: their literals at load, and all of it before sending.
 type checker struct {
 	set   *schemas.Set
 	shape *shape

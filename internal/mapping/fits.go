@@ -34,9 +34,10 @@ func (s *shape) limit(n *schemaNode) error {
 	return nil
 }
 
-// fits reports whether a value surely satisfies the schema that the shape was
-// read from: the short way for a good body, as the validator takes longer than
-// all expressions together. false is no verdict; then the schema itself is asked.
+// fits reports whether a value certainly satisfies the schema that the shape was read
+// from; false is no verdict, and then the validator is asked. It stands beside the
+// validator for its cost alone: without it BenchmarkBody takes a third longer (51 and
+// 66 µs, 379 and 518 allocations).
 func (s *shape) fits(v any) bool {
 	switch v := v.(type) {
 	case string:

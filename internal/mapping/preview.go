@@ -15,7 +15,7 @@ type Recorded struct {
 	Meta Meta
 	Key  string // order number or opportunity id
 	Data events.Enriched
-	Bill BillRef // as far as the order's record knows it
+	Bill BillRef // what the order's record knows of it
 }
 
 // Entry is what a preview found out about one event.

@@ -46,7 +46,7 @@ func (e Example) Run(m *Mapping) Result {
 	return r
 }
 
-// sides is what is expected and what came, as far as the example speaks of it.
+// sides is what is expected and what came, in the fields that the example mentions.
 func (e Example) sides(t Trial) (want, got map[string]string, err error) {
 	x := e.expect
 	want, all := map[string]string{"(verdict)": string(Mapped)}, t.flat()

@@ -193,7 +193,7 @@ func (l *ruleReader) body(rule, n *yaml.Node, where string, r *rule) {
 	}
 }
 
-// literals checks the body as far as literals allow.
+// literals checks what the body says in literals, before any event has come.
 func (l *ruleReader) literals(body *part, where string) {
 	doc, ok := body.specimen().(map[string]any)
 	if !ok {

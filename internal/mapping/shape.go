@@ -40,8 +40,8 @@ type limits struct {
 	min, max float64 // of a number's value, a text's characters, a list's items
 }
 
-// schemaNode is JSON Schema as far as handle-order's uses it. Another keyword in
-// that file is an error: what this reader does not know it could not keep.
+// schemaNode is the part of JSON Schema that handle-order's schema uses. Another
+// keyword in that file is an error, since fits would not check it.
 type schemaNode struct {
 	Schema      string                 `json:"$schema"`
 	Type        string                 `json:"type"`

@@ -21,7 +21,7 @@ type Suggestion struct {
 	Table      string `json:"table"`
 	Key        string `json:"key"`
 	Name       string `json:"name,omitempty"`       // of a staff member, where it is known
-	Department string `json:"department,omitempty"` // likewise
+	Department string `json:"department,omitempty"` // of that staff member
 	Component  string `json:"component,omitempty"`  // the form component that offers the option
 	Seen       int    `json:"seen"`                 // in how many events; 0 where only the staff list has it
 }

@@ -47,8 +47,8 @@ type TrialFailure struct {
 	Reason string      `json:"reason"`
 }
 
-// Try maps an event without sending anything. known is the bill as far as it is
-// known; what is missing of it is stood in for.
+// Try maps an event without sending anything. known is what is known of the
+// bill; a placeholder stands for the rest.
 func (m *Mapping) Try(meta Meta, data events.Enriched, known BillRef) Trial {
 	in, err := NewInput(meta, data)
 	if err != nil {

@@ -65,6 +65,8 @@ func dispatcherRole(ctx context.Context) error {
 		Tenants:     []dispatch.Tenant{t},
 		Ownership:   ownership.Settings{Renew: c.Ownership.Renew, Expire: c.Ownership.Expire, CallTimeout: c.Calls.ReadTimeout, SoftStop: c.StopWithin},
 		Concurrency: c.Concurrency, MaxHeld: c.MaxHeld, AckWait: c.AckWait, KeepSettled: c.KeepSettled,
+		Beat: 500 * time.Millisecond, ProbeDenied: c.Breaker.ProbeDenied, MaxFuture: cfg.Ingest.MaxFuture,
+		Expiry: c.Sweeps.Expiry, Trim: c.Sweeps.Trim, Stalls: c.Sweeps.Stalls, StoreBeat: 2 * time.Second,
 		Logger: log, Tracer: trace.NewTracerProvider(), Meter: metric.NewMeterProvider(),
 	})
 	if err != nil {
@@ -98,7 +100,10 @@ func scaledTenant(cfg *config.Config, factor int) (dispatch.Tenant, error) {
 	vault := connectors.MemoryVault()
 	x := dispatch.Tenant{
 		Name: t.Name, Account: t.Kingdee.AccountID, Ledger: ledger.Defaults(t.Name), Guard: guard,
-		Vendors:  work.Vendors{Mapping: func() *mapping.Mapping { return m }},
+		Vendors: work.Vendors{
+			Mapping: func() *mapping.Mapping { return m },
+			Quick:   wait.Quick{Tries: 3, Initial: 500 * time.Millisecond, Max: 8 * time.Second},
+		},
 		Accounts: wait.Accounts{Weiban: weibanAccount, Kingdee: kingdeeAccount},
 	}
 	x.Weiban = weiban.New(weiban.Options{BaseURL: t.Weiban.BaseURL, CorpID: t.Weiban.CorpID, Secret: t.Weiban.Secret.Reveal(), Vault: vault, Account: x.Accounts.Weiban})

@@ -16,22 +16,9 @@ import (
 // Quick is the schedule of the tries that follow each other at once, while an order keeps
 // its slot.
 type Quick struct {
-	Tries   int           // in all, default 3
-	Initial time.Duration // first wait, default 500 ms
-	Max     time.Duration // longest wait, default 8 s
-}
-
-func (q Quick) orDefault() Quick {
-	if q.Tries <= 0 {
-		q.Tries = 3
-	}
-	if q.Initial <= 0 {
-		q.Initial = 500 * time.Millisecond
-	}
-	if q.Max <= 0 {
-		q.Max = 8 * time.Second
-	}
-	return q
+	Tries   int           // in all
+	Initial time.Duration // first wait
+	Max     time.Duration // longest wait
 }
 
 // may says whether a failure is worth another try at once: not a write whose
@@ -50,7 +37,6 @@ func (q Quick) may(f *events.Failure) bool {
 // Do tries op until it succeeds, fails in a way that trying does not mend, or
 // the tries are spent. It returns the number of tries and the last failure.
 func (q Quick) Do(ctx context.Context, op func(context.Context) error) (int, error) {
-	q = q.orDefault()
 	hint := &hinted{BackOff: backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(q.Initial), backoff.WithMultiplier(2),
 		backoff.WithMaxInterval(q.Max), backoff.WithMaxElapsedTime(0))}
