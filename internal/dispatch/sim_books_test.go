@@ -196,7 +196,13 @@ func (b *books) take(m bus.Stored) error {
 		return err
 	}
 	if strings.Contains(m.Subject, ".event.kingdee.") {
-		return b.end(ev.ID, ev.Cause, ev.Data)
+		if err := b.end(ev.ID, ev.Cause, ev.Data); err != nil {
+			return err
+		}
+		if ends := b.ends[ev.Cause+ev.ID[strings.LastIndex(ev.ID, "~"):]]; ends[len(ends)-1].Outcome == events.Applied && ev.Position == "" {
+			return fmt.Errorf("the outcome %s has no position: an order that learns of it would take older events for newer ones", ev.ID)
+		}
+		return nil
 	}
 	i := input{stage: events.Handle, seq: m.Sequence, id: ev.ID, key: ev.Subject, position: ev.Position}
 	if n := m.Header.Get(deadletter.HeaderReplay); n != "" {

@@ -144,7 +144,8 @@ func (o publication) parent(ctx context.Context, p ledger.Publish) (*orders.Mess
 }
 
 // identified gives a message that cannot be read an event of its own, from which its outcome
-// event can derive.
+// event can derive. Its position is that of its effect: from the outcome an order may have to
+// learn what was applied last.
 func (o publication) identified(m *orders.Message, p ledger.Publish) *orders.Message {
 	if m.Event.ID() != "" {
 		return m
@@ -155,6 +156,9 @@ func (o publication) identified(m *orders.Message, p ledger.Publish) *orders.Mes
 	})
 	if err == nil {
 		ev.SetID(p.EventID)
+		if p.Effect != nil && p.Effect.Position != "" {
+			ev.SetExtension(events.ExtPosition, p.Effect.Position)
+		}
 		c.Event = ev
 	}
 	return &c
