@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 
+	"gongdan-bridge/internal/config"
 	"gongdan-bridge/internal/events"
-	"gongdan-bridge/internal/natsd"
 )
 
 const asyncAPI = "schemas/asyncapi.yaml"
@@ -83,7 +83,7 @@ info:
 defaultContentType: application/cloudevents+json
 servers:
   embedded:
-    host: 127.0.0.1:%d
+    host: 127.0.0.1:%s
     protocol: nats
     description: The server inside ingest; nats.url names another one.
 `
@@ -124,9 +124,19 @@ servers:
 `
 )
 
+// defaultOf returns the default of a setting.
+func defaultOf(path string) string {
+	for _, s := range config.Reference() {
+		if s.Path == path {
+			return s.Default
+		}
+	}
+	return "no setting " + path
+}
+
 func document(all []contract, oddities []string) string {
 	var b, messages strings.Builder
-	fmt.Fprintf(&b, asyncHead+"channels:\n", natsd.DefaultPort)
+	fmt.Fprintf(&b, asyncHead+"channels:\n", defaultOf("nats.embedded.port"))
 	for _, c := range all {
 		id := channel(c)
 		fmt.Fprintf(&b, "  %s:\n    address: %s\n    description: In stream %s.\n    parameters:\n", id, braces(c.subject), c.stream)

@@ -94,7 +94,5 @@ func limits(n config.NATS) bus.Limits {
 		"STATE":     {MaxBytes: int64(b.State)},
 		"TOKENS":    {MaxBytes: int64(b.Tokens)},
 		"TABLES":    {MaxBytes: int64(b.Tables)},
-		"CURSORS":   {MaxBytes: int64(b.Cursors)},
-		"JOBS":      {MaxBytes: int64(b.Jobs)},
 	}}
 }

@@ -66,7 +66,7 @@ func (r Run) ingest(ctx context.Context, b *base) error {
 		return err
 	}
 	sync := b.probeSync(ctx, conn)
-	space, err := ingest.NewRoom(conn.Usage, b.log, b.tel.MeterProvider)
+	space, err := ingest.NewSpace(conn.Usage, b.log, b.tel.MeterProvider)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (b *base) watch(ctx context.Context, name string, run func(context.Context)
 	})
 }
 
-func endpoint(b *base, conn *bus.Bus, space *ingest.Room) (*ingest.Endpoint, error) {
+func endpoint(b *base, conn *bus.Bus, space *ingest.Space) (*ingest.Endpoint, error) {
 	codec, err := eventCodec()
 	if err != nil {
 		return nil, err

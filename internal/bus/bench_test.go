@@ -73,7 +73,7 @@ func BenchmarkNext(b *testing.B) {
 // power cut, so this one server does not wait for the disk.
 func crowded(b *testing.B, orders int) *bus.Bus {
 	b.Helper()
-	s := must(natsd.Start(context.Background(), natsd.Options{Dir: b.TempDir(), Port: -1, NoSync: true}))(b)
+	s := must(natsd.Start(context.Background(), natsd.Options{MaxStore: 20 << 30, Dir: b.TempDir(), NoSync: true}))(b)
 	b.Cleanup(func() { stop(b, s) })
 	db := bustest.Connect(b, s, bus.Options{})
 	keys := make(chan int)

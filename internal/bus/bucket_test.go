@@ -21,7 +21,7 @@ func TestBucketIsAMap(t *testing.T) {
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
 		round++
-		k := b.Bucket(bus.Jobs)
+		k := b.Bucket(bus.Tokens)
 		type value struct {
 			text string
 			rev  uint64

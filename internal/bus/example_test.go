@@ -19,7 +19,7 @@ func withBus(run func(ctx context.Context, b *bus.Bus) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := natsd.Start(ctx, natsd.Options{Dir: dir, Port: -1})
+	s, err := natsd.Start(ctx, natsd.Options{MaxStore: 20 << 30, Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start starts a server whose end the test sees to.
 func start(t testing.TB, o natsd.Options) *natsd.Server {
 	t.Helper()
-	if o.Port == 0 {
-		o.Port = -1
-	}
+	o.MaxStore = 20 << 30
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}

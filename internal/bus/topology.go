@@ -18,11 +18,9 @@ const (
 
 // The buckets.
 const (
-	State   = "STATE"   // ownership, and the record of every order
-	Tokens  = "TOKENS"  // the vendors' access tokens, and the lease to renew them
-	Tables  = "TABLES"  // mapping tables that operators add to
-	Cursors = "CURSORS" // the progress of polling
-	Jobs    = "JOBS"    // replay jobs
+	State  = "STATE"  // ownership, and the record of every order
+	Tokens = "TOKENS" // the vendors' access tokens, and the lease to renew them
+	Tables = "TABLES" // mapping tables that operators add to
 )
 
 const (
@@ -101,8 +99,6 @@ func Buckets() []BucketPlan {
 		{Name: State, Holds: "ownership, and the record of every order", MaxBytes: 4 * gib, Leader: true},
 		{Name: Tokens, Holds: "the vendors' access tokens", MaxBytes: 16 * mib},
 		{Name: Tables, Holds: "mapping tables", MaxBytes: 256 * mib},
-		{Name: Cursors, Holds: "how far polling has come", MaxBytes: 64 * mib},
-		{Name: Jobs, Holds: "replay jobs", MaxBytes: 256 * mib},
 	}
 }
 

@@ -86,11 +86,9 @@ type DeadStream struct {
 
 // Buckets is how much each bucket may hold.
 type Buckets struct {
-	State   Size `yaml:"state" default:"4GiB" min:"1MiB" doc:"Bucket |STATE|: the owner of every tenant, and the record of every order."`
-	Tokens  Size `yaml:"tokens" default:"16MiB" min:"1MiB" doc:"Bucket |TOKENS|: the vendors' access tokens."`
-	Tables  Size `yaml:"tables" default:"256MiB" min:"1MiB" doc:"Bucket |TABLES|: rows that operators add to mapping tables."`
-	Cursors Size `yaml:"cursors" default:"64MiB" min:"1MiB" doc:"Bucket |CURSORS|: the position of polling."`
-	Jobs    Size `yaml:"jobs" default:"256MiB" min:"1MiB" doc:"Bucket |JOBS|: replay jobs."`
+	State  Size `yaml:"state" default:"4GiB" min:"1MiB" doc:"Bucket |STATE|: the owner of every tenant, and the record of every order."`
+	Tokens Size `yaml:"tokens" default:"16MiB" min:"1MiB" doc:"Bucket |TOKENS|: the vendors' access tokens."`
+	Tables Size `yaml:"tables" default:"256MiB" min:"1MiB" doc:"Bucket |TABLES|: rows that operators add to mapping tables."`
 }
 
 // Ingest is the section ingest.

@@ -200,7 +200,7 @@ func TestFaults(t *testing.T) {
 			`bridge.yaml:6:13: nats.replicas: is 2; expected one of 1, 3, 5`,
 		}},
 		{"more streams than store", "    dir: /var/lib/gongdan/nats\n", "    dir: /var/lib/gongdan/nats\n    max_store: 1GiB\n", []string{
-			`bridge.yaml:4:16: nats.embedded.max_store: is 1GiB for streams and buckets of 16464MiB together; expected no less than they may hold: JetStream sets it aside`,
+			`bridge.yaml:4:16: nats.embedded.max_store: is 1GiB for streams and buckets of 16144MiB together; expected no less than they may hold: JetStream sets it aside`,
 		}},
 		{"window longer than age", "nats:\n", "nats:\n  streams: {duplicate_window: 2h, events: {max_age: 90m}}\n", []string{
 			`bridge.yaml:2:53: nats.streams.events.max_age: is 1h30m; expected at least nats.streams.duplicate_window, 2h`,

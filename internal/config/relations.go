@@ -45,15 +45,15 @@ func relateNATS(c *Config, d *decoder) {
 	if n.Replicas > 1 {
 		d.against("nats.replicas", "is "+strconv.Itoa(n.Replicas)+" without nats.url", "1: the embedded server is alone")
 	}
-	if sum := n.reserved(); n.Embedded.MaxStore > 0 && sum > n.Embedded.MaxStore {
+	if sum := n.space(); n.Embedded.MaxStore > 0 && sum > n.Embedded.MaxStore {
 		d.against("nats.embedded.max_store", fmt.Sprintf("is %v for streams and buckets of %v together", n.Embedded.MaxStore, sum), "no less than they may hold: JetStream sets it aside")
 	}
 }
 
-// reserved is what all streams and buckets may hold together.
-func (n NATS) reserved() Size {
+// space is what all streams and buckets may hold together.
+func (n NATS) space() Size {
 	s, b := n.Streams, n.Buckets
-	return s.Callbacks.MaxBytes + s.Events.MaxBytes + s.Dead.MaxBytes + s.Audit.MaxBytes + b.State + b.Tokens + b.Tables + b.Cursors + b.Jobs
+	return s.Callbacks.MaxBytes + s.Events.MaxBytes + s.Dead.MaxBytes + s.Audit.MaxBytes + b.State + b.Tokens + b.Tables
 }
 
 func relateIntervals(c *Config, d *decoder) {

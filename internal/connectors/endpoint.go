@@ -12,7 +12,7 @@ import (
 	"gongdan-bridge/internal/sleep"
 )
 
-// Why a call was not sent, in a Failure's chain, so that whoever waits can tell
+// Why a call was not sent, in a Failure's chain, so that a caller that waits can tell
 // "the API is known to be down" from "this call failed".
 var (
 	ErrOpen   = errors.New("the breaker is open")
@@ -140,8 +140,8 @@ func (acct *Account) least(c Call) time.Duration {
 	return 0
 }
 
-// pausedFor is how long the API is still paused. Whoever finds a pause over empties
-// the pool: how the vendor counted what led to the pause is not known.
+// pausedFor is how long the API is still paused. The first caller after a
+// pause empties the pool: how the vendor counted what led to the pause is not known.
 func (e *endpoint) pausedFor() time.Duration {
 	until := e.paused.Load()
 	if until == 0 {

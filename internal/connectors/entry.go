@@ -27,7 +27,7 @@ func (e *entry) leasedTo(me string, now time.Time) bool {
 	return e.Holder != "" && e.Holder != me && now.Before(e.Until)
 }
 
-// lease marks a fetch as begun. Until it is over nobody knows when its call
+// lease marks a fetch as begun. Until it is over it is not known when its call
 // reached the vendor, so it is counted at the latest possible time.
 func (e *entry) lease(me string, until time.Time) {
 	e.Holder, e.Until = me, until

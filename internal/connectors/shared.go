@@ -49,8 +49,8 @@ func (e *unspentError) Unwrap() error { return e.error }
 // which the others then adopt from the vault. Safe for concurrent use.
 //
 // The vault is not asked while the one in memory is good. Where it is needed and
-// cannot be reached, the answer is Unavailable: a credential that nobody else
-// knows would push the others' out.
+// cannot be reached, the answer is Unavailable: a credential outside the
+// vault would invalidate the one that the others use.
 type Shared[T any] struct {
 	o       SharedOptions[T]
 	holder  string // this Shared, in leases
@@ -258,15 +258,15 @@ func (s *Shared[T]) fetch(ctx context.Context, e entry, revision uint64) (*held[
 	case ferr != nil:
 		return nil, ferr
 	case errors.Is(serr, ErrRace):
-		return nil, nil // our lease was over; whoever took it fetched later than we did
+		return nil, nil // our lease was over: its next holder fetched later than we did
 	case serr != nil:
 		return nil, serr
 	}
 	return h, nil
 }
 
-// ask calls Fetch for at most the lease's time; its panic is a failure, for it
-// runs in a goroutine that nobody else guards.
+// ask calls Fetch for at most the lease's time; its panic is a failure, since
+// nothing else recovers in its goroutine.
 func (s *Shared[T]) ask(ctx context.Context) (value T, expires time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Lease)
 	defer cancel()

@@ -110,9 +110,8 @@ func Auditable(ctx context.Context, usage func(ctx context.Context, stream strin
 // did must not be passed over.
 func (b *Box) Audits(ctx context.Context, tenant string, from uint64, visit func(Audit) error) error {
 	const size = 200
-	subject := "gongdan." + events.Token(tenant) + ".audit.*"
 	for {
-		page, err := b.log.Page(ctx, AuditStream, subject, from, size)
+		page, err := b.log.Page(ctx, AuditStream, events.AuditFilter(tenant), from, size)
 		if err != nil {
 			return fmt.Errorf("audit of %s: %w", tenant, err)
 		}

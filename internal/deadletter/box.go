@@ -66,14 +66,7 @@ type Filter struct {
 }
 
 func (f Filter) subject() string {
-	part := func(s string) string {
-		if s == "" {
-			return "*"
-		}
-		return events.Token(s)
-	}
-	return "gongdan." + part(f.Tenant) + ".dead." + part(string(f.Stage)) + "." + part(string(f.Kind)) +
-		"." + part(string(f.Noun)) + "." + part(f.Key)
+	return events.DeadFilter(f.Tenant, f.Stage, f.Kind, f.Noun, f.Key)
 }
 
 // Page returns at most n letters of the filter whose number is from or above,

@@ -19,6 +19,7 @@ import (
 	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/inspect"
+	"gongdan-bridge/internal/operate"
 	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/testwing/bustest"
 )
@@ -34,6 +35,7 @@ func (b *bridge) limited(limits map[string]int64) (*testLog, *sdkmetric.ManualRe
 	}
 	b.bus = bustest.Connect(b.t, s, bus.Options{Limits: bus.Limits{Of: of}})
 	b.box = deadletter.NewBox(b.bus, time.Now)
+	b.acts = operate.New(operate.Options{Bus: b.bus, Tenants: []operate.Tenant{{Name: "acme"}}})
 	reader, log := sdkmetric.NewManualReader(), &testLog{}
 	b.log = log
 	b.change = func(o *dispatch.Options) {

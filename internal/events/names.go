@@ -3,7 +3,7 @@
 // a CloudEvent is built, encoded and read.
 //
 // It decides nothing, speaks to no network and knows no other package of the
-// bridge but the schemas that its events must satisfy. Everybody may know it.
+// bridge but the schemas that its events must satisfy. Every package may import it.
 package events
 
 import (
@@ -20,7 +20,7 @@ const (
 	Opportunity Noun = "opportunity" // 商机
 )
 
-// Stage is one of the dispatcher's two rooms.
+// Stage is one of the dispatcher's two steps.
 type Stage string
 
 // The stages, in the order in which an event passes them.

@@ -37,6 +37,20 @@ func DeadSubject(tenant string, s Stage, k Kind, n Noun, key string) string {
 	return subject(Token(tenant), "dead", string(s), string(k), string(n), Token(key))
 }
 
+// DeadFilter are the subjects of dead letters; an empty part takes all.
+func DeadFilter(tenant string, s Stage, k Kind, n Noun, key string) string {
+	part := func(text string) string {
+		if text == "" {
+			return "*"
+		}
+		return Token(text)
+	}
+	return subject(part(tenant), "dead", part(string(s)), part(string(k)), part(string(n)), part(key))
+}
+
+// AuditFilter are the subjects of a tenant's audit.
+func AuditFilter(tenant string) string { return subject(Token(tenant), "audit", "*") }
+
 // AuditSubject is where the record of an operator's act goes.
 func AuditSubject(tenant, action string) string {
 	return subject(Token(tenant), "audit", Token(action))

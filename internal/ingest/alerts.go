@@ -14,7 +14,7 @@ import (
 
 // What people must look at.
 const (
-	alarmRoom       = "room"       // CALLBACKS is nearly full
+	alarmSpace      = "room"       // CALLBACKS is nearly full
 	alarmStore      = "store"      // a stream is not there any more
 	alarmUnnumbered = "unnumbered" // a callback about an order that cannot be told
 	alarmReusedID   = "reused_id"  // one message id for two contents

@@ -14,7 +14,7 @@ type Provisioner struct {
 	mend  func(ctx context.Context) (missing []string, err error)
 	log   *slog.Logger
 	alert alerts
-	last  string // why the look before failed
+	last  string // why the check before failed
 }
 
 // NewProvisioner returns one; mend makes what is missing and names it.
@@ -23,7 +23,7 @@ func NewProvisioner(mend func(ctx context.Context) (missing []string, err error)
 	return &Provisioner{mend: mend, log: log, alert: alert}, err
 }
 
-// Watch looks at every beat until ctx ends.
+// Watch checks at every beat until ctx ends.
 func (p *Provisioner) Watch(ctx context.Context, beat time.Duration) {
 	t := time.NewTicker(beat)
 	defer t.Stop()
@@ -32,12 +32,12 @@ func (p *Provisioner) Watch(ctx context.Context, beat time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			p.look(ctx)
+			p.check(ctx)
 		}
 	}
 }
 
-func (p *Provisioner) look(ctx context.Context) {
+func (p *Provisioner) check(ctx context.Context) {
 	missing, err := p.mend(ctx)
 	for _, name := range missing {
 		p.alert.raise(ctx, alarmStore, "it was not there any more and has been made again, empty; dispatcher recover says what that means", slog.String("stream", name))

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -169,14 +168,11 @@ type Fault struct {
 
 // Encode writes the record as JSON, the bodies byte for byte.
 func (r Record) Encode() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	// A body's "<" must stay what was mapped.
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
+	b, err := events.JSON(r)
+	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return b, nil
 }
 
 // Decode reads what [Record.Encode] wrote; no bytes are an order never seen.

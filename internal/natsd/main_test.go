@@ -55,7 +55,7 @@ func child(t *testing.T, role, dir string) (string, error) {
 }
 
 func startAndStop(dir string, _ io.Writer) error {
-	s, err := natsd.Start(context.Background(), natsd.Options{Dir: dir, Port: -1})
+	s, err := natsd.Start(context.Background(), natsd.Options{MaxStore: 20 << 30, Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,7 @@ func startAndStop(dir string, _ io.Writer) error {
 // start starts a server whose end the test sees to.
 func start(t testing.TB, o natsd.Options) *natsd.Server {
 	t.Helper()
-	if o.Port == 0 {
-		o.Port = -1
-	}
+	o.MaxStore = 20 << 30
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}

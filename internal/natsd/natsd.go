@@ -27,12 +27,6 @@ import (
 )
 
 const (
-	// DefaultPort is the port of the embedded server. It is not NATS's own port, which
-	// another server on the machine may use.
-	DefaultPort = 4250
-	// DefaultMaxStore is above the sum of all default limits.
-	DefaultMaxStore = 20 << 30
-
 	loopback   = "127.0.0.1"
 	maxPayload = 8 << 20 // an enriched event holds a whole answer of a vendor
 	maxMemory  = 64 << 20
@@ -41,9 +35,9 @@ const (
 // Options describe the embedded server.
 type Options struct {
 	Dir       string // of the store; created if it is missing
-	Port      int    // on loopback; 0: DefaultPort, -1: any free one
+	Port      int    // on loopback; 0: any free one
 	TokenFile string // created with a random token if it is missing; "": "token" in Dir
-	MaxStore  int64  // bytes; 0: DefaultMaxStore
+	MaxStore  int64  // bytes that the store may hold
 	NoSync    bool   // confirm messages before they are on disk: for experiments alone
 	Logger    *slog.Logger
 
@@ -52,14 +46,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Port == 0 {
-		o.Port = DefaultPort
-	}
 	if o.TokenFile == "" {
 		o.TokenFile = filepath.Join(o.Dir, "token")
-	}
-	if o.MaxStore <= 0 {
-		o.MaxStore = DefaultMaxStore
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -106,6 +94,9 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	}()
 	if o.Dir == "" {
 		return nil, errors.New("no directory for the store")
+	}
+	if o.MaxStore <= 0 {
+		return nil, errors.New("no size for the store")
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
@@ -233,7 +224,7 @@ func (s *Server) settings() *server.Options {
 	return &server.Options{
 		ServerName:             "gongdan-bridge",
 		Host:                   loopback,
-		Port:                   s.port,
+		Port:                   listenPort(s.port),
 		Authorization:          s.token,
 		JetStream:              true,
 		StoreDir:               s.o.Dir,
@@ -246,10 +237,18 @@ func (s *Server) settings() *server.Options {
 	}
 }
 
+// listenPort is a port in the words of the server, for which 0 is NATS's own port.
+func listenPort(port int) int {
+	if port == 0 {
+		return server.RANDOM_PORT
+	}
+	return port
+}
+
 // portFree checks the port before the server does: the server's own error comes later and
 // says less.
 func portFree(ctx context.Context, port int) error {
-	if port < 0 {
+	if port == 0 {
 		return nil
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))

@@ -59,7 +59,7 @@ func TestTakenPort(t *testing.T) {
 		t.Fatalf("address is %v", l.Addr())
 	}
 	dir := t.TempDir()
-	_, err := natsd.Start(within(t), natsd.Options{Dir: dir, Port: addr.Port})
+	_, err := natsd.Start(within(t), natsd.Options{MaxStore: 20 << 30, Dir: dir, Port: addr.Port})
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("port %d on 127.0.0.1 is taken by another program", addr.Port)) {
 		t.Fatalf("error is %v", err)
 	}
@@ -106,7 +106,7 @@ func TestTokenFile(t *testing.T) {
 		if err := os.WriteFile(bad, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := natsd.Start(within(t), natsd.Options{Dir: t.TempDir(), Port: -1, TokenFile: bad})
+		_, err := natsd.Start(within(t), natsd.Options{MaxStore: 20 << 30, Dir: t.TempDir(), TokenFile: bad})
 		if err == nil || !strings.Contains(err.Error(), bad) || strings.Contains(err.Error(), content) {
 			t.Errorf("%s: error is %v, want one that names the file and not what is in it", name, err)
 		}
@@ -119,7 +119,7 @@ func TestStartRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, dir := range map[string]string{"no directory": "", "a file": file} {
-		if _, err := natsd.Start(within(t), natsd.Options{Dir: dir, Port: -1}); err == nil {
+		if _, err := natsd.Start(within(t), natsd.Options{MaxStore: 20 << 30, Dir: dir}); err == nil {
 			t.Errorf("%s: started", name)
 		}
 	}
@@ -136,7 +136,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	_, err := natsd.Start(within(t), natsd.Options{Dir: dir, Port: -1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	_, err := natsd.Start(within(t), natsd.Options{MaxStore: 20 << 30, Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err == nil || !strings.Contains(err.Error(), bus.Callbacks) {
 		t.Fatalf("error is %v, want one that names the stream; the log is\n%s", err, &log)
 	}
@@ -156,7 +156,7 @@ func fillTheDisk(dir string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
 	s, err := natsd.Start(ctx, natsd.Options{
-		Dir: dir, Port: -1, RetryMin: 50 * time.Millisecond, RetryMax: 200 * time.Millisecond, HealthEvery: 100 * time.Millisecond,
+		Dir: dir, MaxStore: 20 << 30, RetryMin: 50 * time.Millisecond, RetryMax: 200 * time.Millisecond, HealthEvery: 100 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -142,13 +142,13 @@ func TestOnTheRealServer(t *testing.T) {
 func TestServerRestart(t *testing.T) {
 	dir := t.TempDir()
 	start := func(port int) *natsd.Server {
-		s, err := natsd.Start(t.Context(), natsd.Options{Dir: dir, Port: port})
+		s, err := natsd.Start(t.Context(), natsd.Options{MaxStore: 20 << 30, Dir: dir, Port: port})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	s := start(-1)
+	s := start(0)
 	b := bustest.Connect(t, s, bus.Options{})
 	c := newCluster(numbered(4)...)
 	stop := c.real(t, "a", b.Bucket(bus.State))

@@ -14,7 +14,7 @@ import (
 // Ownership is who owns a tenant, for a person to read.
 type Ownership struct {
 	Tenant   string    `json:"tenant"`
-	Instance string    `json:"instance,omitempty"` // "" if nobody ever claimed it
+	Instance string    `json:"instance,omitempty"` // "" if it was never claimed
 	Epoch    uint64    `json:"epoch"`
 	Since    time.Time `json:"since,omitzero"`   // when the claim was taken or released, by the owner's clock
 	Renewed  time.Time `json:"renewed,omitzero"` // when the owner's lease was last renewed, by the server's clock; zero if it has none

@@ -1,8 +1,8 @@
 // Package photos brings the pictures of a handle-order to Kingdee: it fetches each
 // from the address where Weiban keeps it, uploads it to Kingdee's file service, and
 // puts the address that it has there into the body. What is recorded of a call keeps
-// the sources: an uploaded file may be short-lived, so it is made anew right before
-// every send.
+// the sources: an uploaded file may be short-lived, so each send uploads its own right
+// before it.
 //
 // Where a picture comes from is written by strangers. So it is asked for over https
 // alone, from hosts that the tenant's settings name, and never from an address that

@@ -133,8 +133,8 @@ func (u *Uploader) run(ctx context.Context, tasks []*task) {
 	wg.Wait()
 }
 
-// crowded tells pictures that other calls have crowded out, which is nobody's
-// fault, from those that came behind slow ones of their own call.
+// crowded tells pictures for which other calls left no time, and which are tried
+// again, from those that came behind slow ones of their own call.
 func crowded(tasks []*task) {
 	slow := slices.ContainsFunc(tasks, func(t *task) bool { return t.err != nil && !errors.Is(t.err, errCrowd) })
 	for _, t := range tasks {

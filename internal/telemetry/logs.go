@@ -59,11 +59,11 @@ func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
 
-// quiet is how long the exporters' complaints are gathered into one line.
+// quiet is the time for which further failures of the exporters are counted and not logged.
 const quiet = 30 * time.Second
 
-// complaints logs what the OpenTelemetry SDK cannot do, such as reach its collector, without
-// flooding the log while that lasts.
+// complaints logs the failures of the OpenTelemetry SDK, such as an unreachable collector, at most
+// once in quiet.
 type complaints struct {
 	log *slog.Logger
 

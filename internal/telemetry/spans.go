@@ -28,7 +28,7 @@ func (e redactingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 
 func (e redactingExporter) Shutdown(ctx context.Context) error { return e.next.Shutdown(ctx) }
 
-// redactedSpan is a span of which some parts are said anew.
+// redactedSpan is a span with redacted parts.
 type redactedSpan struct {
 	sdktrace.ReadOnlySpan
 	name       string

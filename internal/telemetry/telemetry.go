@@ -1,12 +1,12 @@
 // Package telemetry makes what a program needs to be seen: its logger, its tracer and meter,
 // /metrics, and the health pages of the admin listener. All of it passes through one [Redactor],
-// the last line of defence: whoever logs, traces or measures must leave secrets out, and what slips
-// through is cut here.
+// the last line of defence: the callers must leave secrets out, and the redactor cuts those that slip
+// through.
 //
-// It refuses to decide what is worth saying, it knows no event and no vendor, and it sends traces
-// nowhere unless the standard OTEL_* variables name a place. [Start] changes nothing global; a
-// program that is alone in its process calls [Telemetry.Install]. Package app is the only caller;
-// the others take a *slog.Logger and the OpenTelemetry providers.
+// It does not decide what is logged, knows no event and no vendor, and sends traces nowhere unless
+// the standard OTEL_* variables name a place. [Start] changes nothing global; a program that is alone
+// in its process calls [Telemetry.Install]. Package app is the only caller; the other packages take a
+// *slog.Logger and the OpenTelemetry providers.
 package telemetry
 
 import (
@@ -39,13 +39,13 @@ type Options struct {
 	LogFormat string // json, text; "" is json
 	Log       io.Writer
 
-	// Env is the environment that the OTEL_* variables are looked up in (os.LookupEnv); nil is an
-	// empty one. It decides what is on and where it goes; finer settings, such as headers and
-	// intervals, the OpenTelemetry SDK reads from the process itself.
+	// Env looks up the OTEL_* variables (os.LookupEnv); nil finds none. They decide which signals are
+	// exported and where to. The OpenTelemetry SDK reads finer settings, such as headers and
+	// intervals, from the process itself.
 	Env func(string) (string, bool)
-	// Secrets are cut out wherever they appear; see [Redactor.Add].
+	// Secrets are cut out of every output; see [Redactor.Add].
 	Secrets []string
-	// Spans gets every span as it ends, beside OTLP; for tests and for the sandbox. nil for none.
+	// Spans gets every span as it ends, beside OTLP; for tests and for the sandbox. It may be nil.
 	Spans sdktrace.SpanExporter
 }
 
@@ -62,8 +62,8 @@ type Telemetry struct {
 	stops      []func(context.Context) error
 }
 
-// Start builds everything. Its errors are of the options and of the OTEL_* variables; an
-// unreachable collector is none: it is found out later, and logged.
+// Start builds everything. An error names a wrong option or OTEL_* variable. An unreachable
+// collector is no error: it is logged at the first failed export.
 func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	if o.Env == nil {
 		o.Env = func(string) (string, bool) { return "", false }
@@ -87,8 +87,8 @@ func Start(ctx context.Context, o Options) (*Telemetry, error) {
 	return t, nil
 }
 
-// describe is who the traces and metrics come from; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME
-// add to it and win.
+// describe returns the source of traces and metrics; OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME
+// add to it and take precedence.
 func describe(ctx context.Context, o Options) (*resource.Resource, error) {
 	attributes := []attribute.KeyValue{semconv.ServiceName(o.Service)}
 	if o.Namespace != "" {

@@ -14,10 +14,10 @@ import (
 type remedy int
 
 const (
-	hopeless remedy = iota
-	newToken        // the token is refused
-	newRoute        // groupName, domain or appSecret are out of date
-	signAnew        // the time stamp of a signature is refused
+	hopeless  remedy = iota
+	newToken         // the token is refused
+	newRoute         // groupName, domain or appSecret are out of date
+	signAgain        // the time stamp of a signature is refused
 )
 
 // meaning is what a code says: the failure's kind for a read and for a write, the
@@ -48,7 +48,7 @@ func meaningOf(code string) (meaning, bool) {
 	case "4004", "4005":
 		return denied(hopeless, "the client secret is empty or wrong")
 	case "4006":
-		return denied(signAnew, "the signature's time stamp is refused: is the clock right?")
+		return denied(signAgain, "the signature's time stamp is refused: is the clock right?")
 	case "4007", "4008":
 		return denied(hopeless, "the signature is refused")
 	case "4009", "4010", "4011":
@@ -148,8 +148,8 @@ func (b bench) unlisted(a connectors.Answer, e envelope) verdict {
 		if b.dialect == connector {
 			v.failure.Kind = events.Denied // it refuses the credentials, not an order
 		}
-		// A token's end may come under a code that nobody has written down. A
-		// write is not repeated for a guess.
+		// A token's end may come under an undocumented code. A write is not repeated
+		// for a guess.
 		if !b.write && namesToken(e.text) {
 			v.remedy = newToken
 		}

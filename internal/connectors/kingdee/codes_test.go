@@ -44,7 +44,7 @@ func TestJudge(t *testing.T) {
 		same(200, `{"success":true,"errorCode":0,"data":[]}`, ok, hopeless),
 		same(200, `{"success":"true","errorCode":"SUCCESS"}`, ok, hopeless),
 		refused("4001", hopeless), refused("4002", hopeless), refused("4003", hopeless), refused("4004", hopeless),
-		refused("4005", hopeless), refused("4006", signAnew), refused("4007", hopeless), refused("4008", hopeless),
+		refused("4005", hopeless), refused("4006", signAgain), refused("4007", hopeless), refused("4008", hopeless),
 		refused("4009", newToken), refused("4010", newToken), refused(`"4011"`, newToken), refused("4012", hopeless),
 		unclear(519, gateway("5000")), refused("5001", newRoute), same(519, gateway("5002"), events.Internal, hopeless),
 		unclear(519, gateway("5003")), unclear(519, gateway("5004")), unclear(519, gateway("5005")),

@@ -25,7 +25,7 @@ type HandleOrder struct {
 type Body struct {
 	OrderNo     string      `json:"orderNo"`            // * 服务工单单据编码, fwgs-…
 	StartDate   string      `json:"handlesdate"`        // * 处理开始日期, yyyy-MM-dd HH:mm:ss in China
-	EndDate     string      `json:"handleedate"`        // * 处理结束日期, likewise
+	EndDate     string      `json:"handleedate"`        // * 处理结束日期, in the same form
 	HandlerID   string      `json:"handlemanid"`        // * 处理人
 	DeptID      string      `json:"handledeptid"`       // * 部门
 	Status      string      `json:"wxztid"`             // * 维修状态: F 处理中, H 处理完成, G 无法处理

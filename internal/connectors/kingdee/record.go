@@ -17,7 +17,7 @@ type DealRecord struct {
 	ID                 string          `json:"id"`
 	BillNo             string          `json:"billno"`             // CLJL-…
 	StartDate          string          `json:"startdate"`          // yyyy-MM-dd HH:mm:ss in China, whatever the vendor writes; only a date where there is no more
-	EndDate            string          `json:"enddate"`            // likewise
+	EndDate            string          `json:"enddate"`            // in the same form
 	Emp                Ref             `json:"emp"`                // 处理人
 	Dept               Ref             `json:"dept"`               // 部门
 	ComboField         string          `json:"combofield"`         // F, H or G
@@ -27,7 +27,7 @@ type DealRecord struct {
 	Raw                json.RawMessage `json:"-"`                  // the row as it came
 }
 
-// Ref is a reference to base data, as far as the vendor expanded it.
+// Ref is a reference to base data, with the members that the vendor expanded.
 type Ref struct {
 	ID     string `json:"id,omitempty"`
 	Number string `json:"number,omitempty"`

@@ -83,10 +83,10 @@ func mendable(err error) bool {
 		return false
 	}
 	m, _ := meaningOf(events.FailureOf(err).Code)
-	return m.remedy == signAnew || m.remedy == newRoute
+	return m.remedy == signAgain || m.remedy == newRoute
 }
 
-// fetch authorises anew: authorization info, one token call, and the user if the
+// fetch makes a session: authorization info, one token call, and the user if the
 // settings do not name one.
 func (c *Client) fetch(ctx context.Context) (snapshot, time.Time, error) {
 	s, end, err := c.credentials(ctx)

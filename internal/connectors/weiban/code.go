@@ -28,9 +28,8 @@ const (
 	waitFrequency   = time.Minute
 )
 
-// listed is the table of Weiban's codes (错误码参考表, doc-382946, as far as
-// its parts are known from other pages). Codes of five digits: 1 is global, 2 is
-// business.
+// listed is the table of Weiban's codes (错误码参考表, doc-382946; its parts come
+// from other pages). Codes of five digits: 1 is global, 2 is business.
 func listed(code int64) (v verdict, ok bool) {
 	switch code {
 	case 10001:

@@ -209,7 +209,7 @@ var (
 	// it was made with. Answer 400.
 	ErrNotCallback = errors.New("not a callback")
 	// ErrRefused: signature, key or receiver is wrong. Answer 403, the same for
-	// each, so that nobody outside learns which.
+	// each, so that the answer does not tell which.
 	ErrRefused = errors.New("refused")
 )
 
@@ -229,7 +229,7 @@ const (
 const (
 	FaultSignature     Fault = "signature"      // no key signs it so
 	FaultPadding       Fault = "padding"        // signed, but the AES key does not fit
-	FaultMessageLength Fault = "message-length" // likewise: the length inside is impossible
+	FaultMessageLength Fault = "message-length" // signed, but the length inside is impossible
 	FaultReceiver      Fault = "receiver"       // meant for another tenant
 )
 
@@ -238,8 +238,8 @@ const (
 type CallbackError struct {
 	Fault Fault
 	// Received is the receiver found inside, for [FaultReceiver] only: the
-	// callback was signed with our token, so whoever configured it wants to know
-	// what to add. Printable ASCII, 64 bytes at most.
+	// callback was signed with our token, so an administrator must learn what to
+	// add. Printable ASCII, 64 bytes at most.
 	Received string
 }
 

@@ -32,7 +32,7 @@ func NewDocuments() Documents {
 	}
 	order, other := callback, callback
 	order.Optional = needs(append(envelope, "msg_data.order_no", "msg_data.staff_id")...)
-	// Of other events nobody has said what is in them.
+	// Weiban documents no content of other events.
 	other.Unknown = func(path string) bool { return path == "msg_data" }
 	return Documents{
 		WorkOrder:   drift.New(drift.Options{Vendor: "weiban", Document: "work_order", Type: reflect.TypeFor[WorkOrder](), Forms: forms}),

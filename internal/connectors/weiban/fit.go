@@ -49,8 +49,8 @@ func (f *fitter) keep(pointer string, v any) {
 	}
 }
 
-// same compares what a fit gives with what it took: lists and objects are given
-// on as they are or made anew with another form.
+// same compares what a fit returned with what it took. A fit returns a list or an
+// object as it is, or builds another one.
 func same(v, fitted any) bool {
 	switch v := v.(type) {
 	case []any:

@@ -19,7 +19,7 @@ const clockSlack = 1
 // other row can be, and only by a switch or a reopening.
 //
 // Where two rows could be meant, none is: a wrong row would make two events one.
-// A row that cannot be read as far as that takes could be meant.
+// A row whose deciding members cannot be read could be meant.
 func FlowFor(n Notice, w WorkOrder) (*ProcessingFlow, bool) {
 	if n.Noun != events.WorkOrder || n.CreateTime.IsZero() || string(w.OrderNo) != n.Key {
 		return nil, false

@@ -47,8 +47,8 @@ func keyMillis(v any) int64 {
 
 // intakeKey hashes what a message says, so that a redelivery has the key of the
 // first delivery: without create_time, retry_count and seq, and without the
-// query of addresses, in which the vendor of a picture may have signed anew. JSON
-// inside a text counts as the JSON. lost is what repair could not keep.
+// query of addresses, where the same picture may have a new signature. JSON inside
+// a text counts as the JSON. lost is what repair could not keep.
 func intakeKey(members map[string]any, lost []byte) string {
 	b := make([]byte, 0, 1024)
 	for _, name := range sortedNames(members) {

@@ -124,8 +124,8 @@ func plain(text string) bool {
 	return text != "" && len(text) <= maxWord
 }
 
-// about is the event that a text is about which names none: "" if it says nothing
-// of an order. Whoever writes JSON may escape any letter.
+// about guesses the event of a text that names none by the words in it; "" if it
+// mentions no order. Any letter of JSON may be escaped.
 func about(text []byte) (event string) {
 	s := strings.ToLower(unparted(string(unescaped(text))))
 	mentions := func(words ...string) bool {

@@ -21,7 +21,7 @@ type Notice struct {
 	ID         string    // message id; ContentKey where Weiban's is missing, a hash where it is too long or not printable ASCII
 	CorpID     string    // 企业id; not authenticated, for information only
 	Event      string    // Weiban's own word, 1–64 of A–Z a–z 0–9 _ . -
-	Status     string    // likewise; UnknownStatus where it cannot be read
+	Status     string    // Weiban's own word; UnknownStatus where it cannot be read
 	Type       string    // Weiban's own word, possibly ""
 	CreateTime time.Time // UTC, to the millisecond; zero if missing or not a time
 	RetryCount *int64    // nil if not sent
@@ -113,8 +113,8 @@ func status(v any) string {
 	return w
 }
 
-// messageID is a message's id, a hash of one that cannot be part of an event's
-// id, or otherwise where there is none.
+// messageID is a message's id: a hash of it where it cannot be part of an event's
+// id, and otherwise where it is absent.
 func messageID(v any, otherwise string) string {
 	switch text, f := scalarOf(v); {
 	case f == formText && text != "":

@@ -29,7 +29,7 @@ func (u *Unread) read(member string) {
 	u.names = slices.DeleteFunc(u.names, func(name string) bool { return name == member })
 }
 
-// Object is an object of Weiban's, read as far as it can be.
+// Object is an object of Weiban's, with the members that could be read.
 type Object[T any] struct {
 	Value T
 
@@ -43,11 +43,11 @@ type Object[T any] struct {
 	Original map[string]json.RawMessage
 }
 
-// Read reads an object of a detail. What is odd in it is read as far as it can be:
-// an empty list for an empty object and the other way round, a list sent as object
-// with the keys "0", "1", …, lists and objects sent as the text of their JSON. What
-// cannot be read at all is left out, and [Unread] names it. The error says that
-// raw is no object of strict JSON.
+// Read reads an object of a detail, also in these odd forms: an empty list for an
+// empty object and the other way round, a list sent as object with the keys "0",
+// "1", …, lists and objects sent as the text of their JSON. What cannot be read at
+// all is left out, and [Unread] names it. The error says that raw is no object of
+// strict JSON.
 func Read[T WorkOrder | Opportunity](raw json.RawMessage) (Object[T], error) {
 	if err := strictjson.Check(raw); err != nil {
 		return Object[T]{}, fmt.Errorf("read object: %w", err)

@@ -147,9 +147,9 @@ func (d *document) altered() bool {
 	})
 }
 
-// AsSent is the data of a callback's event with the members as Weiban sent them,
-// for whoever looks at what Weiban sends. What a repair of bytes changed stays
-// repaired, and data that is not an object stays as it is.
+// AsSent is the data of a callback's event with the members as Weiban sent them.
+// What a repair of bytes changed stays repaired, and data that is not an object
+// stays as it is.
 func AsSent(data []byte) []byte {
 	d, err := readPlain(data)
 	members, ok := d.tree.(map[string]any)

@@ -23,7 +23,7 @@ func Server(tb testing.TB) *natsd.Server {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	s, err := natsd.Start(ctx, natsd.Options{Dir: tb.TempDir(), Port: -1})
+	s, err := natsd.Start(ctx, natsd.Options{MaxStore: 20 << 30, Dir: tb.TempDir()})
 	if err != nil {
 		tb.Fatal(err)
 	}

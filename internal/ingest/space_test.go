@@ -24,7 +24,7 @@ import (
 
 // The room follows the stream: an alarm at 80 %, refusal from 90 % on, each said
 // once, and a look that fails changes nothing.
-func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
+func TestSpaceRefusesBeforeTheStreamIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		now, failing := bus.Usage{MaxBytes: 1000}, false
@@ -35,7 +35,7 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 		}
 		var log bytes.Buffer
 		reader := sdkmetric.NewManualReader()
-		r, err := ingest.NewRoom(func(_ context.Context, stream string) (bus.Usage, error) {
+		r, err := ingest.NewSpace(func(_ context.Context, stream string) (bus.Usage, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if stream != bus.Callbacks {
@@ -66,7 +66,7 @@ func TestRoomRefusesBeforeTheStreamIsFull(t *testing.T) {
 			{950, false, true, ""},
 			{0, true, true, ""},
 			{899, false, false, "accepted again"},
-			{100, false, false, "has room again"},
+			{100, false, false, "has space again"},
 			{1000, false, true, "callbacks are refused"},
 		} {
 			log.Reset()
@@ -110,7 +110,7 @@ func TestRoomMissesTheStream(t *testing.T) {
 	}
 	var log bytes.Buffer
 	looks := make(chan struct{})
-	r, err := ingest.NewRoom(func(ctx context.Context, stream string) (bus.Usage, error) {
+	r, err := ingest.NewSpace(func(ctx context.Context, stream string) (bus.Usage, error) {
 		select {
 		case looks <- struct{}{}:
 		case <-ctx.Done():
@@ -158,7 +158,7 @@ func TestRoomMissesTheStream(t *testing.T) {
 }
 
 func TestStreamWithoutALimitIsNeverFull(t *testing.T) {
-	r, err := ingest.NewRoom(func(context.Context, string) (bus.Usage, error) {
+	r, err := ingest.NewSpace(func(context.Context, string) (bus.Usage, error) {
 		return bus.Usage{Bytes: 1 << 40, MaxBytes: -1}, nil
 	}, slog.New(slog.DiscardHandler), mnoop.NewMeterProvider())
 	if err != nil {
