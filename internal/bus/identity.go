@@ -74,7 +74,7 @@ func (b *Bus) Mend(ctx context.Context) (missing []string, err error) {
 		if !errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue // it exists, or the server does not answer: that is no loss
 		}
-		if err := b.provision(ctx, want); err != nil {
+		if err := (provisioner{b}).provision(ctx, want); err != nil {
 			return missing, fmt.Errorf("provision %s again: %w", want.Name, err)
 		}
 		missing = append(missing, want.Name)

@@ -15,6 +15,9 @@ import (
 // JetStream's requests for messages, as ADR-8 and ADR-31 of NATS describe them. The client
 // library has no batch, and chooses by itself between a replica and the leader.
 
+// protocol sends these requests over a connection.
+type protocol struct{ nc *nats.Conn }
+
 // get is the body of both the direct and the leader's request.
 type get struct {
 	Sequence uint64 `json:"seq,omitempty"`
@@ -43,12 +46,12 @@ func status(m *nats.Msg) string {
 }
 
 // direct reads one message from any replica.
-func (b *Bus) direct(ctx context.Context, stream string, req get) (Stored, error) {
+func (p protocol) direct(ctx context.Context, stream string, req get) (Stored, error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return Stored{}, err
 	}
-	m, err := b.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, body)
+	m, err := p.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, body)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return Stored{}, errNotDirect
 	}
@@ -67,18 +70,18 @@ func (b *Bus) direct(ctx context.Context, stream string, req get) (Stored, error
 
 // directBatch reads many messages in one exchange. They arrive one by one on an inbox,
 // then a status ends the batch. Each message names its predecessor, so that a gap shows.
-func (b *Bus) directBatch(ctx context.Context, stream string, req get) (out []Stored, more bool, err error) {
+func (p protocol) directBatch(ctx context.Context, stream string, req get) (out []Stored, more bool, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return nil, false, err
 	}
-	inbox := b.nc.NewInbox()
-	sub, err := b.nc.SubscribeSync(inbox)
+	inbox := p.nc.NewInbox()
+	sub, err := p.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, false, classify(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only where the connection is gone
-	if err := b.nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, body); err != nil {
+	if err := p.nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, body); err != nil {
 		return nil, false, classify(err)
 	}
 	var previous uint64
@@ -116,7 +119,7 @@ func (b *Bus) directBatch(ctx context.Context, stream string, req get) (out []St
 }
 
 // leader reads one message from the stream's leader.
-func (b *Bus) leader(ctx context.Context, stream string, req get) (Stored, error) {
+func (p protocol) leader(ctx context.Context, stream string, req get) (Stored, error) {
 	var a struct {
 		apiAnswer
 		Message struct {
@@ -127,7 +130,7 @@ func (b *Bus) leader(ctx context.Context, stream string, req get) (Stored, error
 			Time     time.Time `json:"time"`
 		} `json:"message"`
 	}
-	if err := b.api(ctx, "STREAM.MSG.GET."+stream, req, &a); err != nil {
+	if err := p.api(ctx, "STREAM.MSG.GET."+stream, req, &a); err != nil {
 		return Stored{}, err
 	}
 	s := Stored{
@@ -157,14 +160,14 @@ func (a apiAnswer) failure() error {
 }
 
 // api sends a request to JetStream's API; a leader answers.
-func (b *Bus) api(ctx context.Context, verb string, req any, answer interface{ failure() error }) error {
+func (p protocol) api(ctx context.Context, verb string, req any, answer interface{ failure() error }) error {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	m, err := b.nc.RequestWithContext(ctx, "$JS.API."+verb, body)
+	m, err := p.nc.RequestWithContext(ctx, "$JS.API."+verb, body)
 	if err != nil {
 		return classify(err)
 	}

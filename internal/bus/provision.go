@@ -22,28 +22,31 @@ func (b *Bus) Provision(ctx context.Context) error {
 		return fmt.Errorf("provision: %w", err)
 	}
 	for _, want := range wanted {
-		if err := b.provision(ctx, want); err != nil {
+		if err := (provisioner{b}).provision(ctx, want); err != nil {
 			return fmt.Errorf("provision %s: %w", want.Name, err)
 		}
 	}
 	return nil
 }
 
+// provisioner brings single streams to their configurations.
+type provisioner struct{ bus *Bus }
+
 // A race that is lost against another process costs one more try.
 const provisionTries = 3
 
-func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig) error {
+func (p provisioner) provision(ctx context.Context, want jetstream.StreamConfig) error {
 	var err error
 	for range provisionTries {
 		var have *jetstream.StreamInfo
-		have, err = b.streamInfo(ctx, want.Name)
+		have, err = p.bus.streamInfo(ctx, want.Name)
 		if err == nil {
-			return b.align(ctx, have, want)
+			return p.align(ctx, have, want)
 		}
 		if !errors.Is(err, jetstream.ErrStreamNotFound) {
 			break
 		}
-		if err = b.create(ctx, want); err == nil {
+		if err = p.create(ctx, want); err == nil {
 			return nil
 		}
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -53,11 +56,11 @@ func (b *Bus) provision(ctx context.Context, want jetstream.StreamConfig) error 
 	return explain(classify(err))
 }
 
-func (b *Bus) create(ctx context.Context, want jetstream.StreamConfig) error {
+func (p provisioner) create(ctx context.Context, want jetstream.StreamConfig) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	want.Metadata = map[string]string{lifeKey: rand.Text()}
-	_, err := b.js.CreateStream(ctx, want)
+	_, err := p.bus.js.CreateStream(ctx, want)
 	return err
 }
 
@@ -72,10 +75,10 @@ func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInf
 }
 
 // align changes an existing stream to the wanted configuration.
-func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
+func (p provisioner) align(ctx context.Context, have *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	drift, err := compare(have.Config, want)
-	if err == nil && b.keep {
-		drift, err = b.keepLimits(have.Config, want, drift)
+	if err == nil && p.bus.keep {
+		drift, err = p.keepLimits(have.Config, want, drift)
 	}
 	if err != nil || len(drift) == 0 {
 		return err
@@ -89,17 +92,17 @@ func (b *Bus) align(ctx context.Context, have *jetstream.StreamInfo, want jetstr
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if _, err := b.js.UpdateStream(ctx, merged); err != nil {
+	if _, err := p.bus.js.UpdateStream(ctx, merged); err != nil {
 		return explain(classify(err))
 	}
-	b.log.Info("stream changed", "stream", want.Name, "fields", describe(drift, have.Config, want, " → "))
+	p.bus.log.Info("stream changed", "stream", want.Name, "fields", describe(drift, have.Config, want, " → "))
 	return nil
 }
 
 // keepLimits takes the fields that belong to another program out of the fields to
 // change. About replication the programs must agree: with the wrong number a program
 // would read from a copy what it must read from the leader.
-func (b *Bus) keepLimits(have, want config, drift []field) (rest []field, err error) {
+func (p provisioner) keepLimits(have, want config, drift []field) (rest []field, err error) {
 	var kept, copies []field
 	for _, f := range drift {
 		switch f.scope {
@@ -115,7 +118,7 @@ func (b *Bus) keepLimits(have, want config, drift []field) (rest []field, err er
 		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", describe(copies, have, want, ", here "))
 	}
 	if len(kept) > 0 {
-		b.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", describe(kept, have, want, ", here "))
+		p.bus.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", describe(kept, have, want, ", here "))
 	}
 	return rest, nil
 }

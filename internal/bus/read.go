@@ -79,7 +79,7 @@ func (b *Bus) Delete(ctx context.Context, stream string, seq uint64) error {
 		Sequence uint64 `json:"seq"`
 		NoErase  bool   `json:"no_erase"`
 	}{seq, true}
-	if err := b.api(ctx, "STREAM.MSG.DELETE."+stream, req, &apiAnswer{}); err != nil {
+	if err := (protocol{b.nc}).api(ctx, "STREAM.MSG.DELETE."+stream, req, &apiAnswer{}); err != nil {
 		return fmt.Errorf("delete message %d of %s: %w", seq, stream, err)
 	}
 	return nil
@@ -114,11 +114,11 @@ func (b *Bus) Usage(ctx context.Context, stream string) (Usage, error) {
 func (b *Bus) one(ctx context.Context, stream string, req get) (s Stored, err error) {
 	err = b.exchange(ctx, requestWait, func(ctx context.Context) (err error) {
 		if b.replicas == 1 {
-			if s, err = b.direct(ctx, stream, req); !errors.Is(err, errNotDirect) {
+			if s, err = (protocol{b.nc}).direct(ctx, stream, req); !errors.Is(err, errNotDirect) {
 				return err
 			}
 		}
-		s, err = b.leader(ctx, stream, req)
+		s, err = (protocol{b.nc}).leader(ctx, stream, req)
 		return err
 	})
 	return s, err
@@ -127,7 +127,7 @@ func (b *Bus) one(ctx context.Context, stream string, req get) (s Stored, err er
 // batch reads up to n messages in one exchange. more is true if more are stored.
 func (b *Bus) batch(ctx context.Context, stream, subject string, from uint64, n int) (out []Stored, more bool, err error) {
 	err = b.exchange(ctx, requestWait, func(ctx context.Context) (err error) {
-		out, more, err = b.directBatch(ctx, stream, get{Next: subject, Sequence: from, Batch: n, MaxBytes: pageBytes})
+		out, more, err = (protocol{b.nc}).directBatch(ctx, stream, get{Next: subject, Sequence: from, Batch: n, MaxBytes: pageBytes})
 		return err
 	})
 	if !errors.Is(err, errNotDirect) {

@@ -80,7 +80,7 @@ func (b *Bus) Trim(ctx context.Context, stream string, below uint64) (uint64, er
 		apiAnswer
 		Purged uint64 `json:"purged"`
 	}
-	if err := b.api(ctx, "STREAM.PURGE."+stream, req, &a); err != nil {
+	if err := (protocol{b.nc}).api(ctx, "STREAM.PURGE."+stream, req, &a); err != nil {
 		return 0, fmt.Errorf("trim %s below %d: %w", stream, below, err)
 	}
 	return a.Purged, nil
