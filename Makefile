@@ -1,4 +1,4 @@
-# `make check` is what continuous integration runs.
+# `make check` runs by hand what .ci/run runs.
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 

@@ -2,7 +2,7 @@
 // them, and takes them down again. Package cli starts it, and so does the sandbox,
 // so that what is tried there is what runs.
 //
-// It holds no rule of the trade and knows no subcommand. Every part gets plain
+// It decides nothing about events and knows no subcommand. Every part gets plain
 // settings out of the configuration.
 package app
 

@@ -131,7 +131,7 @@ func (b *base) concurrency() int {
 		n = min(n, max(1, int(c.Calls.Timeout.Minutes()*float64(t.Kingdee.PerMinute)/3)))
 	}
 	if n < c.Concurrency {
-		b.log.Warn("fewer orders side by side than dispatcher.concurrency: more would wait for the pace longer than dispatcher.calls.timeout",
+		b.log.Warn("fewer orders are worked on at once than dispatcher.concurrency allows, or calls would time out waiting for the quota",
 			slog.Int("set", c.Concurrency), slog.Int("used", n))
 	}
 	return n

@@ -17,8 +17,8 @@ type ConsumerConfig struct {
 	Stream  string
 	Name    string   // durable
 	Filters []string // subjects; none: the whole stream
-	// StartSequence is the first message for a consumer that is made new; 0: all.
-	// One that exists goes on where it is.
+	// StartSequence is the first message of a new consumer; 0: all. An existing
+	// consumer keeps its place.
 	StartSequence uint64
 	AckWait       time.Duration // until an unsettled message is redelivered; 0: 30 s
 	MaxAckPending int           // delivered and not settled; 0: 256

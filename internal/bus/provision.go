@@ -118,7 +118,7 @@ func (p provisioner) keepLimits(have, want config, drift []field) (rest []field,
 		return nil, fmt.Errorf("another configuration made it: %s; the programs must agree, and the one that keeps the limits changes it", describe(copies, have, want, ", here "))
 	}
 	if len(kept) > 0 {
-		p.bus.log.Warn("stream has other limits than this configuration; they are left", "stream", want.Name, "fields", describe(kept, have, want, ", here "))
+		p.bus.log.Warn("stream has other limits than this configuration and keeps them", "stream", want.Name, "fields", describe(kept, have, want, ", here "))
 	}
 	return rest, nil
 }

@@ -168,7 +168,7 @@ func TestLimitsAreKeptByOneProgram(t *testing.T) {
 	if dead := must(js.Stream(within(t), bus.Dead))(t).CachedInfo().Config; dead.MaxBytes != 1<<21 {
 		t.Errorf("what was missing is made as %+v", dead)
 	}
-	for _, want := range []string{"they are left", "stream=CALLBACKS", "max bytes 1073741824, here 1048576", "max age 48h0m0s, here 720h0m0s"} {
+	for _, want := range []string{"keeps them", "stream=CALLBACKS", "max bytes 1073741824, here 1048576", "max age 48h0m0s, here 720h0m0s"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q: %s", want, log.String())
 		}

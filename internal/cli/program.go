@@ -1,7 +1,7 @@
 // Package cli is the command line of each program: its grammar, and how results
 // are printed. The commands under cmd start it.
 //
-// It holds no rule of the trade.
+// It decides nothing about events.
 package cli
 
 import (

@@ -24,7 +24,7 @@ type AccountOptions struct {
 	Shares      map[string]int        // of InFlight, how many the calls of one Call.Share may hold
 	Rate        func(api string) Rate // nil = not paced
 	Timeout     time.Duration         // of one call, from first byte out to last byte in. Dialling has as long again at most
-	ReadTimeout time.Duration         // likewise of a call that only reads
+	ReadTimeout time.Duration         // the same, of a call that only reads
 	MaxBody     int64                 // bytes of an answer
 	MaxWait     time.Duration         // the longest pause that Do sits out itself; negative = none
 	Breaker     BreakerSettings       // there is one breaker an API

@@ -69,11 +69,11 @@ func (e *endpoint) weigh(ctx context.Context, c Call, a Answer, f *events.Failur
 			return errNoWord
 		}
 		return errDown
-	case events.Throttled, events.Denied, events.Interrupted, events.Internal:
-		return errNoWord
-	default:
+	case events.Missing, events.Rejected, events.Invalid:
 		e.suspects.success()
-		return nil // the vendor answered in its trade: it is up
+		return nil // the vendor answered the question: it is up
+	default:
+		return errNoWord // the failure says nothing about the API
 	}
 }
 

@@ -110,8 +110,8 @@ func (a *actor) unlist() error {
 	return nil // a stale wait key is harmless
 }
 
-// ack acknowledges a delivery. One of which the server does not hear is redelivered, and
-// dropped by its cursor.
+// ack acknowledges a delivery. If the acknowledgement is lost, the server redelivers the
+// message, and the cursor drops it.
 func (a *actor) ack(s events.Stage, seq uint64) error {
 	k := held{s, seq}
 	m := a.held[k]

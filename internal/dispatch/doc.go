@@ -20,9 +20,21 @@
 //	                   CheckStatus, Call (the handle-order) or Look
 //	result.take        what the act found is kept, and its input is fed to the ledger
 //
+// A callback goes this way twice: from CALLBACKS through the queue of stage enrich, which
+// publishes the enriched event to EVENTS; and from there through the queue of stage handle.
+// In the ledger an input named X is treated by the method x of its step: Fetched by fetched.
+//
 // # Locks
 //
-// They are taken in this order, and no two of one row at once: Dispatcher.mu; owner.mu; the
-// inbox.mu of one actor; one lock of package wait. No lock is held while a vendor, NATS or a
-// channel is waited for.
+// A goroutine that holds a lock takes only locks that come later in this list:
+//
+//	Dispatcher.mu
+//	owner.mu
+//	inbox.mu          of one actor
+//	Availability.mu   of package wait
+//	Space.mu          and the other locks of package wait, one at a time
+//	the locks of a connectors.Account
+//
+// The lock of an ownership.Runner is taken before Dispatcher.mu or without it. No lock is
+// held while a vendor, NATS or a channel is waited for.
 package dispatch

@@ -75,7 +75,7 @@ func (o *owner) recheckAll(ctx context.Context) {
 		r.rechecking.Store(false) // its next refresh puts that on record
 	}
 	close(o.rechecked)
-	o.log.Info("all orders treated again", slog.String("history", o.store.History()), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
+	o.log.Info("all stored messages treated again after a loss of the store", slog.String("history", o.store.History()), slog.Int("orders", n), slog.Duration("took", time.Since(began)))
 }
 
 // maxRechecks is how often recheckAll tries an order that cannot be loaded. Such an order

@@ -7,8 +7,11 @@ import (
 	"time"
 )
 
-// Kind says what sort of failure something is. The set is closed; each kind has
-// one treatment, decided in one place.
+// Kind says what sort of failure something is. The set is closed. ledger.Treat decides
+// the treatment of each kind. A new kind also needs a decision in the places that ask
+// what a failure says about something else: Shelf, below; the breaker of a vendor's API
+// and the quick tries (connectors, dispatch/wait); the advice of a letter
+// (dispatch/store); the schema of outcomes; and docs/failures.md with both runbooks.
 type Kind string
 
 // The kinds of failure.

@@ -57,7 +57,7 @@ func by(who, why string) string {
 func waitText(w ledger.Why) string {
 	switch w {
 	case ledger.Running:
-		return "in hand, with many followers"
+		return "is worked on, with many followers behind it"
 	case ledger.Backoff:
 		return "waits for its next try"
 	case ledger.Paused:

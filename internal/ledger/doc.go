@@ -1,6 +1,8 @@
 // Package ledger is the record of one order as a pure state machine: inputs in,
-// actions out. Everything that decides whether a call is made, repeated, waited
-// for or given to a person is decided here and nowhere else.
+// actions out. It decides whether a call is made, waited for or given to a person,
+// and whether a call that may have run is repeated. A try that surely did not run may
+// be repeated below it, within one [Call]: by dispatch/wait.Quick and by the vendors'
+// clients.
 //
 // It does no I/O, has no clock, no goroutine and no randomness: time, jitter and
 // what is known of the vendors' APIs come in with every input as a [Moment]. It

@@ -7,10 +7,11 @@ import (
 	"gongdan-bridge/internal/events"
 )
 
-// duplicate reports the event whose effect makes this one superfluous: applied
-// in any generation, unless a person forces a new one, or replays one that was
-// forced and died; or dead, unless a person asks for it to run again or it died by
-// this very message, which was held since. All names of the effect are kept.
+// duplicate reports the event whose effect makes this one superfluous. An applied effect
+// does, in any generation, unless a person forces a new generation or replays a forced
+// one that died. A dead effect does, unless a person asks for another run, or the effect
+// died by this very message, which waited since. The known effect takes over all
+// identities.
 func (t *step) duplicate(k *task) (string, bool) {
 	best := -1
 	for i, e := range t.o.Record.Effects {

@@ -161,8 +161,8 @@ func (t *step) entered(in Entered) {
 	}
 }
 
-// statusRead: what a person has finished is not ours to go on with. A letter
-// that we applied ourselves is no person's.
+// statusRead: a bill that a person has finished is left alone. The status of
+// a call that we applied ourselves is no person's.
 func (t *step) statusRead(in StatusRead) {
 	k := t.waitingFor(events.Handle, checking)
 	if k == nil {

@@ -125,7 +125,7 @@ type BillRead struct {
 // Entered answers Enter.
 type Entered struct{ Busy bool }
 
-// StatusRead answers CheckStatus with the bill's letter.
+// StatusRead answers CheckStatus with the bill's status, F, G or H.
 type StatusRead struct {
 	Status  string
 	Failure *events.Failure

@@ -19,7 +19,7 @@ type Record struct {
 	Handle  Progress `json:"handle"`
 	Effects []Effect `json:"effects,omitempty"` // the one touched last stands last
 	Applied string   `json:"applied,omitempty"` // position of the newest event applied
-	Status  string   `json:"status,omitempty"`  // letter (F, H, G) of the call applied last
+	Status  string   `json:"status,omitempty"`  // F, G or H: of the call applied last
 	Forgot  bool     `json:"forgot,omitempty"`  // effects were dropped for want of space
 }
 
@@ -87,7 +87,7 @@ type Head struct {
 // store or of the one before.
 func (h Head) Is(seq uint64) bool { return seq == h.Seq || h.Was > 0 && seq == h.Was }
 
-// State is that of an effect.
+// State says how far an effect has come.
 type State string
 
 // The states.

@@ -99,7 +99,7 @@ func (t *step) wait(st events.Stage, p pauseFor) {
 	if h.On != p.on {
 		news = news || p.why != Doubt
 		if h.Why != Doubt {
-			// A doubt's patience is one, for looks and resends together.
+			// Looks and resends of a doubt share one count of tries.
 			h.Tries, h.Up = 0, 0
 		}
 		h.On = p.on

@@ -134,7 +134,7 @@ func treatRead(a Attempt, s Settings) Treatment {
 		}
 		return few(a, s, s.MissingTries)
 	case events.Invalid:
-		if a.Answer || a.Act == ActBill || a.Act == ActStatus { // these have nothing but answers
+		if a.Answer || a.Act == ActBill || a.Act == ActStatus { // these acts fail only by their answer
 			// It may be whole next time. It is this order's alone: an answer that
 			// fails while the API is not known to be up is Unavailable.
 			return few(a, s, s.InternalTries)
@@ -147,7 +147,7 @@ func treatRead(a Attempt, s Settings) Treatment {
 	}
 }
 
-// end is where patience leads: what may have run is a person's to settle.
+// end is the treatment after the last try. A person settles a call that may have run.
 func end(a Attempt) Do {
 	if a.Act == ActLook {
 		return ToPerson

@@ -36,7 +36,7 @@ func (a *Acts) unknown(s inspect.StoreState) (out []string) {
 	}
 	for _, t := range a.o.Tenants {
 		if !t.Marker {
-			out = append(out, "tenant "+t.Name+" has marker: false: whether a call of before was made cannot be asked, so it is a letter")
+			out = append(out, "tenant "+t.Name+" has marker: false: Kingdee cannot be asked whether an earlier call was made, so each such event becomes a letter")
 		}
 	}
 	return out

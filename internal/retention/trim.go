@@ -89,7 +89,7 @@ func (t *Trimmer) Look(ctx context.Context, now time.Time) {
 		}
 		t.o.Space.Failed(f, err)
 		if !errors.Is(err, bus.ErrUnprovisioned) { // an alert has said that
-			t.o.Logger.Warn("stream or bucket not looked after", slog.String(f.Kind(), f.Name), slog.String("cause", err.Error()))
+			t.o.Logger.Warn("use of a stream or bucket not read", slog.String(f.Kind(), f.Name), slog.String("cause", err.Error()))
 		}
 	}
 	t.o.Space.Looked(now)
@@ -160,7 +160,7 @@ func (t *Trimmer) alarm(f bus.Fill, share float64) {
 	t.alarmed[f.Name] = full
 	about := []any{slog.String(f.Kind(), f.Name), slog.Int("percent", int(100*share))}
 	if !full {
-		t.o.Logger.Info("space again", about...)
+		t.o.Logger.Info("stream or bucket has space again", about...)
 		return
 	}
 	text := "it is filling up, and nothing in it goes by itself in time: raise " + f.Setting()

@@ -145,16 +145,16 @@ func (c *Client) once(ctx context.Context, s snapshot, r request) (envelope, *ev
 		if err != nil {
 			return nil, err
 		}
-		s.dress(req.Header, r.form)
+		s.setHeaders(req.Header, r.form)
 		return req, nil
 	}
-	b := bench{dialect: weigusoft, write: r.write, throttle: throttlePause, secrets: append(s.secrets(), c.o.ClientSecret)}
+	b := reader{dialect: weigusoft, write: r.write, throttle: throttlePause, secrets: append(s.secrets(), c.o.ClientSecret)}
 	v, f := c.do(ctx, b, connectors.Call{API: r.api, About: r.about, Request: build, Write: r.write, Timeout: r.within})
 	return v.envelope, f, v.remedy
 }
 
 // do makes the call, judged by b.
-func (c *Client) do(ctx context.Context, b bench, call connectors.Call) (verdict, *events.Failure) {
+func (c *Client) do(ctx context.Context, b reader, call connectors.Call) (verdict, *events.Failure) {
 	if c.o.Account == nil {
 		return verdict{}, &events.Failure{Kind: events.Internal, Reason: "the client has no account"}
 	}

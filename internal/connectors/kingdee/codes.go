@@ -96,8 +96,8 @@ type verdict struct {
 	unlisted bool // a code that the table does not have
 }
 
-// bench judges the answers of one sort of call.
-type bench struct {
+// reader reads the answers of one sort of call.
+type reader struct {
 	dialect  dialect
 	write    bool
 	throttle time.Duration // the pause after a throttle that names none
@@ -106,7 +106,7 @@ type bench struct {
 
 // judge reads the outcome: the listed code first, then the HTTP status, then the
 // flags of the body. What contradicts itself or cannot be read is no outcome.
-func (b bench) judge(a connectors.Answer) verdict {
+func (b reader) judge(a connectors.Answer) verdict {
 	e, err := readEnvelope(a.Body, b.dialect)
 	e.text = connectors.VendorText(e.text, b.secrets...)
 	v := verdict{envelope: e}
@@ -141,7 +141,7 @@ func (m meaning) kind(write bool) events.Kind {
 }
 
 // unlisted judges a readable refusal that the table does not know.
-func (b bench) unlisted(a connectors.Answer, e envelope) verdict {
+func (b reader) unlisted(a connectors.Answer, e envelope) verdict {
 	v := b.byStatus(a)
 	if v.failure == nil {
 		v.failure = b.failure(a, events.Rejected, e, "")
@@ -160,7 +160,7 @@ func (b bench) unlisted(a connectors.Answer, e envelope) verdict {
 }
 
 // byStatus judges by the HTTP status, where that alone says something.
-func (b bench) byStatus(a connectors.Answer) verdict {
+func (b reader) byStatus(a connectors.Answer) verdict {
 	f := &events.Failure{Status: a.Status, Reason: "HTTP " + http.StatusText(a.Status)}
 	switch {
 	case a.Status == http.StatusTooManyRequests:
@@ -182,7 +182,7 @@ func (b bench) byStatus(a connectors.Answer) verdict {
 }
 
 // noOutcome is an answer that does not tell what happened.
-func (b bench) noOutcome(a connectors.Answer, why string, cause error) *events.Failure {
+func (b reader) noOutcome(a connectors.Answer, why string, cause error) *events.Failure {
 	f := &events.Failure{Kind: events.Unavailable, Status: a.Status, Reason: why, Err: connectors.Scrub(cause)}
 	if b.write {
 		f.Kind = events.Uncertain
@@ -190,7 +190,7 @@ func (b bench) noOutcome(a connectors.Answer, why string, cause error) *events.F
 	return f
 }
 
-func (b bench) failure(a connectors.Answer, kind events.Kind, e envelope, text string) *events.Failure {
+func (b reader) failure(a connectors.Answer, kind events.Kind, e envelope, text string) *events.Failure {
 	f := &events.Failure{Kind: kind, Code: e.code, Status: a.Status, Reason: text}
 	if e.text != "" {
 		f.Reason = strings.TrimPrefix(text+": "+e.text, ": ")
@@ -204,7 +204,7 @@ func (b bench) failure(a connectors.Answer, kind events.Kind, e envelope, text s
 	return f
 }
 
-func (b bench) wait(a connectors.Answer) time.Duration {
+func (b reader) wait(a connectors.Answer) time.Duration {
 	if d := connectors.RetryAfter(a.Header); d > 0 {
 		return d
 	}

@@ -73,7 +73,7 @@ func TestJudge(t *testing.T) {
 	for _, r := range rows {
 		for _, write := range []bool{false, true} {
 			name := fmt.Sprintf("%d %.60s write %v", r.status, r.body, write)
-			v := bench{dialect: weigusoft, write: write, throttle: 10 * time.Second}.judge(connectors.Answer{Status: r.status, Body: []byte(r.body)})
+			v := reader{dialect: weigusoft, write: write, throttle: 10 * time.Second}.judge(connectors.Answer{Status: r.status, Body: []byte(r.body)})
 			wantKind, wantRemedy := r.read, r.remedy
 			if write {
 				wantKind, wantRemedy = r.write, r.writeRemedy
@@ -111,7 +111,7 @@ func TestJudgeCredentials(t *testing.T) {
 		{519, `{"errcode":5004}`, events.Unavailable, hopeless},
 		{200, `{"success":true}`, events.Unavailable, hopeless},
 	} {
-		v := bench{dialect: connector}.judge(connectors.Answer{Status: tc.status, Body: []byte(tc.body)})
+		v := reader{dialect: connector}.judge(connectors.Answer{Status: tc.status, Body: []byte(tc.body)})
 		if got := kindOf(v.failure); got != tc.want || v.remedy != tc.remedy {
 			t.Errorf("%d %s: %q with remedy %d, want %q with %d", tc.status, tc.body, got, v.remedy, tc.want, tc.remedy)
 		}
@@ -142,7 +142,7 @@ func TestJudgeWords(t *testing.T) {
 		{429, "9", ``, words{"", "the vendor asks to call less often", 429, 9 * time.Second, false}},
 		{519, "", `{"errcode":5999}`, words{"5999", "the vendor failed", 519, 0, true}},
 	} {
-		b := bench{dialect: weigusoft, throttle: 10 * time.Second, secrets: []string{"T0K3N"}}
+		b := reader{dialect: weigusoft, throttle: 10 * time.Second, secrets: []string{"T0K3N"}}
 		v := b.judge(connectors.Answer{Status: tc.status, Header: http.Header{"Retry-After": {tc.after}}, Body: []byte(tc.body)})
 		got := words{v.failure.Code, v.failure.Reason, v.failure.Status, v.failure.Wait, v.unlisted}
 		if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -162,7 +162,7 @@ func FuzzJudge(f *testing.F) {
 		f.Add(519, []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		v := bench{dialect: weigusoft, write: true, secrets: []string{"T0K3N"}}.judge(connectors.Answer{Status: status, Body: body})
+		v := reader{dialect: weigusoft, write: true, secrets: []string{"T0K3N"}}.judge(connectors.Answer{Status: status, Body: body})
 		switch k := kindOf(v.failure); {
 		case k == ok:
 			if status/100 != 2 || !strings.Contains(string(body), "success") || v.envelope.code != "" {

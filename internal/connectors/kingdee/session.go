@@ -40,10 +40,10 @@ func same(a, b snapshot) bool {
 
 func (s snapshot) secrets() []string { return []string{s.AccessToken, s.AuthorityInfo} }
 
-// dress sets the headers of a call: those of a weigusoft call, or the fewer of a
+// setHeaders sets the headers of a call: those of a weigusoft call, or the fewer of a
 // file's form. The names are written as the pages write them, so not by Header.Set;
 // before the user is known there is no Appuserid.
-func (s snapshot) dress(h http.Header, form string) {
+func (s snapshot) setHeaders(h http.Header, form string) {
 	h["groupName"] = []string{s.GroupName}
 	h["accountId"] = []string{s.AccountID}
 	h["X-GW-Router-Addr"] = []string{s.Domain}

@@ -105,7 +105,7 @@ func (c *Client) currentUser(ctx context.Context, s snapshot) (string, error) {
 
 // signed makes one call that carries the gateway's signature, and no session.
 func (c *Client) signed(ctx context.Context, api, method, path string, query url.Values, secrets []string) (envelope, error) {
-	b := bench{dialect: connector, throttle: throttlePause, secrets: append(secrets, c.o.ClientSecret, c.o.OuterInstanceID)}
+	b := reader{dialect: connector, throttle: throttlePause, secrets: append(secrets, c.o.ClientSecret, c.o.OuterInstanceID)}
 	build := func(ctx context.Context) (*http.Request, error) {
 		u, err := c.address(path, query)
 		if err != nil {

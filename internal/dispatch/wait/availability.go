@@ -16,8 +16,8 @@ import (
 )
 
 // Availability knows whether one vendor API may be called now, and for how long, in all,
-// it was up. It is safe for concurrent use. Under its lock mu it takes the account's lock and
-// that of [Space], and no other.
+// it was up. It is safe for concurrent use. Under its lock mu it takes the lock of [Space]
+// and those of the account, and no other.
 type Availability struct {
 	Name    string
 	Stage   events.Stage

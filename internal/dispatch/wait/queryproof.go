@@ -68,8 +68,8 @@ func (p *QueryProof) Search(ctx context.Context) (end func(), ok bool) {
 	}
 }
 
-// Doubles are the markers of which it was told that two handling records carry them. Its
-// lock is a leaf.
+// Doubles are the markers that an alert has named because two handling records carry them.
+// No other lock is taken under its lock.
 type Doubles struct {
 	mu   sync.Mutex
 	told map[string]bool

@@ -20,7 +20,7 @@ type Tally struct {
 	n  map[Kind]int64
 }
 
-// NewTally returns a tally that tells 0 of every queue's orders with a letter.
+// NewTally returns a tally in which every queue has 0 orders that wait with a letter.
 func NewTally() *Tally {
 	t := &Tally{n: map[Kind]int64{}}
 	for _, q := range orders.Queues {

@@ -13,8 +13,8 @@ import (
 // maxNote is how many characters of clsmid, the marker included, are sent.
 const maxNote = 500
 
-// Call makes the one handle-order. It is never repeated here after its first byte has
-// left, and never begun after its deadline. The caller has waited for act.After.
+// Call makes the one handle-order. It is repeated here only where a try surely did not
+// run, and never begun after its deadline. The caller has waited for act.After.
 func (w Order) Call(ctx context.Context, act ledger.Call) (out ledger.Called) {
 	defer events.Guard(&out.Failure)
 	var body kingdee.Body
