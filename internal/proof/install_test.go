@@ -27,6 +27,7 @@ type customer struct {
 	passed atomic.Int64      // story time that has passed, in nanoseconds
 	calls  tally             // Kingdee's, by moment
 	bills  map[string]string // of each order, by its number
+	forgot []int             // how many handling records there were whenever STATE was lost
 }
 
 // set is how an installation differs from the ordinary one.

@@ -116,7 +116,13 @@ func (c *crash) harmStore(t *testing.T, b *books) {
 	}
 	look("the books are read before a fault of the store", func() error { return b.read(t.Context()) })
 	c.gate.stop(t, server)
+	losses := c.faults.played[stateRemoved]
 	cut := c.faults.play(store{t: t, dir: c.in.Path(server.Name), half: c.in.Path("copy")})
+	if c.faults.played[stateRemoved] > losses {
+		for _, x := range c.in.customers {
+			x.forgot = append(x.forgot, len(x.Kingdee.Records("")))
+		}
+	}
 	c.gate.open(server)
 	c.in.ready(server)
 	c.faults.last = c.kills()
@@ -127,6 +133,8 @@ func (c *crash) harmStore(t *testing.T, b *books) {
 // cutOff is how much of the end of CALLBACKS is cut off, in bytes: some thirty callbacks.
 const cutOff = 48 << 10
 
+const stateRemoved = "STATE removed"
+
 // play lets the next fault happen, each kind in its turn, and copies EVENTS for a
 // later one; it says whether callbacks may be lost by it.
 func (f *storeFaults) play(s store) (mayLose bool) {
@@ -135,14 +143,14 @@ func (f *storeFaults) play(s store) (mayLose bool) {
 	for _, times := range f.played {
 		n += times
 	}
-	kind := []string{"EVENTS removed", "STATE removed", "end of CALLBACKS cut off", "EVENTS older"}[n%4]
+	kind := []string{"EVENTS removed", stateRemoved, "end of CALLBACKS cut off", "EVENTS older"}[n%4]
 	f.played[kind]++
 	next := s.half + "-next"
 	s.must(os.CopyFS(folder(next, bus.Events), os.DirFS(folder(s.dir, bus.Events))))
 	switch kind {
 	case "EVENTS removed":
 		s.remove(bus.Events)
-	case "STATE removed":
+	case stateRemoved:
 		s.remove(state)
 	case "EVENTS older":
 		s.restore(bus.Events)
