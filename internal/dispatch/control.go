@@ -3,13 +3,10 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -17,17 +14,19 @@ import (
 
 // serve answers operators' requests while the tenant is owned.
 func (o *owner) serve() error {
-	for verb, do := range map[string]func(context.Context, orders.Request) string{
-		orders.VerbSettle: o.settle,
-		orders.VerbPause:  func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, true) },
-		orders.VerbResume: func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, false) },
+	for verb, do := range map[string]func(context.Context, orders.Request) orders.Reply{
+		orders.VerbSettle: func(ctx context.Context, r orders.Request) orders.Reply {
+			return orders.Reply{Refused: o.settle(ctx, r)}
+		},
+		orders.VerbPause:  o.pause,
+		orders.VerbResume: o.unpause,
 	} {
 		err := o.answer(verb, func(ctx context.Context, data []byte) any {
 			var r orders.Request
 			if json.Unmarshal(data, &r) != nil {
 				return orders.Reply{Refused: "the request cannot be read"}
 			}
-			return orders.Reply{Refused: do(ctx, r)}
+			return do(ctx, r)
 		})
 		if err != nil {
 			return err
@@ -73,46 +72,6 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	case <-o.working.Done():
 		return "the owner is stopping; try again in a moment"
 	}
-}
-
-// pause pauses a stage or resumes it; that outlives restarts.
-func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
-	s := r.Stage
-	if s != events.Enrich && s != events.Handle {
-		return "no such stage; say enrich or handle"
-	}
-	ctx, cancel := context.WithTimeout(ctx, writeWait)
-	defer cancel()
-	key, fence := orders.PauseKey(o.t.Name, s), o.tenure.Fence
-	var err error
-	if on {
-		var data []byte
-		if data, err = json.Marshal(orders.PauseRecord{Who: r.Who, Why: r.Why, At: time.Now().UTC()}); err == nil {
-			_, err = o.d.state.PutFenced(ctx, key, data, fence)
-		}
-	} else {
-		err = o.d.state.DeleteFenced(ctx, key, fence)
-	}
-	if err != nil {
-		return "not recorded: " + err.Error()
-	}
-	o.apis.Hold(s, on)
-	return ""
-}
-
-// loadPauses takes over the stages that operators have paused.
-func (o *owner) loadPauses(ctx context.Context) error {
-	for _, s := range ledger.Stages {
-		_, err := o.d.state.Get(ctx, orders.PauseKey(o.t.Name, s))
-		if errors.Is(err, bus.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		o.apis.Hold(s, true)
-	}
-	return nil
 }
 
 func (o *owner) trouble() orders.TroubleReply {

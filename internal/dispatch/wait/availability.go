@@ -197,6 +197,13 @@ func (g *Availability) hold(on bool) {
 	g.held = on
 }
 
+// isHeld reports whether an operator paused the stage.
+func (g *Availability) isHeld() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held
+}
+
 // Why is why the API is paused; "" if it is not.
 func (g *Availability) Why() string {
 	g.mu.Lock()
@@ -269,7 +276,10 @@ func (s *APIs) Moment(now time.Time, jitter float64, n events.Noun) ledger.Momen
 		paused, up := g.Refresh(now)
 		return ledger.Gate{Paused: paused, Up: up}
 	}
-	return ledger.Moment{At: now, Jitter: jitter, Detail: at(s.Details[n]), Reads: at(s.Reads), Uploads: at(s.Uploads), Writes: at(s.Writes)}
+	return ledger.Moment{
+		At: now, Jitter: jitter, Detail: at(s.Details[n]), Reads: at(s.Reads), Uploads: at(s.Uploads), Writes: at(s.Writes),
+		Held: [2]bool{s.Details[n].isHeld(), s.Reads.isHeld()},
+	}
 }
 
 // Hold pauses a stage for an operator, or resumes it.
