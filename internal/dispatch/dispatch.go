@@ -137,6 +137,7 @@ func New(o Options) (*Dispatcher, error) {
 		o: o, tracer: o.Tracer.Tracer("gongdan-bridge/internal/dispatch"), meters: m,
 		state: o.Ports.Records, owners: map[string]*owner{},
 	}
+	m.begin(context.Background(), d.tenantNames())
 	if err := d.observe(o.Meter); err != nil {
 		return nil, err
 	}

@@ -144,6 +144,14 @@ const (
 	AlarmDisorder Alarm = "disorder" // a message came behind a later one that was vouched for
 )
 
+// TenantAlarms are the alarms that are raised for one tenant.
+func TenantAlarms() []Alarm {
+	return []Alarm{AlarmDenied, AlarmDoubled, AlarmVanished, AlarmStore, AlarmDisorder}
+}
+
+// CommonAlarms are the alarms that are no tenant's.
+func CommonAlarms() []Alarm { return []Alarm{AlarmStore, AlarmSpace} }
+
 // Answer replies to an Operator; Refused says why nothing was done.
 type Answer struct{ Refused string }
 

@@ -34,6 +34,7 @@ type Options struct {
 	Namespace string // service.namespace
 	Version   string
 	Instance  string // service.instance.id; one of its own per process
+	Tenants   int    // how many tenants metrics may have as a label
 
 	LogLevel  string // debug, info, warn, error; "" is info
 	LogFormat string // json, text; "" is json
