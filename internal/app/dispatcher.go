@@ -51,7 +51,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		},
 		Concurrency: b.concurrency(), MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
 		Beat: min(500*time.Millisecond, cfg.Breaker.OpenFor/4), ProbeDenied: cfg.Breaker.ProbeDenied,
-		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Stalls: cfg.Sweeps.Stalls, StoreBeat: storeBeat,
+		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Foreign: float64(cfg.Foreign) / 100, Stalls: cfg.Sweeps.Stalls, StoreBeat: storeBeat,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
 	if err != nil {

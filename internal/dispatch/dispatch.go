@@ -74,6 +74,7 @@ type Options struct {
 	MaxFuture   time.Duration // ingest's setting, for events that were stored before it existed
 	Expiry      time.Duration // between two sweeps for messages about to expire
 	Trim        time.Duration // between two trims of a stream that stays too full
+	Foreign     float64       // from this share of a stream on, consumers of other services hold nothing back
 	Stalls      time.Duration // between two checks whether a consumer makes progress
 	StoreBeat   time.Duration // between two checks whether the store belongs together
 
@@ -96,6 +97,9 @@ func (o *Options) complete() error {
 	if o.Concurrency <= 0 || o.MaxHeld <= 0 ||
 		min(o.AckWait, o.KeepSettled, o.Beat, o.ProbeDenied, o.MaxFuture, o.Expiry, o.Trim, o.Stalls, o.StoreBeat) <= 0 {
 		return errors.New("dispatch: every bound and interval must be more than 0")
+	}
+	if o.Foreign < 0 || o.Foreign > 1 {
+		return errors.New("dispatch: the share that other services may hold must be from 0 to 1")
 	}
 	for _, t := range o.Tenants {
 		if err := t.Ledger.Check(); err != nil {
@@ -188,8 +192,8 @@ func (d *Dispatcher) endOtherHistories(history string) {
 // and so before any owner makes a call.
 func (d *Dispatcher) trim(ctx context.Context) (wait func()) {
 	t := d.watch.Trimmer(store.Trimming{
-		Bus: d.o.Bus, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled,
-		Alerted: func() { d.meters.alert(context.Background(), "", ledger.AlarmSpace) },
+		Bus: d.o.Bus, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Foreign: d.o.Foreign,
+		Alerted: func(why ledger.Alarm) { d.meters.alert(context.Background(), "", why) },
 		Letters: func(open uint64) { d.letters.Store(int64(open)) },
 	})
 	t.Look(ctx, time.Now())
