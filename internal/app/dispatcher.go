@@ -107,7 +107,7 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 		}
 		b.undo.add("connections of "+t.Name, func(context.Context) error { c.Close(); return nil })
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Ledger: b.ledger(t, builder.CallBound(t)),
+			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Sources: func() ([]byte, error) { return m.Sources().Encode() }, Ledger: b.ledger(t, builder.CallBound(t)),
 			Guard: guard, Accounts: dispatch.Accounts{Weiban: c.WeibanAccount, Kingdee: c.KingdeeAccount},
 			Vendors: dispatch.Vendors{
 				Mapping: m.Mapping, Fresh: rows.Fresh, Weiban: c.Weiban, Kingdee: c.Kingdee,

@@ -35,6 +35,9 @@ func (o *owner) serve() error {
 	if err := o.answer(orders.VerbTrouble, func(context.Context, []byte) any { return o.trouble() }); err != nil {
 		return err
 	}
+	if err := o.answer(orders.VerbMapping, func(context.Context, []byte) any { return o.mappingInForce() }); err != nil {
+		return err
+	}
 	return o.answer(orders.VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
 }
 
@@ -90,6 +93,21 @@ func (o *owner) refused() error {
 		return nil
 	}
 	return o.t.Refused()
+}
+
+// mappingInForce are the sources of the tenant's mapping, where one message takes them.
+func (o *owner) mappingInForce() orders.MappingReply {
+	if o.t.Sources == nil {
+		return orders.MappingReply{Refused: "this dispatcher does not tell it"}
+	}
+	raw, err := o.t.Sources()
+	if err != nil {
+		return orders.MappingReply{Refused: err.Error()}
+	}
+	if limit := o.d.o.Ports.Log.MaxPayload() - orders.Headroom; int64(len(raw))*4/3 > limit {
+		return orders.MappingReply{Refused: fmt.Sprintf("it has %d bytes, packed, more than the NATS server takes: raise its max_payload", len(raw))}
+	}
+	return orders.MappingReply{Sources: raw}
 }
 
 // staff reads the staff list with the calls that the tenant's quota leaves.

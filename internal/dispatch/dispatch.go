@@ -30,8 +30,9 @@ type Tenant struct {
 	work.Vendors
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
 	Refused  func() error
-	Accounts wait.Accounts // of the two clients: their state pauses stages
-	Guard    *Guard        // asked by both accounts before anything is sent
+	Sources  func() ([]byte, error) // of the mapping in force, packed for operators; nil: they are not told
+	Accounts wait.Accounts          // of the two clients: their state pauses stages
+	Guard    *Guard                 // asked by both accounts before anything is sent
 }
 
 // A tenant is made of these; they are declared where they are used.

@@ -18,6 +18,7 @@ const (
 	VerbPause   = "pause"
 	VerbResume  = "resume"
 	VerbStaff   = "staff"   // Weiban's staff list, read within the tenant's quota
+	VerbMapping = "mapping" // the mapping in force
 	VerbTrouble = "trouble" // what of the tenant does not work, or not as it should
 )
 
@@ -116,6 +117,27 @@ func StaffOf(ctx context.Context, b *bus.Bus, tenant string) ([]Staff, error) {
 		return nil, fmt.Errorf("staff list of %s: %w: %s", tenant, ErrRefused, a.Refused)
 	}
 	return a.Staff, nil
+}
+
+// MappingReply is the owner's answer to [VerbMapping].
+type MappingReply struct {
+	Refused string `json:"refused,omitempty"`
+	Sources []byte `json:"sources,omitempty"` // of the mapping in force, packed
+}
+
+// MappingOf asks a tenant's owner for the sources of the mapping in force, packed.
+// [bus.ErrNoResponders] where the tenant has no owner, and so no mapping in force.
+func MappingOf(ctx context.Context, b *bus.Bus, tenant string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var a MappingReply
+	if err := exchange(ctx, b, tenant, VerbMapping, []byte("{}"), &a); err != nil {
+		return nil, err
+	}
+	if a.Refused != "" {
+		return nil, fmt.Errorf("mapping in force of %s: %w: %s", tenant, ErrRefused, a.Refused)
+	}
+	return a.Sources, nil
 }
 
 // troubleWait bounds the question to one owner: it answers from memory.
