@@ -28,7 +28,7 @@ func (r Run) begin(ctx context.Context, service, instance string) (*base, error)
 	tel, err := telemetry.Start(ctx, telemetry.Options{
 		Service: service, Namespace: cfg.Telemetry.ServiceNamespace, Version: Version(), Instance: instance,
 		LogLevel: cfg.Telemetry.LogLevel, LogFormat: cfg.Telemetry.LogFormat, Log: r.Log, Env: r.Env,
-		Secrets: cfg.Secrets(), Spans: r.Spans,
+		Secrets: cfg.Secrets(), Spans: r.Spans, Tenants: len(cfg.Tenants),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", service, err)

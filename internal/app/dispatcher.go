@@ -51,7 +51,7 @@ func (r Run) dispatcher(ctx context.Context, b *base) error {
 		},
 		Concurrency: b.concurrency(), MaxHeld: cfg.MaxHeld, AckWait: cfg.AckWait, KeepSettled: cfg.KeepSettled,
 		Beat: min(500*time.Millisecond, cfg.Breaker.OpenFor/4), ProbeDenied: cfg.Breaker.ProbeDenied,
-		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Stalls: cfg.Sweeps.Stalls, StoreBeat: storeBeat,
+		MaxFuture: b.cfg.Ingest.MaxFuture, Expiry: cfg.Sweeps.Expiry, Trim: cfg.Sweeps.Trim, Foreign: float64(cfg.Foreign) / 100, Stalls: cfg.Sweeps.Stalls, StoreBeat: storeBeat,
 		Logger: b.log, Tracer: b.tel.TracerProvider, Meter: b.tel.MeterProvider,
 	})
 	if err != nil {
@@ -107,7 +107,7 @@ func (r Run) tenants(ctx context.Context, b *base, conn *bus.Bus) ([]dispatch.Te
 		}
 		b.undo.add("connections of "+t.Name, func(context.Context) error { c.Close(); return nil })
 		x := dispatch.Tenant{
-			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Ledger: b.ledger(t, builder.CallBound(t)),
+			Name: t.Name, Account: t.Kingdee.AccountID, Refused: refusedBy(m), Sources: func() ([]byte, error) { return m.Sources().Encode() }, Ledger: b.ledger(t, builder.CallBound(t)),
 			Guard: guard, Accounts: dispatch.Accounts{Weiban: c.WeibanAccount, Kingdee: c.KingdeeAccount},
 			Vendors: dispatch.Vendors{
 				Mapping: m.Mapping, Fresh: rows.Fresh, Weiban: c.Weiban, Kingdee: c.Kingdee,

@@ -40,6 +40,19 @@ func (c carrier) Keys() []string {
 	return keys
 }
 
+// TraceParent is the W3C traceparent of a context's span, "" for none.
+func TraceParent(ctx context.Context) string {
+	c := carrier{}
+	propagator().Inject(ctx, c)
+	return c.Get("traceparent")
+}
+
+// WithTraceParent returns ctx with the span of a traceparent as its remote parent, so that
+// what is published continues that trace. One that cannot be read changes nothing.
+func WithTraceParent(ctx context.Context, parent string) context.Context {
+	return propagator().Extract(ctx, carrier{"traceparent": {parent}})
+}
+
 // startPublish begins the span of one publish. The subject's shape is its name, so that
 // it holds no id.
 func (b *Bus) startPublish(ctx context.Context, shape string, m Message) (context.Context, trace.Span) {

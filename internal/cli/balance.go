@@ -71,7 +71,7 @@ func balanceText(b inspect.Balance) string {
 	odd("published only (no stage reads it)", b.Published)
 	odd("no events (another program's messages, each a letter)", b.Foreign)
 	odd("message ids of Weiban's that came with more than one content", b.ReusedIDs)
-	return title + "\n" + t.Render() + "\n" + straysText(b)
+	return title + "\n" + t.Render() + "\n" + pausesText(b.Tenant, b.Paused) + straysText(b)
 }
 
 func straysText(b inspect.Balance) string {

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,7 +51,15 @@ func (c deadListCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return show(s.out, c.JSON, letters, func(list []deadletter.Open) string { return lettersText(list, next != 0) })
+	err = show(s.out, c.JSON, letters, func(list []deadletter.Open) string { return lettersText(list, next != 0) })
+	if err != nil || c.JSON {
+		return err
+	}
+	paused, err := s.Pauses(ctx, c.Tenant)
+	for _, tenant := range slices.Sorted(maps.Keys(paused)) {
+		err = errors.Join(err, s.print(nil, "%s", pausesText(tenant, paused[tenant])))
+	}
+	return err
 }
 
 func lettersText(letters []deadletter.Open, more bool) string {

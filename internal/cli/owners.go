@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -37,11 +36,7 @@ func ownersText(list []inspect.Owner) string {
 		}
 		var paused []string
 		for _, p := range o.Paused {
-			why := ""
-			if p.Why != "" {
-				why = ": " + p.Why
-			}
-			paused = append(paused, fmt.Sprintf("%s by %s at %s%s", p.Stage, p.Who, when(p.At), why))
+			paused = append(paused, string(p.Stage)+" "+pauseText(p))
 		}
 		t.AppendRow(table.Row{o.Tenant, state, o.Instance, when(o.Since), o.Epoch, when(o.Renewed), strings.Join(paused, "\n"), strings.Join(o.Trouble, "\n")})
 	}

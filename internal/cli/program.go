@@ -58,13 +58,22 @@ func misused(format string, args ...any) error { return usageError{fmt.Sprintf(f
 // Main runs a program until its work ends or a signal stops it. It says on
 // standard error what went wrong, and returns the exit status.
 func Main(name string, run func(context.Context, Program) error) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	err := run(ctx, Program{Args: os.Args[1:], Env: os.LookupEnv, Stdout: os.Stdout, Stderr: os.Stderr})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, Complaint(name, err))
 	}
 	return ExitStatus(err)
+}
+
+// endings are the signals that stop a program softly. Under nohup a hang-up stays ignored.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // Run parses the arguments into grammar and runs the chosen subcommand, whose Run

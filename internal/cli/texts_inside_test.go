@@ -48,6 +48,7 @@ func texts() map[string]string {
 		"balance": balanceText(inspect.Balance{
 			Tenant: "acme", Since: noon, Cut: true, Accepted: 9, Again: 1, Applied: 2, Superseded: 1, Ignored: 1, DeadOpen: 1, Foreign: 1,
 			DeadClosed: map[string]int{"li": 1}, Waiting: map[string]int{"handle: paused": 1}, InHand: map[string]int{"enrich": 1}, Unexplained: 2,
+			Paused: []inspect.Pause{{Stage: events.Handle, Who: "wang", Why: "盘点", At: noon}},
 			Strays: []inspect.Stray{{Stream: "CALLBACKS", Sequence: 3, Event: "m3", At: noon, Why: "no outcome was published"}},
 		}),
 		"owners": ownersText([]inspect.Owner{

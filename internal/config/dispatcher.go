@@ -18,6 +18,7 @@ type Dispatcher struct {
 	AckWait     time.Duration `yaml:"ack_wait" default:"1m" min:"1ms" doc:"JetStream redelivers a message that was not acknowledged for this long."`
 	MaxHeld     int           `yaml:"max_held" default:"256" min:"1" max:"65536" doc:"How many messages each consumer holds in memory behind those that are worked on."`
 	KeepSettled time.Duration `yaml:"keep_settled" default:"9600h" min:"1h" doc:"How long the record of a settled order is kept."`
+	Foreign     int           `yaml:"foreign_percent" default:"80" min:"0" max:"100" doc:"Up to this much of a stream, what consumers of other services have not acknowledged is kept; above it the oldest messages go. From half of it on an alert names such consumers."`
 	StopWithin  time.Duration `yaml:"stop_within" default:"20s" min:"1ms" doc:"A soft stop takes at most this long: calls that have begun end, and the other messages go back to the stream."`
 	Ownership   Ownership     `yaml:"ownership" doc:"How replicas agree on who owns a tenant."`
 	Calls       Calls         `yaml:"calls" doc:"The bounds of every call to a vendor."`

@@ -30,7 +30,7 @@ func TestFaults(t *testing.T) {
 			`bridge.yaml:7:3: dispatcher: unknown key "log_level"; expected "telemetry.log_level"`,
 		}},
 		{"unknown key without a likeness", `  token_key: env:TOKEN_KEY`, `  zzz: hunter2`, []string{
-			`bridge.yaml:7:3: dispatcher: unknown key "zzz"; expected "admin", "instance", "concurrency", "token_key", "ack_wait", "max_held", "keep_settled", "stop_within", "ownership", "calls", "breaker", "retries", "doubt" or "sweeps"`,
+			`bridge.yaml:7:3: dispatcher: unknown key "zzz"; expected "admin", "instance", "concurrency", "token_key", "ack_wait", "max_held", "keep_settled", "foreign_percent", "stop_within", "ownership", "calls", "breaker", "retries", "doubt" or "sweeps"`,
 		}},
 		{"key twice", `  listen: ":8080"`, "  listen: \":8080\"\n  listen: \":8081\"", []string{
 			`bridge.yaml:6:3: ingest: "listen" stands twice; expected it once; the other is on line 5`,

@@ -60,6 +60,7 @@ func (acct *Account) endpoint(api string) *endpoint {
 	e := &endpoint{pool: p}
 	e.breaker = newBreaker(acct.o.Breaker, e)
 	acct.endpoints[api] = e
+	acct.begin(api)
 	return e
 }
 

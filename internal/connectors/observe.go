@@ -58,6 +58,13 @@ func newTracer(p trace.TracerProvider) trace.Tracer {
 	return p.Tracer(scope)
 }
 
+// begin makes the series of an API at 0 that alarms are built on.
+func (acct *Account) begin(api string) {
+	labels := acct.labels(api)
+	acct.meters.unlisted.Add(context.Background(), 0, metric.WithAttributes(labels...))
+	acct.meters.calls.Add(context.Background(), 0, metric.WithAttributes(append(labels, attribute.String("kind", string(events.Unavailable)))...))
+}
+
 func (acct *Account) labels(api string) []attribute.KeyValue {
 	return []attribute.KeyValue{attribute.String("vendor", acct.o.Vendor), attribute.String("api", api)}
 }

@@ -61,10 +61,11 @@ func TestWhatIsSeen(t *testing.T) {
 	}
 	counted := metrics(t, reader)
 	wantCounts := map[string]int64{
-		"gongdan.vendor.calls api=handle-order kind=ok vendor=kingdee":       1,
-		"gongdan.vendor.calls api=handle-order kind=rejected vendor=kingdee": 2,
-		"gongdan.vendor.unlisted_codes api=handle-order vendor=kingdee":      1,
-		"gongdan.vendor.call.duration api=handle-order vendor=kingdee":       3,
+		"gongdan.vendor.calls api=handle-order kind=ok vendor=kingdee":          1,
+		"gongdan.vendor.calls api=handle-order kind=rejected vendor=kingdee":    2,
+		"gongdan.vendor.calls api=handle-order kind=unavailable vendor=kingdee": 0, // from the start, for alarms
+		"gongdan.vendor.unlisted_codes api=handle-order vendor=kingdee":         1,
+		"gongdan.vendor.call.duration api=handle-order vendor=kingdee":          3,
 	}
 	if diff := cmp.Diff(wantCounts, counted); diff != "" {
 		t.Error(diff)

@@ -132,8 +132,8 @@ type Act struct {
 	Left   bool // the caller has seen that the order no longer waits with the letter
 }
 
-// Replay sends the letter's event again to the stage that failed, and closes
-// the letter. Calling it twice sends it once.
+// Replay sends the letter's event again to the stage that failed, with the letter's trace,
+// and closes the letter. Calling it twice sends it once.
 func (b *Box) Replay(ctx context.Context, number uint64, act Act) (Open, error) {
 	o, err := b.Get(ctx, number)
 	switch {
@@ -165,7 +165,7 @@ func (b *Box) Replay(ctx context.Context, number uint64, act Act) (Open, error) 
 		Subject: events.ReplaySubject(o.Tenant, o.Stage, o.Noun, o.Key), ID: events.MessageID(o.Tenant, o.EventID, n),
 		ContentType: events.ContentType, Header: h, Data: o.Event,
 	}
-	if _, err := b.log.Publish(ctx, m); err != nil {
+	if _, err := b.log.Publish(bus.WithTraceParent(ctx, o.parent()), m); err != nil {
 		return o, fmt.Errorf("dead letter %d: replay: %w", number, err)
 	}
 	return o, b.close(ctx, o, ActionReplay, act, "")

@@ -58,6 +58,7 @@ type Letter struct {
 	Sequence uint64       `json:"sequence"` // its sequence there
 	Callback uint64       `json:"callback"` // sequence of the callback in CALLBACKS
 	Trace    string       `json:"trace,omitempty"`
+	Parent   string       `json:"traceparent,omitempty"` // of the attempt that made the letter; a replay links to it
 
 	Bill   *events.BillRef `json:"bill,omitempty"`
 	Marker string          `json:"marker,omitempty"`
@@ -75,6 +76,19 @@ func (l *Letter) Fill(f *events.Failure) {
 	}
 	l.API, l.Code, l.Status = f.API, f.Code, f.Status
 	l.Rule, l.Field, l.Expr, l.Word = f.Rule, f.Field, f.Expr, f.Word
+}
+
+// parent is the trace that a replay continues: of the attempt that made the letter, or, in
+// a letter without it, of the callback.
+func (l *Letter) parent() string {
+	if l.Parent != "" {
+		return l.Parent
+	}
+	ev, err := events.Decode(events.ContentType, l.Event)
+	if err != nil {
+		return ""
+	}
+	return events.Extension(ev, events.ExtParent)
 }
 
 // Subject is where the letter is published.

@@ -9,6 +9,9 @@ import (
 	"gongdan-bridge/internal/orders"
 )
 
+// waiting is the outcome of an attempt after which the message waits.
+const waiting = "waiting"
+
 // attempt is one wide log line: what a stage did with a message.
 type attempt struct {
 	outcome string // enriched, waiting, or an outcome
@@ -34,7 +37,7 @@ func (a *actor) record(s events.Stage, t attempt) {
 		slog.String("order", a.key.Key), slog.String("event", t.event), slog.Uint64("sequence", t.seq),
 		slog.Int("replay", t.replay), slog.Int("tries", t.tries), slog.String("outcome", t.outcome), slog.Duration("took", took),
 	}
-	if t.reason != "" && (t.fault == nil || t.outcome == "waiting") {
+	if t.reason != "" && (t.fault == nil || t.outcome == waiting) {
 		attrs = append(attrs, slog.String("reason", t.reason))
 	}
 	if t.rule != "" {

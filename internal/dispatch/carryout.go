@@ -86,8 +86,8 @@ func (a *actor) logWaits(r ledger.Record) {
 			continue // the head does not wait: this write is its call's intent
 		}
 		if c := &a.current[i]; l.Head != nil && c.span != nil && l.Head.Why != ledger.Running && l.Head.Seq > l.Cursor {
-			a.record(s, attempt{outcome: "waiting", reason: string(l.Head.Why), tries: l.Head.Tries, next: l.Head.Next, fault: l.Head.Fault, event: l.Head.EventID, seq: l.Head.Seq, replay: l.Head.Replay})
-			c.end("waiting")
+			a.record(s, attempt{outcome: waiting, reason: string(l.Head.Why), tries: l.Head.Tries, next: l.Head.Next, fault: l.Head.Fault, event: l.Head.EventID, seq: l.Head.Seq, replay: l.Head.Replay})
+			c.end(waiting)
 		}
 	}
 }

@@ -3,13 +3,10 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
@@ -17,23 +14,28 @@ import (
 
 // serve answers operators' requests while the tenant is owned.
 func (o *owner) serve() error {
-	for verb, do := range map[string]func(context.Context, orders.Request) string{
-		orders.VerbSettle: o.settle,
-		orders.VerbPause:  func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, true) },
-		orders.VerbResume: func(ctx context.Context, r orders.Request) string { return o.pause(ctx, r, false) },
+	for verb, do := range map[string]func(context.Context, orders.Request) orders.Reply{
+		orders.VerbSettle: func(ctx context.Context, r orders.Request) orders.Reply {
+			return orders.Reply{Refused: o.settle(ctx, r)}
+		},
+		orders.VerbPause:  o.pause,
+		orders.VerbResume: o.unpause,
 	} {
 		err := o.answer(verb, func(ctx context.Context, data []byte) any {
 			var r orders.Request
 			if json.Unmarshal(data, &r) != nil {
 				return orders.Reply{Refused: "the request cannot be read"}
 			}
-			return orders.Reply{Refused: do(ctx, r)}
+			return do(ctx, r)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	if err := o.answer(orders.VerbTrouble, func(context.Context, []byte) any { return o.trouble() }); err != nil {
+		return err
+	}
+	if err := o.answer(orders.VerbMapping, func(context.Context, []byte) any { return o.mappingInForce() }); err != nil {
 		return err
 	}
 	return o.answer(orders.VerbStaff, func(ctx context.Context, _ []byte) any { return o.staff(ctx) })
@@ -75,46 +77,6 @@ func (o *owner) settle(ctx context.Context, r orders.Request) string {
 	}
 }
 
-// pause pauses a stage or resumes it; that outlives restarts.
-func (o *owner) pause(ctx context.Context, r orders.Request, on bool) string {
-	s := r.Stage
-	if s != events.Enrich && s != events.Handle {
-		return "no such stage; say enrich or handle"
-	}
-	ctx, cancel := context.WithTimeout(ctx, writeWait)
-	defer cancel()
-	key, fence := orders.PauseKey(o.t.Name, s), o.tenure.Fence
-	var err error
-	if on {
-		var data []byte
-		if data, err = json.Marshal(orders.PauseRecord{Who: r.Who, Why: r.Why, At: time.Now().UTC()}); err == nil {
-			_, err = o.d.state.PutFenced(ctx, key, data, fence)
-		}
-	} else {
-		err = o.d.state.DeleteFenced(ctx, key, fence)
-	}
-	if err != nil {
-		return "not recorded: " + err.Error()
-	}
-	o.apis.Hold(s, on)
-	return ""
-}
-
-// loadPauses takes over the stages that operators have paused.
-func (o *owner) loadPauses(ctx context.Context) error {
-	for _, s := range ledger.Stages {
-		_, err := o.d.state.Get(ctx, orders.PauseKey(o.t.Name, s))
-		if errors.Is(err, bus.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		o.apis.Hold(s, true)
-	}
-	return nil
-}
-
 func (o *owner) trouble() orders.TroubleReply {
 	var a orders.TroubleReply
 	for _, err := range []error{o.why(), o.d.storeReady(), o.refused()} {
@@ -131,6 +93,21 @@ func (o *owner) refused() error {
 		return nil
 	}
 	return o.t.Refused()
+}
+
+// mappingInForce are the sources of the tenant's mapping, where one message takes them.
+func (o *owner) mappingInForce() orders.MappingReply {
+	if o.t.Sources == nil {
+		return orders.MappingReply{Refused: "this dispatcher does not tell it"}
+	}
+	raw, err := o.t.Sources()
+	if err != nil {
+		return orders.MappingReply{Refused: err.Error()}
+	}
+	if limit := o.d.o.Ports.Log.MaxPayload() - orders.Headroom; int64(len(raw))*4/3 > limit {
+		return orders.MappingReply{Refused: fmt.Sprintf("it has %d bytes, packed, more than the NATS server takes: raise its max_payload", len(raw))}
+	}
+	return orders.MappingReply{Sources: raw}
 }
 
 // staff reads the staff list with the calls that the tenant's quota leaves.

@@ -99,7 +99,7 @@ func (c *current) end(outcome string) {
 		return
 	}
 	c.span.SetAttributes(attribute.String("gongdan.outcome", outcome))
-	if outcome == string(events.Dead) || outcome == "waiting" {
+	if outcome == string(events.Dead) || outcome == waiting {
 		c.span.SetStatus(codes.Error, outcome)
 	}
 	c.span.End()

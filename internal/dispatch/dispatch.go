@@ -30,8 +30,9 @@ type Tenant struct {
 	work.Vendors
 	// Refused is why a changed mapping is not in force, nil if it is; nil: never.
 	Refused  func() error
-	Accounts wait.Accounts // of the two clients: their state pauses stages
-	Guard    *Guard        // asked by both accounts before anything is sent
+	Sources  func() ([]byte, error) // of the mapping in force, packed for operators; nil: they are not told
+	Accounts wait.Accounts          // of the two clients: their state pauses stages
+	Guard    *Guard                 // asked by both accounts before anything is sent
 }
 
 // A tenant is made of these; they are declared where they are used.
@@ -74,6 +75,7 @@ type Options struct {
 	MaxFuture   time.Duration // ingest's setting, for events that were stored before it existed
 	Expiry      time.Duration // between two sweeps for messages about to expire
 	Trim        time.Duration // between two trims of a stream that stays too full
+	Foreign     float64       // from this share of a stream on, consumers of other services hold nothing back
 	Stalls      time.Duration // between two checks whether a consumer makes progress
 	StoreBeat   time.Duration // between two checks whether the store belongs together
 
@@ -96,6 +98,9 @@ func (o *Options) complete() error {
 	if o.Concurrency <= 0 || o.MaxHeld <= 0 ||
 		min(o.AckWait, o.KeepSettled, o.Beat, o.ProbeDenied, o.MaxFuture, o.Expiry, o.Trim, o.Stalls, o.StoreBeat) <= 0 {
 		return errors.New("dispatch: every bound and interval must be more than 0")
+	}
+	if o.Foreign < 0 || o.Foreign > 1 {
+		return errors.New("dispatch: the share that other services may hold must be from 0 to 1")
 	}
 	for _, t := range o.Tenants {
 		if err := t.Ledger.Check(); err != nil {
@@ -137,6 +142,7 @@ func New(o Options) (*Dispatcher, error) {
 		o: o, tracer: o.Tracer.Tracer("gongdan-bridge/internal/dispatch"), meters: m,
 		state: o.Ports.Records, owners: map[string]*owner{},
 	}
+	m.begin(context.Background(), d.tenantNames())
 	if err := d.observe(o.Meter); err != nil {
 		return nil, err
 	}
@@ -187,8 +193,8 @@ func (d *Dispatcher) endOtherHistories(history string) {
 // and so before any owner makes a call.
 func (d *Dispatcher) trim(ctx context.Context) (wait func()) {
 	t := d.watch.Trimmer(store.Trimming{
-		Bus: d.o.Bus, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled,
-		Alerted: func() { d.meters.alert(context.Background(), "", ledger.AlarmSpace) },
+		Bus: d.o.Bus, Space: &d.space, Tenants: d.tenantNames(), Every: d.o.Trim, KeepSettled: d.o.KeepSettled, Foreign: d.o.Foreign,
+		Alerted: func(why ledger.Alarm) { d.meters.alert(context.Background(), "", why) },
 		Letters: func(open uint64) { d.letters.Store(int64(open)) },
 	})
 	t.Look(ctx, time.Now())

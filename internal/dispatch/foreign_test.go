@@ -1,12 +1,14 @@
 package dispatch_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
+	"gongdan-bridge/internal/dispatch"
 	"gongdan-bridge/internal/events"
 )
 
@@ -74,4 +76,39 @@ func TestForeignMessagesAreALetterEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(4)
+}
+
+// A subscriber that never acknowledges is named long before the stream is full, and holds no
+// more than its share: callbacks go on. What the bridge itself needs stays.
+func TestASubscriberThatNeverAcknowledges(t *testing.T) {
+	b := newBridge(t)
+	log := b.small()
+	change := b.change
+	b.change = func(o *dispatch.Options) {
+		change(o)
+		o.Foreign = 0.75
+	}
+	number, _ := b.order()
+	first := b.visit(number, "上门")
+	c, err := b.bus.Consume(t.Context(), bus.ConsumerConfig{Stream: bus.Callbacks, Name: "theirs"}, func(*bus.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Stop(context.Background()) })
+	b.run("one", nil)
+	b.ended(first, "applied")
+	if log.has(`"alert"`, "theirs") {
+		t.Error("an alert although little is held")
+	}
+	b.fill(bus.Callbacks, 0.45)
+	b.until("an alert names it", func() bool { return log.has(`"alert"`, `"subscriber"`, `"consumers":"theirs"`) })
+	if !b.there(bus.Callbacks, 1) {
+		t.Fatal("trimmed before its share was taken")
+	}
+	b.fill(bus.Callbacks, 0.78)
+	b.until("its share is trimmed", func() bool { return b.usage(bus.Callbacks) < 0.75 })
+	if b.there(bus.Callbacks, 1) || b.usage(bus.Callbacks) < 0.6 {
+		t.Errorf("%v of the stream is left", b.usage(bus.Callbacks))
+	}
+	b.ended(b.end(number, "修好"), "applied")
 }

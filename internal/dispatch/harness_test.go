@@ -172,7 +172,7 @@ func (b *bridge) replica(instance string, change func(*ledger.Settings)) (d *dis
 	o := dispatch.Options{
 		Instance: instance, Bus: b.bus, Events: b.codec, Letters: b.box, Tenants: []dispatch.Tenant{t},
 		Ownership: ownership.Settings{Renew: 250 * time.Millisecond, Expire: 5 * time.Second, Reply: 5 * time.Second, CallTimeout: 50 * time.Millisecond, SoftStop: 10 * time.Second},
-		Beat:      20 * time.Millisecond, ProbeDenied: 100 * time.Millisecond, Expiry: time.Hour, Trim: time.Hour,
+		Beat:      20 * time.Millisecond, ProbeDenied: 100 * time.Millisecond, Expiry: time.Hour, Trim: time.Hour, Foreign: 1,
 		Concurrency: 8, MaxHeld: 256, AckWait: time.Minute, KeepSettled: 9600 * time.Hour, MaxFuture: events.MaxFuture, Stalls: 30 * time.Second, StoreBeat: 2 * time.Second,
 		Logger: slog.New(slog.NewJSONHandler(b.log, nil)), Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
 	}

@@ -58,7 +58,8 @@ func TestHistoryTellsALife(t *testing.T) {
 	b.ended(id, "dead")
 	act := deadletter.Act{Who: "wang", Reason: "审批完成"}
 	b.until("the owner listens", func() bool {
-		return b.acts.Pause(t.Context(), stageBy(events.Enrich, act.Reason)) == nil
+		_, err := b.acts.Pause(t.Context(), stageBy(events.Enrich, act.Reason))
+		return err == nil
 	})
 	h := historyOf(t, b.bus, number, false)
 	if len(h) != 1 || h[0].Noun != events.WorkOrder || h[0].Bill == nil || h[0].Bill.OrderNo != bill {
@@ -71,7 +72,7 @@ func TestHistoryTellsALife(t *testing.T) {
 	if _, err := b.box.Replay(t.Context(), b.letters()[0].Number, act); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.acts.Resume(t.Context(), stageBy(events.Enrich, act.Reason)); err != nil {
+	if _, err := b.acts.Resume(t.Context(), stageBy(events.Enrich, act.Reason)); err != nil {
 		t.Fatal(err)
 	}
 	b.ended(id, "applied")

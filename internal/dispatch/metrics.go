@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/ledger"
 	"gongdan-bridge/internal/orders"
 )
@@ -41,28 +42,59 @@ func newMeters(p metric.MeterProvider) (meters, error) {
 	}, errors.Join(all, err)
 }
 
-func (m meters) attempt(ctx context.Context, tenant string, k orders.Queue, outcome, kind string, took time.Duration) {
-	where := []attribute.KeyValue{
+// begin makes every series at 0 that an alarm is built on: the first increase of a series
+// that is born at 1 is seen by nobody.
+func (m meters) begin(ctx context.Context, tenants []string) {
+	for _, why := range ledger.CommonAlarms() {
+		m.alerts.Add(ctx, 0, alertLabels("", why))
+	}
+	for _, tenant := range tenants {
+		for _, why := range ledger.TenantAlarms() {
+			m.alerts.Add(ctx, 0, alertLabels(tenant, why))
+		}
+		for _, k := range orders.Queues {
+			where := queueLabels(tenant, k)
+			m.rebuilds.Add(ctx, 0, metric.WithAttributes(where...))
+			for _, kind := range events.Kinds() {
+				m.attempts.Add(ctx, 0, outcomeLabels(where, string(events.Dead), string(kind)))
+			}
+			m.attempts.Add(ctx, 0, outcomeLabels(where, waiting, string(events.Uncertain)))
+		}
+	}
+}
+
+func queueLabels(tenant string, k orders.Queue) []attribute.KeyValue {
+	return []attribute.KeyValue{
 		attribute.String("tenant", tenant), attribute.String("stage", string(k.Stage)), attribute.String("noun", string(k.Noun)),
 	}
+}
+
+func outcomeLabels(where []attribute.KeyValue, outcome, kind string) metric.AddOption {
+	return metric.WithAttributes(append(slices.Clip(where), attribute.String("outcome", outcome), attribute.String("kind", kind))...)
+}
+
+func alertLabels(tenant string, why ledger.Alarm) metric.AddOption {
+	return metric.WithAttributes(attribute.String("tenant", tenant), attribute.String("alarm", string(why)))
+}
+
+func (m meters) attempt(ctx context.Context, tenant string, k orders.Queue, outcome, kind string, took time.Duration) {
+	where := queueLabels(tenant, k)
 	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(where...))
-	m.attempts.Add(ctx, 1, metric.WithAttributes(append(where,
-		attribute.String("outcome", outcome), attribute.String("kind", kind))...))
+	m.attempts.Add(ctx, 1, outcomeLabels(where, outcome, kind))
 }
 
 func (m meters) alert(ctx context.Context, tenant string, why ledger.Alarm) {
-	m.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("tenant", tenant), attribute.String("alarm", string(why))))
+	m.alerts.Add(ctx, 1, alertLabels(tenant, why))
 }
 
 func (m meters) rebuilt(ctx context.Context, tenant string, k orders.Queue) {
-	m.rebuilds.Add(ctx, 1, metric.WithAttributes(
-		attribute.String("tenant", tenant), attribute.String("stage", string(k.Stage)), attribute.String("noun", string(k.Noun))))
+	m.rebuilds.Add(ctx, 1, metric.WithAttributes(queueLabels(tenant, k)...))
 }
 
 // observe registers the gauges that are read when metrics are collected.
 func (d *Dispatcher) observe(p metric.MeterProvider) error {
 	m := p.Meter("gongdan-bridge/internal/dispatch")
-	waiting, err := m.Int64ObservableGauge("gongdan.dispatch.waiting", metric.WithUnit("{order}"),
+	held, err := m.Int64ObservableGauge("gongdan.dispatch.waiting", metric.WithUnit("{order}"),
 		metric.WithDescription("Orders of the tenants owned here that wait, by what for; letter is a person's word."))
 	if err != nil {
 		return err
@@ -99,11 +131,11 @@ func (d *Dispatcher) observe(p metric.MeterProvider) error {
 		d.mu.Unlock()
 		for _, own := range owners {
 			for w, n := range own.tally.Counts() {
-				o.ObserveInt64(waiting, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.Stage)),
+				o.ObserveInt64(held, n, metric.WithAttributes(attribute.String("tenant", own.t.Name), attribute.String("stage", string(w.Stage)),
 					attribute.String("noun", string(w.Noun)), attribute.String("why", string(w.Why))))
 			}
 		}
 		return nil
-	}, waiting, letters, used, refused)
+	}, held, letters, used, refused)
 	return err
 }

@@ -175,7 +175,7 @@ func TestEveryBucketIsWatched(t *testing.T) {
 	}
 	b.says(d.StoreReady, "no room in AUDIT")
 	// What could not be kept is not done.
-	err := b.acts.Pause(t.Context(), stageBy(events.Handle, actOf("wang").Reason))
+	_, err := b.acts.Pause(t.Context(), stageBy(events.Handle, actOf("wang").Reason))
 	if !errors.Is(err, bus.ErrFull) || !strings.Contains(err.Error(), "nats.streams.audit.max_bytes") {
 		t.Errorf("pause: %v", err)
 	}

@@ -28,6 +28,11 @@ const (
 	Interrupted Kind = "interrupted" // shutdown or lost ownership; given back
 )
 
+// Kinds are all of them.
+func Kinds() []Kind {
+	return []Kind{Unavailable, Throttled, Denied, Uncertain, Missing, Rejected, Unmapped, Invalid, Internal, Interrupted}
+}
+
 // Shelf is where a dead letter of a kind waits for a person: "business" where
 // the integrator or the operator can repair it, "system" where we must.
 func (k Kind) Shelf() string {

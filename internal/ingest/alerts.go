@@ -32,6 +32,9 @@ func newAlerts(log *slog.Logger, m metric.MeterProvider) (alerts, error) {
 	if err != nil {
 		return alerts{}, fmt.Errorf("ingest: alerts: %w", err)
 	}
+	for _, alarm := range []string{alarmSpace, alarmStore, alarmUnnumbered, alarmReusedID} {
+		count.Add(context.Background(), 0, metric.WithAttributes(attribute.String("alarm", alarm)))
+	}
 	return alerts{log, count}, nil
 }
 

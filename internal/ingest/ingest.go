@@ -126,5 +126,10 @@ func (e *Endpoint) measure() error {
 	for _, bound := range []string{boundConnections, boundBytes} {
 		e.evictions.Add(context.Background(), 0, metric.WithAttributes(attribute.String("bound", bound)))
 	}
+	for _, t := range e.o.Tenants {
+		for _, result := range alarming() {
+			e.count.Add(context.Background(), 0, metric.WithAttributes(attribute.String("tenant", t.Name), attribute.String("result", result)))
+		}
+	}
 	return nil
 }

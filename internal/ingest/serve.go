@@ -22,7 +22,17 @@ const (
 	faultTenant  = "tenant"  // no tenant of that name, and so no key that could fit
 	faultHead    = "head"    // net/http could not read the request, or had to wait too long for it
 	faultEvicted = "evicted" // its connection was closed at a bound
+
+	faultFull       = "full"        // stream CALLBACKS has no room
+	faultBusy       = "busy"        // all places are taken
+	faultEvent      = "event"       // the event could not be built
+	faultNotDurable = "not durable" // JetStream did not confirm
 )
+
+// alarming are the results that alarms are built on.
+func alarming() []string {
+	return []string{faultFull, faultBusy, faultEvent, faultNotDurable, string(weiban.FaultSignature), string(weiban.FaultReceiver)}
+}
 
 // attempt is one request on its way through the endpoint; its fields become
 // the one log line that the request leaves.
@@ -121,14 +131,14 @@ func (e *Endpoint) accept(ctx context.Context, t Tenant, text []byte, at *attemp
 	if e.o.Refuse != nil {
 		if err := e.o.Refuse(); err != nil {
 			at.cause = err
-			return refuse(http.StatusServiceUnavailable, "full")
+			return refuse(http.StatusServiceUnavailable, faultFull)
 		}
 	}
 	select {
 	case e.slots <- struct{}{}:
 		defer func() { <-e.slots }()
 	default:
-		return refuse(http.StatusServiceUnavailable, "busy")
+		return refuse(http.StatusServiceUnavailable, faultBusy)
 	}
 	return e.publish(ctx, t, text, at)
 }
@@ -164,14 +174,14 @@ func (e *Endpoint) publish(ctx context.Context, t Tenant, plaintext []byte, at *
 	m, err := e.message(ctx, t, plaintext, at)
 	if err != nil {
 		at.cause = err
-		return refuse(http.StatusServiceUnavailable, "event")
+		return refuse(http.StatusServiceUnavailable, faultEvent)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.PublishTimeout)
 	defer cancel()
 	ack, err := e.o.Bus.Publish(ctx, m)
 	if err != nil {
 		at.cause = err
-		return refuse(http.StatusServiceUnavailable, "not durable")
+		return refuse(http.StatusServiceUnavailable, faultNotDurable)
 	}
 	at.sequence, at.duplicate = ack.Sequence, ack.Duplicate
 	e.warn(ctx, at)

@@ -37,6 +37,7 @@ type Balance struct {
 	InHand      map[string]int `json:"in_hand"`     // by stage: delivered and not settled, or not delivered yet
 	Unexplained int            `json:"unexplained"`
 	Strays      []Stray        `json:"strays,omitempty"` // the first of the unexplained
+	Paused      []Pause        `json:"paused,omitempty"` // the stages that operators have paused
 }
 
 // Stray is an unexplained callback.
@@ -67,7 +68,7 @@ func BalanceOf(ctx context.Context, b *bus.Bus, tenant string, since time.Time, 
 		Balance: Balance{Tenant: tenant, Since: since, DeadClosed: map[string]int{}, Waiting: map[string]int{}, InHand: map[string]int{}},
 	}
 	for _, step := range []func(context.Context) error{
-		c.history, c.bounds, c.settledUpTo, c.orders, c.callbacks, c.outcomes, c.letters, c.replays, c.enriched, c.judge,
+		c.history, c.bounds, c.settledUpTo, c.orders, c.callbacks, c.outcomes, c.letters, c.replays, c.enriched, c.judge, c.pauses,
 	} {
 		if err := step(ctx); err != nil {
 			return Balance{}, fmt.Errorf("balance of %s: %w", tenant, err)
@@ -125,6 +126,12 @@ type counter struct {
 type closing struct {
 	replayed bool
 	who      string
+}
+
+// pauses reads which stages are paused.
+func (c *counter) pauses(ctx context.Context) (err error) {
+	c.Paused, err = Pauses(ctx, c.b, c.Tenant)
+	return err
 }
 
 // history reads how the records belong to the streams.

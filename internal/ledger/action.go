@@ -136,13 +136,22 @@ type Alarm string
 
 // The alarms.
 const (
-	AlarmDenied   Alarm = "denied"   // credentials are refused; the API is to be paused
-	AlarmDoubled  Alarm = "doubled"  // two handling records carry one marker
-	AlarmVanished Alarm = "vanished" // a message left its stream before its verdict
-	AlarmStore    Alarm = "store"    // the store is older than what was done, or does not belong together
-	AlarmSpace    Alarm = "room"     // a stream or bucket fills up; raised by package retention, and no tenant's
-	AlarmDisorder Alarm = "disorder" // a message came behind a later one that was vouched for
+	AlarmDenied     Alarm = "denied"     // credentials are refused; the API is to be paused
+	AlarmDoubled    Alarm = "doubled"    // two handling records carry one marker
+	AlarmVanished   Alarm = "vanished"   // a message left its stream before its verdict
+	AlarmStore      Alarm = "store"      // the store is older than what was done, or does not belong together
+	AlarmSpace      Alarm = "room"       // a stream or bucket fills up; raised by package retention, and no tenant's
+	AlarmSubscriber Alarm = "subscriber" // another service's consumer is far behind; raised by package retention, and no tenant's
+	AlarmDisorder   Alarm = "disorder"   // a message came behind a later one that was vouched for
 )
+
+// TenantAlarms are the alarms that are raised for one tenant.
+func TenantAlarms() []Alarm {
+	return []Alarm{AlarmDenied, AlarmDoubled, AlarmVanished, AlarmStore, AlarmDisorder}
+}
+
+// CommonAlarms are the alarms that are no tenant's.
+func CommonAlarms() []Alarm { return []Alarm{AlarmStore, AlarmSpace, AlarmSubscriber} }
 
 // Answer replies to an Operator; Refused says why nothing was done.
 type Answer struct{ Refused string }

@@ -65,7 +65,7 @@ func (t *step) freed() {
 func (t *step) goOn(st events.Stage) {
 	l, _ := t.at(st)
 	h := l.Head
-	if h.On != "" && t.m.Gate(h.On).Paused {
+	if t.m.Held[Index(st)] || h.On != "" && t.m.Gate(h.On).Paused {
 		// Nothing is spent and nothing written.
 		h.Next = t.spread(t.s.Probe)
 		return

@@ -10,6 +10,9 @@ func (t *step) fetched(in Fetched) {
 		return
 	}
 	if in.Failure != nil {
+		if t.held(events.Enrich) {
+			return
+		}
 		t.failed(ActFetch, in.Failure)
 		return
 	}

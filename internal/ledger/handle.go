@@ -12,7 +12,7 @@ import (
 // interest, too late, or a handle-order.
 func (t *step) planned(p Planned) {
 	k := t.waitingFor(events.Handle, planning)
-	if k == nil {
+	if k == nil || t.held(events.Handle) {
 		return
 	}
 	p = p.tidy()

@@ -33,6 +33,7 @@ type Moment struct {
 	At                             time.Time
 	Jitter                         float64
 	Detail, Reads, Uploads, Writes Gate
+	Held                           [2]bool // of enrich and of handle: a person has paused the stage
 }
 
 // Gate is that of an API; the zero Gate for none.

@@ -195,6 +195,7 @@ func (t *step) begin(st events.Stage, m Message, fresh bool) {
 		v := t.verdict(st, events.Ignored)
 		v.DuplicateOf, v.Reason = m.EventID, "the same message was settled before"
 		t.settle(st, v, true)
+	case t.held(st):
 	case st == events.Handle:
 		k.task.pending = planning
 		t.do(Plan{Seq: m.Seq})

@@ -104,6 +104,9 @@ func (c *scene) step(words []string) []string {
 		gates := map[string]*ledger.Gate{"detail": &c.m.Detail, "reads": &c.m.Reads, "uploads": &c.m.Uploads, "writes": &c.m.Writes}
 		gates[words[1]].Paused = words[0] == "down"
 		return nil
+	case "hold", "unhold":
+		c.m.Held[ledger.Index(events.Stage(words[1]))] = words[0] == "hold"
+		return nil
 	case "crash":
 		r, err := ledger.Decode(c.bucket)
 		if err != nil {

@@ -171,6 +171,24 @@ func (t *step) gated(a Act) bool {
 	return true
 }
 
+// held makes the current message wait while a person has paused the stage: what they
+// mend must not fail meanwhile. The tries of a head are not forgotten for that.
+func (t *step) held(st events.Stage) bool {
+	if !t.m.Held[Index(st)] {
+		return false
+	}
+	l, _ := t.at(st)
+	w := pauseFor{why: Paused, on: Reads, next: t.spread(t.s.Probe)}
+	switch {
+	case l.Head != nil:
+		w.on = l.Head.On
+	case st == events.Enrich:
+		w.on = Detail
+	}
+	t.wait(st, w)
+	return true
+}
+
 // failed treats the failure of an act that had no effect. ActCall and ActLook
 // prepare the effect before they come here.
 func (t *step) failed(a Act, f *events.Failure) {

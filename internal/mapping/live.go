@@ -16,9 +16,10 @@ type Live struct {
 	o       Options
 	current atomic.Pointer[Mapping]
 
-	mu    sync.Mutex
-	seen  map[string]stamp // of every file that the last attempt read
-	fault error            // why the last attempt was refused
+	mu      sync.Mutex
+	sources Sources          // of the mapping in force
+	seen    map[string]stamp // of every file that the last attempt read
+	fault   error            // why the last attempt was refused
 }
 
 // stamp tells whether a file has changed.
@@ -40,6 +41,13 @@ func NewLive(path string, o Options) (*Live, error) {
 // Mapping is the mapping in force.
 func (l *Live) Mapping() *Mapping { return l.current.Load() }
 
+// Sources are the texts of the mapping in force, which its files may not hold any more.
+func (l *Live) Sources() Sources {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sources
+}
+
 // Refused is why the file as it stands is not in force, nil if it is.
 func (l *Live) Refused() error {
 	l.mu.Lock()
@@ -57,9 +65,12 @@ func (l *Live) Reload() (changed bool, err error) {
 
 func (l *Live) reload() (bool, error) {
 	l.seen = map[string]stamp{}
+	sources := Sources{Path: l.path, Texts: map[string][]byte{}}
 	read := func(path string) ([]byte, error) {
 		l.seen[path] = stampOf(path) // before it is read: a later change is seen
-		return os.ReadFile(path)
+		text, err := os.ReadFile(path)
+		sources.Texts[path] = text
+		return text, err
 	}
 	m, err := loadWith(l.path, read, l.o)
 	l.fault = err
@@ -71,6 +82,7 @@ func (l *Live) reload() (bool, error) {
 		return false, nil
 	}
 	l.current.Store(m)
+	l.sources = sources
 	return true, nil
 }
 

@@ -2,7 +2,9 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"gongdan-bridge/internal/bus"
@@ -10,6 +12,7 @@ import (
 	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/mapping/table"
+	"gongdan-bridge/internal/orders"
 	"gongdan-bridge/internal/tables"
 	"gongdan-bridge/internal/textfile"
 )
@@ -47,9 +50,37 @@ func (r *rules) load(ctx context.Context) (err error) {
 	return err
 }
 
-// loadTable loads rows and mapping, and finds the table.
+// inForce loads rows and mapping; where the mapping's files have faults, the mapping that the
+// tenant's owner still uses. Without an owner, the error names the faults.
+func (r *rules) inForce(ctx context.Context) error {
+	faults := r.load(ctx)
+	if faults == nil || mapping.FaultsOf(faults) == nil {
+		return faults
+	}
+	packed, err := orders.MappingOf(ctx, r.o.Bus, r.tenant.Name)
+	if errors.Is(err, bus.ErrNoResponders) {
+		return faults
+	}
+	var s mapping.Sources
+	if err == nil {
+		s, err = mapping.DecodeSources(packed)
+	}
+	if err == nil {
+		r.mapping, err = s.Load(mapping.Options{Tables: r.rows})
+	}
+	if err != nil {
+		return errors.Join(faults, err)
+	}
+	r.o.Logger.Warn("the mapping's files have faults; what is said here is of the mapping in force", slog.String("tenant", r.tenant.Name), slog.String("mapping", r.mapping.Hash()))
+	return nil
+}
+
+// loadTable loads rows and the mapping in force, and finds the table.
 func (a *Acts) loadTable(ctx context.Context, q TableRequest) (*rules, *table.Table, error) {
-	r, err := a.load(ctx, q.Tenant)
+	r, err := a.of(q.Tenant)
+	if err == nil {
+		err = r.inForce(ctx)
+	}
 	if err != nil {
 		return r, nil, err
 	}

@@ -195,7 +195,7 @@ func TestNoOwner(t *testing.T) {
 	if err := inspect.Unowned(list); err == nil || err.Error() != "nobody owns acme, beta" {
 		t.Error(err)
 	}
-	err = p.Pause(t.Context(), operate.StageRequest{Decision: li, Tenant: "acme", Stage: events.Handle})
+	_, err = p.Pause(t.Context(), operate.StageRequest{Decision: li, Tenant: "acme", Stage: events.Handle})
 	if !errors.Is(err, bus.ErrNoResponders) || len(p.audited()) > 0 {
 		t.Errorf("%v, audited %v", err, p.audited())
 	}

@@ -50,7 +50,7 @@ type Remaining struct {
 // changed loads the mapping again and finds the letters that the changes repair.
 func (r *rules) changed(ctx context.Context, name string, done []tables.Change, tell inspect.Progress) (TableChange, error) {
 	c := TableChange{Tenant: r.tenant.Name, Table: name, Changes: done, Repairs: []Repair{}}
-	if err := r.load(ctx); err != nil {
+	if err := r.inForce(ctx); err != nil {
 		return c, fmt.Errorf("%d rows were changed; which letters that repairs is not known: %w", len(done), err)
 	}
 	if t := r.mapping.Table(name); t != nil && len(done) == 1 {

@@ -99,7 +99,7 @@ func (a *Acts) replayOrder(ctx context.Context, k orders.ID, r OrderReplayReques
 		header[deadletter.HeaderForced] = []string{strings.Join(strings.Fields(r.Reason), " ")}
 		header[deadletter.HeaderGeneration] = []string{strconv.Itoa(sent.Generation)}
 	}
-	ack, err := a.o.Bus.Publish(ctx, bus.Message{
+	ack, err := a.o.Bus.Publish(m.Context(ctx), bus.Message{
 		Subject: events.ReplaySubject(sent.Tenant, events.Handle, k.Noun, k.Key), ID: events.MessageID(sent.Tenant, sent.Event, sent.Replay),
 		ContentType: events.ContentType, Header: header, Data: m.Data,
 	})

@@ -138,7 +138,7 @@ func (a *Acts) UnsetRow(ctx context.Context, r RowRequest, tell inspect.Progress
 
 // noRow names the row that was meant in place of one that operators have not added.
 func (r *rules) noRow(ctx context.Context, name, word string, cause error) error {
-	if r.load(ctx) != nil {
+	if r.inForce(ctx) != nil {
 		return cause // the mapping cannot be asked
 	}
 	t, err := r.table(name)

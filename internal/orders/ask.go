@@ -18,6 +18,7 @@ const (
 	VerbPause   = "pause"
 	VerbResume  = "resume"
 	VerbStaff   = "staff"   // Weiban's staff list, read within the tenant's quota
+	VerbMapping = "mapping" // the mapping in force
 	VerbTrouble = "trouble" // what of the tenant does not work, or not as it should
 )
 
@@ -34,7 +35,8 @@ type Request struct {
 
 // Reply is the owner's answer; Refused says why nothing was done.
 type Reply struct {
-	Refused string `json:"refused,omitempty"`
+	Refused string       `json:"refused,omitempty"`
+	Was     *PauseRecord `json:"was,omitempty"` // of a stage: the pause before the request, nil for none
 }
 
 // ErrRefused is the class of what an owner would not do.
@@ -43,20 +45,31 @@ var ErrRefused = errors.New("refused")
 // Ask puts a request to the owner of a tenant and waits for the answer. Where no
 // dispatcher owns the tenant, the error says so.
 func Ask(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) error {
+	_, err := ask(ctx, b, tenant, verb, r)
+	return err
+}
+
+// AskStage is [Ask] for [VerbPause] and [VerbResume]; it returns the pause that the stage
+// had before, nil for none. A stage that was paused already keeps that pause.
+func AskStage(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) (*PauseRecord, error) {
+	a, err := ask(ctx, b, tenant, verb, r)
+	return a.Was, err
+}
+
+func ask(ctx context.Context, b *bus.Bus, tenant, verb string, r Request) (a Reply, err error) {
 	data, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("ask the owner of %s: %w", tenant, err)
+		return a, fmt.Errorf("ask the owner of %s: %w", tenant, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	var a Reply
 	if err := exchange(ctx, b, tenant, verb, data, &a); err != nil {
-		return err
+		return a, err
 	}
 	if a.Refused != "" {
-		return fmt.Errorf("%w: %s", ErrRefused, a.Refused)
+		return a, fmt.Errorf("%w: %s", ErrRefused, a.Refused)
 	}
-	return nil
+	return a, nil
 }
 
 // exchange puts a request to the owner and reads its answer.
@@ -104,6 +117,27 @@ func StaffOf(ctx context.Context, b *bus.Bus, tenant string) ([]Staff, error) {
 		return nil, fmt.Errorf("staff list of %s: %w: %s", tenant, ErrRefused, a.Refused)
 	}
 	return a.Staff, nil
+}
+
+// MappingReply is the owner's answer to [VerbMapping].
+type MappingReply struct {
+	Refused string `json:"refused,omitempty"`
+	Sources []byte `json:"sources,omitempty"` // of the mapping in force, packed
+}
+
+// MappingOf asks a tenant's owner for the sources of the mapping in force, packed.
+// [bus.ErrNoResponders] where the tenant has no owner, and so no mapping in force.
+func MappingOf(ctx context.Context, b *bus.Bus, tenant string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var a MappingReply
+	if err := exchange(ctx, b, tenant, VerbMapping, []byte("{}"), &a); err != nil {
+		return nil, err
+	}
+	if a.Refused != "" {
+		return nil, fmt.Errorf("mapping in force of %s: %w: %s", tenant, ErrRefused, a.Refused)
+	}
+	return a.Sources, nil
 }
 
 // troubleWait bounds the question to one owner: it answers from memory.

@@ -37,9 +37,10 @@ type Options struct {
 	Tenants     []string        // the configured ones
 	Every       time.Duration   // between two trims of a stream that stays too full
 	KeepSettled time.Duration   // how long a settled record lives
+	Foreign     float64         // from this share of a stream on, consumers of other services hold nothing back
 	Logger      *slog.Logger
-	Alerted     func()            // called at each alert
-	Letters     func(open uint64) // told how many dead letters are open
+	Alerted     func(ledger.Alarm) // called at each alert
+	Letters     func(open uint64)  // told how many dead letters are open
 }
 
 // Trimmer keeps the streams within their limits. Every replica has one: what may
@@ -50,12 +51,13 @@ type Trimmer struct {
 	next    map[string]time.Time // not before, where the last time brought too little
 	held    map[string]string    // who needed the first message that stayed
 	alarmed map[string]bool      // of space
+	behind  map[string]lag       // of each stream: consumers of other services
 	paced   time.Time            // not before: whether STATE is large enough
 }
 
 // New returns a trimmer that has not looked yet.
 func New(o Options) *Trimmer {
-	return &Trimmer{o: o, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}}
+	return &Trimmer{o: o, next: map[string]time.Time{}, held: map[string]string{}, alarmed: map[string]bool{}, behind: map[string]lag{}}
 }
 
 // Run looks every few seconds until ctx ends.
@@ -104,6 +106,11 @@ func (t *Trimmer) keep(ctx context.Context, f bus.Fill, now time.Time) error {
 		t.o.Letters(f.Messages)
 	}
 	trimmed := f.Name == bus.Callbacks || f.Name == bus.Events
+	if trimmed {
+		if err := t.foreign(ctx, f, share, now); err != nil {
+			return err
+		}
+	}
 	if share >= trimFrom && trimmed && !now.Before(t.next[f.Name]) {
 		var err error
 		if t.held[f.Name], err = t.trim(ctx, f.Name, f.Usage); err != nil {
@@ -127,28 +134,45 @@ func (t *Trimmer) trim(ctx context.Context, stream string, u bus.Usage) (string,
 	if err != nil {
 		return "", err
 	}
-	limit, by, err := t.needed(ctx, store.History, stream, u.Last+1)
+	n, err := t.needed(ctx, store.History, stream, u.Last+1)
 	if err != nil {
 		return "", err
 	}
 	began, from := u, time.Now()
-	for float64(u.Bytes) > trimTo*float64(u.MaxBytes) && u.First < limit {
-		// Messages differ in size, so the count is a guess that the next round mends.
-		surplus := (float64(u.Bytes) - trimTo*float64(u.MaxBytes)) / float64(u.Bytes)
-		below := min(u.First+uint64(surplus*float64(u.Last+1-u.First))+1, limit)
-		if err := t.o.Keeper.Trimming(ctx, store.History, stream, below); err != nil {
-			return by, err
-		}
-		if _, err := t.o.Bus.Trim(ctx, stream, below); err != nil {
-			return by, err
-		}
-		if u, err = t.o.Bus.Usage(ctx, stream); err != nil {
-			return by, err
+	limit := n.both()
+	if u, err = t.cut(ctx, store.History, stream, u, limit.seq, trimTo); err != nil {
+		return limit.by, err
+	}
+	if u.Share() >= t.o.Foreign && n.foreign.seq < n.own.seq {
+		limit = n.own
+		t.o.Logger.Warn("messages are trimmed that another service has not settled", slog.String("stream", stream), slog.String("unsettled", n.foreign.by))
+		if u, err = t.cut(ctx, store.History, stream, u, limit.seq, max(t.o.Foreign-foreignStep, trimTo)); err != nil {
+			return limit.by, err
 		}
 	}
 	t.o.Logger.Info("stream trimmed", slog.String("stream", stream), slog.Uint64("from", began.First), slog.Uint64("to", u.First),
-		slog.Uint64("bytes", began.Bytes-min(u.Bytes, began.Bytes)), slog.String("needed_by", by), slog.Duration("took", time.Since(from)))
-	return by, nil
+		slog.Uint64("bytes", began.Bytes-min(u.Bytes, began.Bytes)), slog.String("needed_by", limit.by), slog.Duration("took", time.Since(from)))
+	return limit.by, nil
+}
+
+// cut removes the oldest messages below a limit until the stream takes no more than a share.
+func (t *Trimmer) cut(ctx context.Context, history, stream string, u bus.Usage, limit uint64, share float64) (bus.Usage, error) {
+	for float64(u.Bytes) > share*float64(u.MaxBytes) && u.First < limit {
+		// Messages differ in size, so the count is a guess that the next round mends.
+		surplus := (float64(u.Bytes) - share*float64(u.MaxBytes)) / float64(u.Bytes)
+		below := min(u.First+uint64(surplus*float64(u.Last+1-u.First))+1, limit)
+		if err := t.o.Keeper.Trimming(ctx, history, stream, below); err != nil {
+			return u, err
+		}
+		_, err := t.o.Bus.Trim(ctx, stream, below)
+		if err != nil {
+			return u, err
+		}
+		if u, err = t.o.Bus.Usage(ctx, stream); err != nil {
+			return u, err
+		}
+	}
+	return u, nil
 }
 
 // alarm says once that a stream or bucket fills up, and once that it has space again.
@@ -168,6 +192,6 @@ func (t *Trimmer) alarm(f bus.Fill, share float64) {
 		about = append(about, slog.String("needed_by", by))
 		text = "it is filling up, and what is needed cannot be trimmed: free what needs it, or raise " + f.Setting()
 	}
-	t.o.Alerted()
+	t.o.Alerted(ledger.AlarmSpace)
 	t.o.Logger.Error("alert", append(about, slog.String("why", string(ledger.AlarmSpace)), slog.String("text", text))...)
 }

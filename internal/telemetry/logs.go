@@ -25,7 +25,7 @@ func newLogger(o Options, r *Redactor) (*slog.Logger, error) {
 	if w == nil {
 		w = io.Discard
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: withUnit}
 	var inner slog.Handler
 	switch o.LogFormat {
 	case "", "json":
@@ -42,6 +42,22 @@ func newLogger(o Options, r *Redactor) (*slog.Logger, error) {
 		}
 	}
 	return slog.New(traced{inner}).With(who...), nil
+}
+
+// withUnit writes a duration as a person says it, such as 1.2s or 3.004ms: a bare number of
+// nanoseconds is read as something else.
+func withUnit(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() != slog.KindDuration {
+		return a
+	}
+	d := a.Value.Duration()
+	switch {
+	case d.Abs() >= time.Second:
+		d = d.Round(time.Millisecond)
+	case d.Abs() >= time.Millisecond:
+		d = d.Round(time.Microsecond)
+	}
+	return slog.String(a.Key, d.String())
 }
 
 // traced adds trace_id and span_id of the context's span.

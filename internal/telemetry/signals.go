@@ -57,7 +57,10 @@ func (t *Telemetry) startMetrics(ctx context.Context, o Options, about *resource
 	if err != nil {
 		return fmt.Errorf("export metrics: %w", err)
 	}
-	options := []sdkmetric.Option{sdkmetric.WithResource(about), sdkmetric.WithReader(scraped), sdkmetric.WithView(views()...)}
+	options := []sdkmetric.Option{
+		sdkmetric.WithResource(about), sdkmetric.WithReader(scraped), sdkmetric.WithView(views()...),
+		sdkmetric.WithCardinalityLimit(commonSeries + o.Tenants*tenantSeries),
+	}
 	endpoint, err := collector(o.Env, "metrics")
 	if err != nil {
 		return err
@@ -74,6 +77,13 @@ func (t *Telemetry) startMetrics(ctx context.Context, o Options, about *resource
 	t.stops = append(t.stops, provider.Shutdown)
 	return nil
 }
+
+// The OpenTelemetry SDK counts what goes beyond a limit of series in one series without
+// labels. No metric has more series than these; a series takes memory once it is used.
+const (
+	commonSeries = 2000 // of what is no tenant's
+	tenantSeries = 300  // of a tenant: stage, noun, outcome and kind of gongdan.dispatch.attempts
+)
 
 // views keep each of our metrics to the labels of its list, so that no order number can become one.
 func views() []sdkmetric.View {

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
@@ -34,6 +35,7 @@ type Options struct {
 	Namespace string // service.namespace
 	Version   string
 	Instance  string // service.instance.id; one of its own per process
+	Tenants   int    // how many tenants metrics may have as a label
 
 	LogLevel  string // debug, info, warn, error; "" is info
 	LogFormat string // json, text; "" is json
@@ -119,10 +121,16 @@ func (t *Telemetry) Install() {
 	slog.SetDefault(t.Logger)
 }
 
-// Shutdown sends what is still held and ends. What cannot be sent is logged, and no error: a
-// collector that is away must not make a program fail. It may be called twice; the second call does
-// nothing.
+// lastWait bounds what is sent at the end: a collector that does not answer must not hold a
+// program that has stopped until whoever stops it loses patience.
+const lastWait = 3 * time.Second
+
+// Shutdown sends what is still held, within three seconds, and ends. What cannot be sent is logged,
+// and no error: a collector that is away must not make a program fail. It may be called twice; the
+// second call does nothing.
 func (t *Telemetry) Shutdown(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastWait)
+	defer cancel()
 	for _, stop := range slices.Backward(t.stops) {
 		if err := stop(ctx); err != nil {
 			t.complaints.Handle(err)

@@ -80,6 +80,16 @@ func TestLogLinesCarryTheTraceAndNoSecret(t *testing.T) {
 	}
 }
 
+// A duration has its unit: took=3003937319 is read as anything.
+func TestDurationsHaveUnits(t *testing.T) {
+	var out bytes.Buffer
+	tel := start(t, Options{Log: &out, LogFormat: "text"})
+	tel.Logger.Info("x", slog.Duration("a", 3003937319), slog.Group("g", "b", 1076126*time.Nanosecond), "c", time.Minute, "d", 740*time.Nanosecond)
+	if _, line, _ := strings.Cut(out.String(), "msg="); line != "x a=3.004s g.b=1.076ms c=1m0s d=740ns\n" {
+		t.Errorf("wrote %q", line)
+	}
+}
+
 func TestLogLevelAndFormat(t *testing.T) {
 	var out bytes.Buffer
 	tel := start(t, Options{Log: &out, LogLevel: "warn", LogFormat: "text"})

@@ -77,7 +77,7 @@ func (o publication) letter(ctx context.Context, p ledger.Publish, m *orders.Mes
 		}
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
-		l.Trace = sc.TraceID().String()
+		l.Trace, l.Parent = sc.TraceID().String(), bus.TraceParent(ctx)
 	}
 	return l
 }

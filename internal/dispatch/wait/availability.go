@@ -59,6 +59,10 @@ const (
 // could prove it.
 const trial = time.Minute
 
+// shortest is how long an API is paused at least for an open breaker: until the ledger has
+// been told.
+const shortest = 250 * time.Millisecond
+
 // Refresh brings the availability up to date.
 func (g *Availability) Refresh(now time.Time) (paused bool, up time.Duration) {
 	g.mu.Lock()
@@ -168,12 +172,9 @@ func (g *Availability) Judge(ctx context.Context, order string, err error, probe
 	case f == nil:
 		g.succeeded(order)
 		return nil
-	case errors.Is(err, connectors.ErrOpen) || errors.Is(err, connectors.ErrPaused):
-		// Nothing was sent: the API is known to be down, so no try is spent.
-		c := *f
-		c.Kind = events.Throttled
-		f = &c
-		g.closeUntil(time.Now().Add(f.Wait))
+	case errors.Is(err, connectors.ErrOpen):
+		// Nothing was sent: the ledger finds the API paused, and spends no try.
+		g.closeUntil(time.Now().Add(max(f.Wait, shortest)))
 	case f.Kind == events.Throttled:
 		g.closeUntil(time.Now().Add(f.Wait))
 	case f.Kind == events.Denied && f.Status != 0 && f.Code == "" && g.refusedAlone(order):
@@ -195,6 +196,13 @@ func (g *Availability) hold(on bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = on
+}
+
+// isHeld reports whether an operator paused the stage.
+func (g *Availability) isHeld() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held
 }
 
 // Why is why the API is paused; "" if it is not.
@@ -269,7 +277,10 @@ func (s *APIs) Moment(now time.Time, jitter float64, n events.Noun) ledger.Momen
 		paused, up := g.Refresh(now)
 		return ledger.Gate{Paused: paused, Up: up}
 	}
-	return ledger.Moment{At: now, Jitter: jitter, Detail: at(s.Details[n]), Reads: at(s.Reads), Uploads: at(s.Uploads), Writes: at(s.Writes)}
+	return ledger.Moment{
+		At: now, Jitter: jitter, Detail: at(s.Details[n]), Reads: at(s.Reads), Uploads: at(s.Uploads), Writes: at(s.Writes),
+		Held: [2]bool{s.Details[n].isHeld(), s.Reads.isHeld()},
+	}
 }
 
 // Hold pauses a stage for an operator, or resumes it.

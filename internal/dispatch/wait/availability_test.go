@@ -13,6 +13,7 @@ import (
 	tnoop "go.opentelemetry.io/otel/trace/noop"
 
 	"gongdan-bridge/internal/connectors"
+	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/testwing/accounttest"
 )
 
@@ -96,5 +97,24 @@ func TestAPauseIsToldOnce(t *testing.T) {
 	g.hold(false)
 	if _, why := look(time.Second); why != "" {
 		t.Fatalf("an operator's word is not believed: %q", why)
+	}
+}
+
+// An open breaker keeps the kind that the table of failures gives it, and spends no try: the
+// API is paused by the time that the ledger is told.
+func TestAnOpenBreakerIsUnavailable(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Minute} {
+		l := accounttest.New(t, connectors.AccountOptions{
+			Vendor: "kingdee", Breaker: connectors.BreakerSettings{Failures: 1, OpenFor: 30 * time.Second},
+			Tracer: tnoop.NewTracerProvider(), Meter: mnoop.NewMeterProvider(),
+		})
+		g := &Availability{account: l, apis: []string{"handle-order"}}
+		open := &events.Failure{Kind: events.Unavailable, Wait: wait, Reason: "its breaker is open", Err: connectors.ErrOpen}
+		if f := g.Judge(t.Context(), "7", open, time.Minute); f == nil || f.Kind != events.Unavailable {
+			t.Errorf("judged as %+v", f)
+		}
+		if paused, _ := g.Refresh(time.Now()); !paused {
+			t.Errorf("not paused with a wait of %s", wait)
+		}
 	}
 }
