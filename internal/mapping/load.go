@@ -76,6 +76,7 @@ type Mapping struct {
 	language  *Language
 	files     []string // what it was read from
 	tableFile map[string]string
+	warnings  textfile.List
 }
 
 // Load reads a mapping and its tables and checks everything. The error is a
@@ -152,6 +153,9 @@ func (m *Mapping) Rules() []string {
 	}
 	return names
 }
+
+// Warnings are what is allowed in the mapping's files and most likely not meant.
+func (m *Mapping) Warnings() Faults { return textfile.Of(m.warnings.Err()) }
 
 // Table is a table of the mapping as its file or rows give it, without what
 // operators have added; nil if the mapping declares none of that name.

@@ -117,6 +117,9 @@ func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
 		return nil
 	}
 	l.Faults.Merge(textfile.Of(err))
+	if t != nil {
+		l.m.warnings.Merge(t.Warnings())
+	}
 	return t
 }
 

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,9 @@ func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell inspect.Pro
 	if err != nil {
 		return TableChange{}, fmt.Errorf("%w (%d of %d rows were changed; put that right and import again)", err, len(done), len(list))
 	}
-	return m.changed(ctx, r.Table, done, tell)
+	change, err := m.changed(ctx, r.Table, done, tell)
+	change.Warnings = given.Warnings()
+	return change, err
 }
 
 // TableReader reads files of the kind that a file's name ends with.
@@ -86,6 +89,20 @@ type TableRows struct {
 	Columns []string
 	Texts   bool // there is one column, and it has no name: the rows are words and texts
 	Rows    []tables.Write
+}
+
+// CSV is the rows as a file that [Acts.ImportRows] and a mapping read back.
+func (t TableRows) CSV() string {
+	key := cmp.Or(t.Word, "word")
+	for slices.Contains(t.Columns, key) {
+		key = "_" + key
+	}
+	var b strings.Builder
+	b.WriteString(table.CSVLine(append([]string{key}, t.Columns...)))
+	for _, r := range t.Rows {
+		b.WriteString(table.CSVLine(append([]string{r.Word}, r.Cells.Values...)))
+	}
+	return b.String()
 }
 
 // ExportRows are the rows of a table as look-ups see them, or those alone that

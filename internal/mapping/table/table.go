@@ -9,6 +9,8 @@ package table
 
 import (
 	"slices"
+
+	"gongdan-bridge/internal/textfile"
 )
 
 // Tables answers look-ups by a table's name and a row's key. The files beside a
@@ -61,6 +63,8 @@ type Table struct {
 	columns []string // without the key
 	rows    map[string][]string
 	order   []string // keys as they stand in the file
+
+	warnings textfile.Faults
 }
 
 // Lookup is the row of that key, false if there is none.
@@ -83,6 +87,9 @@ func (t *Table) Keys() []string { return slices.Clone(t.order) }
 
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.order) }
+
+// Warnings are the lines of the file that were skipped and look like rows.
+func (t *Table) Warnings() textfile.Faults { return slices.Clone(t.warnings) }
 
 // Set is tables by name.
 type Set map[string]*Table
