@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -82,20 +81,4 @@ func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 		}})
 	}
 	return all
-}
-
-// CheckMappings compiles every tenant's mapping and reports all faults, or the warnings
-// of mappings without faults.
-func CheckMappings(cfg *config.Config) (warnings mapping.Faults, err error) {
-	language, err := mapping.NewLanguage()
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range cfg.Tenants {
-		m, wrong := mapping.Load(t.Mapping, mapping.Options{Language: language})
-		if err = errors.Join(err, wrong); wrong == nil {
-			warnings = append(warnings, m.Warnings()...)
-		}
-	}
-	return warnings, err
 }

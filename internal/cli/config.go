@@ -21,7 +21,7 @@ func (configCheckCmd) Run(p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	warnings, err := app.CheckMappings(cfg)
+	warnings, err := app.Check(cfg)
 	if err != nil {
 		return err
 	}
