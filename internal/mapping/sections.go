@@ -118,7 +118,7 @@ func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
 	}
 	l.Faults.Merge(textfile.Of(err))
 	if t != nil {
-		l.m.warnings.Merge(t.Warnings())
+		l.warnings.Merge(t.Warnings())
 	}
 	return t
 }

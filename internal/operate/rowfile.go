@@ -37,16 +37,21 @@ func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell inspect.Pro
 	if err != nil {
 		return TableChange{}, err
 	}
-	list, err := writes(r, given, own)
+	given, err = under(r, given, own)
 	if err != nil {
 		return TableChange{}, err
+	}
+	list := writes(given)
+	faults, warnings := m.mapping.CheckRows(r.Table, r.File, given)
+	if len(faults) > 0 {
+		return TableChange{}, faults
 	}
 	done, err := m.store.SetAll(ctx, m.tenant.Name, r.Table, list, tables.Act(r.Decision), func(n, of int) { tell("rows", uint64(n), uint64(of)) })
 	if err != nil {
 		return TableChange{}, fmt.Errorf("%w (%d of %d rows were changed; put that right and import again)", err, len(done), len(list))
 	}
 	change, err := m.changed(ctx, r.Table, done, tell)
-	change.Warnings = given.Warnings()
+	change.Warnings = append(given.Warnings(), warnings...)
 	return change, err
 }
 
@@ -61,9 +66,9 @@ func TableReader(file string) (func(file string, text []byte) (*table.Table, err
 	return nil, refuse("%s is of no known kind; expected .csv, .yaml or .yml at its end", file)
 }
 
-// writes are a file's rows for a table: under its columns' names, or, of a file of
-// words and texts, under the table's only column.
-func writes(r ImportRequest, given, own *table.Table) ([]tables.Write, error) {
+// under is a file's rows under the table's columns' names: a file of words and texts
+// has the table's only column.
+func under(r ImportRequest, given, own *table.Table) (*table.Table, error) {
 	columns := given.Columns()
 	if only := own.Columns(); len(only) == 1 && slices.Equal(columns, []string{table.TextColumn}) {
 		columns = only
@@ -73,14 +78,15 @@ func writes(r ImportRequest, given, own *table.Table) ([]tables.Write, error) {
 			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", r.File, r.Table, column, textfile.Choice(column, own.Columns()))
 		}
 	}
-	var list []tables.Write
+	return given.Under(columns), nil
+}
+
+func writes(given *table.Table) (list []tables.Write) {
 	for _, word := range given.Keys() {
 		row, _ := given.Lookup(word)
-		cells := tables.Of(row)
-		cells.Columns = columns
-		list = append(list, tables.Write{Word: word, Cells: cells})
+		list = append(list, tables.Write{Word: word, Cells: tables.Of(row)})
 	}
-	return list, nil
+	return list
 }
 
 // TableRows are rows of a table with all its columns.

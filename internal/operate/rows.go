@@ -100,6 +100,10 @@ func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) 
 			return TableChange{}, refuse("%s: a number that a spreadsheet has rounded; expected all digits", strconv.Quote(value))
 		}
 	}
+	warnings, err := m.checkRow(r, t)
+	if err != nil {
+		return TableChange{}, err
+	}
 	done, err := m.store.Edit(ctx, m.tenant.Name, r.Table, r.Word, func(was tables.Cells) (tables.Cells, error) {
 		c := tables.Cells{Columns: t.Columns(), Values: make([]string, len(t.Columns()))}
 		for i, name := range c.Columns {
@@ -110,13 +114,31 @@ func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) 
 		}
 		return c, nil
 	}, tables.Act(r.Decision))
-	switch {
-	case err != nil:
+	if err != nil {
 		return TableChange{}, err
-	case done.After == nil: // it said so already
-		return m.changed(ctx, r.Table, nil, tell)
 	}
-	return m.changed(ctx, r.Table, []tables.Change{done}, tell)
+	list := []tables.Change{done}
+	if done.After == nil { // it said so already
+		list = nil
+	}
+	change, err := m.changed(ctx, r.Table, list, tell)
+	change.Warnings = warnings
+	return change, err
+}
+
+// checkRow refuses what the word and the cells cannot be.
+func (r *rules) checkRow(q RowRequest, t *table.Table) (warnings textfile.Faults, err error) {
+	var columns, values []string
+	for _, name := range t.Columns() {
+		if value, given := q.Cells[name]; given {
+			columns, values = append(columns, name), append(values, table.Clean(value))
+		}
+	}
+	faults, warnings := r.mapping.CheckRows(q.Table, "table "+q.Table, table.Single(q.Word, columns, values))
+	if len(faults) > 0 {
+		return nil, refuse("%s", faults)
+	}
+	return warnings, nil
 }
 
 // UnsetRow takes an added row away, so that the mapping's own table answers again. A

@@ -70,7 +70,10 @@ func TestRowSlips(t *testing.T) {
 	}
 	wants(t, set(map[string]string{"emq": "1"}), `expected "emp"`)
 	wants(t, set(map[string]string{"emp": "1.69701E+18"}), "a spreadsheet has rounded")
-	_, err := p.ImportRows(t.Context(), operate.ImportRequest{Decision: li, TableRequest: staff, File: "staff.xls"}, quiet)
+	wants(t, set(map[string]string{"emp": "'1697"}), `emp of row "LiMei" cannot be "'1697"`)
+	_, err := p.ImportRows(t.Context(), operate.ImportRequest{Decision: li, TableRequest: staff, File: "x.csv", Text: []byte("word,emp\nLiMei,#N/A\n")}, quiet)
+	wants(t, err, `x.csv:2: emp of row "LiMei" cannot be "#N/A"`)
+	_, err = p.ImportRows(t.Context(), operate.ImportRequest{Decision: li, TableRequest: staff, File: "staff.xls"}, quiet)
 	wants(t, err, "expected .csv, .yaml or .yml")
 	if list, err := p.Rows(t.Context(), staff); err != nil || len(list) > 0 {
 		t.Errorf("%v, %v", list, err)

@@ -34,6 +34,7 @@ func ReadCSV(file string, b []byte) (*Table, error) {
 	if err := c.Faults.Err(); err != nil {
 		return nil, err
 	}
+	c.t.lines = c.lines
 	c.t.warnings = textfile.Of(c.skipped.Err())
 	return c.t, nil
 }

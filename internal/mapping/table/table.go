@@ -63,6 +63,7 @@ type Table struct {
 	columns []string // without the key
 	rows    map[string][]string
 	order   []string // keys as they stand in the file
+	lines   map[string]int
 
 	warnings textfile.Faults
 }
@@ -88,6 +89,9 @@ func (t *Table) Keys() []string { return slices.Clone(t.order) }
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.order) }
 
+// Line is the line of the file on which a key's row begins, 0 where it is not known.
+func (t *Table) Line(key string) int { return t.lines[key] }
+
 // Warnings are the lines of the file that were skipped and look like rows.
 func (t *Table) Warnings() textfile.Faults { return slices.Clone(t.warnings) }
 
@@ -101,6 +105,20 @@ func (s Set) Lookup(table, key string) (Row, bool) {
 		return Row{}, false
 	}
 	return t.Lookup(key)
+}
+
+// Under is the same rows under other columns' names.
+func (t *Table) Under(columns []string) *Table {
+	u := *t
+	u.columns = slices.Clone(columns)
+	return &u
+}
+
+// Single is a table of one row.
+func Single(key string, columns, values []string) *Table {
+	t := New(columns)
+	t.rows[key], t.order = slices.Clone(values), []string{key}
+	return t
 }
 
 // New is a table without rows, to be filled by others while the bridge runs.

@@ -42,6 +42,7 @@ func FromNode(r *textfile.Reader, n *yaml.Node, where string) *Table {
 	if !y.good {
 		return nil
 	}
+	y.t.lines = y.lines
 	return y.t
 }
 
