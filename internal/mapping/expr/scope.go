@@ -159,6 +159,9 @@ func (s *Scope) lookup(_ string, args ...ref.Val) ref.Val {
 	}
 	v, err := s.find(text(args[0]), text(args[1]), column)
 	if err != nil {
+		if m := (*Missing)(nil); errors.As(err, &m) && m.Reason == "" && m.Column == "" {
+			m.Like = textfile.Shorten(s.like(text(args[0]), text(args[1])))
+		}
 		return types.WrapErr(err)
 	}
 	return types.String(v)
@@ -201,6 +204,18 @@ func (s *Scope) find(name, key, column string) (string, error) {
 		}
 	}
 	return "", m
+}
+
+// like is a word of a table that differs from key in form alone, "" if there is none.
+func (s *Scope) like(name, key string) string {
+	for _, t := range s.tables {
+		if t, ok := t.(interface{ Like(name, key string) string }); ok {
+			if word := t.Like(name, key); word != "" {
+				return word
+			}
+		}
+	}
+	return ""
 }
 
 func (s *Scope) flowTime(of func(*facts.Facts, string) (time.Time, error)) cel.LateBoundFunction {

@@ -121,6 +121,15 @@ func Single(key string, columns, values []string) *Table {
 	return t
 }
 
+// Like is a key of a table that differs from key in form alone, "" if there is none.
+func (s Set) Like(table, key string) string {
+	t := s[table]
+	if t == nil {
+		return ""
+	}
+	return alike(key, slices.Values(t.order))
+}
+
 // New is a table without rows, to be filled by others while the bridge runs.
 func New(columns []string) *Table {
 	return &Table{columns: slices.Clone(columns), rows: map[string][]string{}}

@@ -1,9 +1,12 @@
 package table
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Clean is a text as a table keeps it: without white space of every kind and byte
@@ -17,6 +20,28 @@ func Clean(s string) string {
 }
 
 var lineEnd = regexp.MustCompile("\r+\n")
+
+// form is a text without what a reader hardly sees: width, blanks, invisible characters,
+// and the radicals that look like characters.
+func form(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKC.String(s))
+}
+
+// alike is the first word that differs from key in form alone, "" if there is none.
+func alike(key string, words iter.Seq[string]) string {
+	want := form(key)
+	for word := range words {
+		if word != key && form(word) == want {
+			return word
+		}
+	}
+	return ""
+}
 
 // rounded is how a spreadsheet shows a long number, and then saves it: the
 // digits behind are lost. Spreadsheets write the +; a code such as 5E01 has none.
