@@ -198,6 +198,7 @@ func helpers() [][3]string {
 		{"flowEnd", "flowEnd(staff_id)"},
 		{"kingdeeTime", "kingdeeTime(time)"},
 		{"kingdeeDate", "kingdeeDate(time)"},
+		{"localTime", "localTime(text)", ", a text such as 2025-07-17 14:30"},
 		{"hours", "hours(from, to)", ", two times"},
 		{"decimal", "decimal(number)"},
 		{"add", "add(a, b)"},
