@@ -212,6 +212,7 @@ func helpers() [][3]string {
 		{"replace", "replace(text, old, new)"},
 		{"split", "split(text, separator)"},
 		{"join", "join(list, separator)"},
+		{"fail", "fail(text)", ", the words of the letter"},
 		{"picturesBefore", "picturesBefore()"},
 		{"picturesAfter", "picturesAfter()"},
 		{"pictures", "pictures(list)", ", a list of addresses"},

@@ -91,6 +91,8 @@ func (s *Scope) ResolveFunction(name string) (cel.LateBoundFunction, bool) {
 		return s.flowTime((*facts.Facts).Began), true
 	case "flowEnd":
 		return s.flowTime((*facts.Facts).Ended), true
+	case "fail":
+		return func(_ string, args ...ref.Val) ref.Val { return failed(Missing{Reason: text(args[0])}) }, true
 	case "picturesBefore":
 		return s.pictures((*facts.Facts).Before), true
 	case "picturesAfter":
@@ -122,6 +124,7 @@ func bound() []cel.EnvOption {
 		late("lookupOr", str, []*cel.Type{str, str, str}, []*cel.Type{str, str, str, str}),
 		late("flowStart", cel.TimestampType, []*cel.Type{str}),
 		late("flowEnd", cel.TimestampType, []*cel.Type{str}),
+		late("fail", cel.DynType, []*cel.Type{str}),
 		late("picturesBefore", pics, nil),
 		late("picturesAfter", pics, nil),
 		cel.Function("pictures", cel.Overload("pictures_list", []*cel.Type{strs}, pics, cel.UnaryBinding(picturesOf))),
