@@ -61,11 +61,7 @@ func (l *loader) code(c codeColumn, s *shape) {
 		return
 	}
 	l.m.codes[c] = s
-	file := l.m.tableFile[c.table]
-	if file == "" {
-		file = l.File
-	}
-	faults, warnings := s.cells(file, t, c.column)
+	faults, warnings := s.cells(l.m.fileOf(c.table), t, c.column)
 	l.Faults.Merge(faults)
 	l.warnings.Merge(warnings)
 }

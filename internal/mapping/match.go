@@ -111,6 +111,7 @@ func (x *Match) Bill() (BillRef, error) {
 // bill would be in vain.
 func (b *billRule) unlike(no string) string {
 	bad := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	plain := func(r rune) bool { return r < unicode.MaxASCII && (unicode.IsDigit(r) || unicode.IsLetter(r)) }
 	switch {
 	case b.pattern != nil && !b.pattern.MatchString(no):
 		return "that is no bill's number by bill.pattern " + b.written
@@ -118,8 +119,8 @@ func (b *billRule) unlike(no string) string {
 		return "that is no bill's number"
 	case strings.ContainsAny(no, ",，、;；"):
 		return "that is more than one bill's number"
-	case strings.IndexFunc(no, unicode.IsDigit) < 0:
-		return "that is no bill's number: it has no digit"
+	case strings.IndexFunc(no, plain) < 0:
+		return "that is no bill's number: it has no digit and no letter of a to z"
 	}
 	return ""
 }

@@ -41,7 +41,10 @@ func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell inspect.Pro
 	if err != nil {
 		return TableChange{}, err
 	}
-	list := writes(given)
+	list, err := m.news(ctx, r.Table, given, own)
+	if err != nil {
+		return TableChange{}, err
+	}
 	faults, warnings := m.mapping.CheckRows(r.Table, r.File, given)
 	if len(faults) > 0 {
 		return TableChange{}, faults
@@ -81,12 +84,34 @@ func under(r ImportRequest, given, own *table.Table) (*table.Table, error) {
 	return given.Under(columns), nil
 }
 
-func writes(given *table.Table) (list []tables.Write) {
+// news are the rows that say something which the mapping's own table does not say
+// already, and all for whose word operators have added one: a row that only repeats the
+// file would hide the file's next edit.
+func (r *rules) news(ctx context.Context, name string, given, own *table.Table) (list []tables.Write, err error) {
+	added, err := r.store.List(ctx, r.tenant.Name, name)
+	if err != nil && !errors.Is(err, tables.ErrBroken) {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, e := range added {
+		known[e.Word] = true
+	}
 	for _, word := range given.Keys() {
 		row, _ := given.Lookup(word)
-		list = append(list, tables.Write{Word: word, Cells: tables.Of(row)})
+		if was, ok := own.Lookup(word); !ok || known[word] || !says(was, row) {
+			list = append(list, tables.Write{Word: word, Cells: tables.Of(row)})
+		}
 	}
-	return list
+	return list, nil
+}
+
+// says reports whether a row has every value of another that is not empty.
+func says(own, row table.Row) bool {
+	return !slices.ContainsFunc(row.Columns(), func(column string) bool {
+		value, _ := row.Column(column)
+		has, _ := own.Column(column)
+		return value != "" && value != has
+	})
 }
 
 // TableRows are rows of a table with all its columns.

@@ -19,6 +19,7 @@ import (
 type Row struct {
 	Tenant string `json:"tenant"`
 	tables.Entry
+	Hides *tables.Cells `json:"hides,omitempty"` // what the mapping's own row says in its place
 }
 
 // TableRequest names a table of a tenant's mapping.
@@ -39,14 +40,42 @@ func (a *Acts) Rows(ctx context.Context, r TableRequest) ([]Row, error) {
 			return nil, err
 		}
 		broken = errors.Join(broken, err)
+		own := a.own(t)
 		for _, e := range part {
-			list = append(list, Row{t, e})
+			list = append(list, Row{t, e, hides(own, e)})
 		}
 	}
 	if len(list) == 0 && broken == nil {
 		broken = a.declared(tenants, r.Table)
 	}
 	return list, broken
+}
+
+// own is a tenant's mapping as its files give it, nil if they have faults.
+func (a *Acts) own(tenant string) *mapping.Mapping {
+	t, err := a.tenant(tenant)
+	if err != nil {
+		return nil
+	}
+	m, err := mapping.Load(t.Mapping, mapping.Options{})
+	if err != nil {
+		return nil //nolint:nilerr // the check of mappings names its faults
+	}
+	return m
+}
+
+// hides is what an added row hides of the mapping's own, nil for nothing.
+func hides(m *mapping.Mapping, e tables.Entry) *tables.Cells {
+	if m == nil || m.Table(e.Table) == nil {
+		return nil
+	}
+	own, _ := m.Table(e.Table).Lookup(e.Word)
+	row, ok := mapping.Hidden(own, table.NewRow(e.Columns, e.Values))
+	if !ok {
+		return nil
+	}
+	cells := tables.Of(row)
+	return &cells
 }
 
 // declared tells a table without added rows from one that was misspelt. Mappings with

@@ -57,6 +57,11 @@ func (r Row) Column(name string) (string, bool) {
 // Columns is the row's column names in order.
 func (r Row) Columns() []string { return slices.Clone(r.columns) }
 
+// Equal reports whether both rows say the same under the same columns.
+func (r Row) Equal(o Row) bool {
+	return slices.Equal(r.columns, o.columns) && slices.Equal(r.values, o.values)
+}
+
 // Table is one table, unchanging once read and safe for concurrent use.
 type Table struct {
 	key     string   // what the key column is called, "" where the file does not say
