@@ -37,6 +37,9 @@ func (r Run) begin(ctx context.Context, service, instance string) (*base, error)
 		tel.Install()
 	}
 	b := &base{cfg: cfg, tel: tel, log: tel.Logger}
+	for _, w := range cfg.Warnings() {
+		b.log.WarnContext(ctx, "configuration: "+w.String())
+	}
 	b.undo.add("telemetry", func(ctx context.Context) error {
 		tel.Shutdown(ctx)
 		return nil

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -31,11 +30,13 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant, lang
 	if err != nil {
 		return nil, nil, err
 	}
+	warn(ctx, log, live.Mapping())
 	b.watch(ctx, "tables of "+t.Name, rows.Run)
 	b.watch(ctx, "mapping of "+t.Name, func(ctx context.Context) {
 		live.Watch(ctx, mappingBeat, func(m *mapping.Mapping, err error) {
 			if err == nil {
 				log.InfoContext(ctx, "mapping changed", slog.String("mapping", m.Hash()))
+				warn(ctx, log, m)
 				return
 			}
 			log.ErrorContext(ctx, "changed mapping refused, the old one stays in force",
@@ -43,6 +44,13 @@ func (b *base) mapping(ctx context.Context, conn *bus.Bus, t config.Tenant, lang
 		})
 	})
 	return live, rows, nil
+}
+
+// warn logs what of a mapping is most likely not meant.
+func warn(ctx context.Context, log *slog.Logger, m *mapping.Mapping) {
+	for _, w := range m.Warnings() {
+		log.WarnContext(ctx, "mapping: "+w.String(), slog.String("mapping", m.Hash()))
+	}
 }
 
 // refusedBy says in one line why a changed mapping file is not in force.
@@ -71,20 +79,6 @@ func mappingChecks(tenants []dispatch.Tenant) []telemetry.Check {
 			}
 			return ""
 		}})
-	}
-	return all
-}
-
-// CheckMappings compiles every tenant's mapping and reports all faults.
-func CheckMappings(cfg *config.Config) error {
-	language, err := mapping.NewLanguage()
-	if err != nil {
-		return err
-	}
-	var all error
-	for _, t := range cfg.Tenants {
-		_, err := mapping.Load(t.Mapping, mapping.Options{Language: language})
-		all = errors.Join(all, err)
 	}
 	return all
 }

@@ -21,11 +21,11 @@ func (configCheckCmd) Run(p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := app.CheckMappings(cfg); err != nil {
+	warnings, err := app.Check(cfg)
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%s: %d tenant(s), no faults\n", g.Config, len(cfg.Tenants))
-	return err
+	return checked(p, fmt.Sprintf("%s: %d tenant(s)", g.Config, len(cfg.Tenants)), warnings, false)
 }
 
 type configPrintCmd struct{}

@@ -33,7 +33,7 @@ func (dispatcherRunCmd) Run(ctx context.Context, p Program, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := app.CheckMappings(cfg); err != nil { // all faults, also while there is no bus
+	if _, err := app.CheckMappings(cfg); err != nil { // all faults, also while there is no bus
 		return err
 	}
 	return app.Run{Config: cfg, Env: p.Env, Log: p.Stderr, Alone: true}.Dispatcher(ctx)

@@ -16,25 +16,44 @@ type mappingCmd struct {
 }
 
 type mappingCheckCmd struct {
-	File string `arg:"" optional:"" help:"One mapping file, without a configuration (default: every tenant's)."`
+	File   string `arg:"" optional:"" help:"One mapping file, without a configuration (default: every tenant's)."`
+	Strict bool   `help:"Exit status 1 also where there are warnings alone."`
 }
 
 func (c mappingCheckCmd) Run(p Program, g *globals) error {
-	n := 1
 	if c.File != "" {
-		if _, err := mapping.Load(c.File, mapping.Options{}); err != nil {
-			return err
-		}
-	} else {
-		cfg, err := load(p, g)
+		m, err := mapping.Load(c.File, mapping.Options{})
 		if err != nil {
 			return err
 		}
-		if err := app.CheckMappings(cfg); err != nil {
+		return checked(p, "1 mapping(s)", m.Warnings(), c.Strict)
+	}
+	cfg, err := load(p, g)
+	if err != nil {
+		return err
+	}
+	warnings, err := app.CheckMappings(cfg)
+	if err != nil {
+		return err
+	}
+	return checked(p, fmt.Sprintf("%d mapping(s)", len(cfg.Tenants)), warnings, c.Strict)
+}
+
+// checked says that what was checked has no faults, and its warnings; they are an error
+// if the check is strict.
+func checked(p Program, what string, warnings mapping.Faults, strict bool) error {
+	if strict && len(warnings) > 0 {
+		return warnings
+	}
+	for _, w := range warnings {
+		if _, err := fmt.Fprintf(p.Stderr, "warning: %s\n", w); err != nil {
 			return err
 		}
-		n = len(cfg.Tenants)
 	}
-	_, err := fmt.Fprintf(p.Stdout, "%d mapping(s), no faults\n", n)
+	more := ""
+	if len(warnings) > 0 {
+		more = fmt.Sprintf(", %d warning(s)", len(warnings))
+	}
+	_, err := fmt.Fprintf(p.Stdout, "%s, no faults%s\n", what, more)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,6 +15,7 @@ import (
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/cli"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/tables"
 )
 
 // withStaffTable makes the mapping look the handler up in an empty table.
@@ -191,7 +193,13 @@ func TestUnsetRepairs(t *testing.T) {
 	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	in.says("mapping table set staff LiYang emp=nobody", "nothing → emp=nobody")
+	if _, err := in.dispatcher("mapping", "table", "set", "staff", "LiYang", "emp=nobody"); err == nil || !strings.Contains(err.Error(), `emp of row "LiYang" cannot be "nobody"`) {
+		t.Errorf("an id that is none: %v", err)
+	}
+	wrong := tables.Write{Word: "LiYang", Cells: tables.Cells{Columns: []string{"emp", "note"}, Values: []string{"nobody", ""}}}
+	if _, err := tables.NewStore(in.bus, time.Now).Set(t.Context(), "acme", "staff", wrong, tables.Act{Who: "li"}); err != nil {
+		t.Fatal(err)
+	}
 	in.start(app.Run.Ingest)
 	in.start(app.Run.Dispatcher)
 	number := in.closed("fwgs-1")

@@ -37,11 +37,21 @@ type Program struct {
 const defaultConfig = "bridge.yaml"
 
 // load reads the configuration for a command.
-func load(p Program, g *globals) (*config.Config, error) { return config.Load(g.Config, p.Env) }
+func load(p Program, g *globals) (*config.Config, error) {
+	env := p.Env
+	if g.EnvFile != "" {
+		var err error
+		if env, err = config.EnvFile(g.EnvFile, p.Env); err != nil {
+			return nil, err
+		}
+	}
+	return config.Load(g.Config, env)
+}
 
 // globals are the flags that every subcommand takes.
 type globals struct {
-	Config string `short:"c" default:"bridge.yaml" env:"GONGDAN_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`
+	Config  string `short:"c" default:"bridge.yaml" env:"GONGDAN_CONFIG" placeholder:"FILE" help:"The configuration (${default})."`
+	EnvFile string `name:"env-file" placeholder:"FILE" help:"Where secrets of env:NAME are found that the environment lacks: NAME=value a line."`
 }
 
 // errUsage is the class of command-line faults.

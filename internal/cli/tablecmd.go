@@ -44,7 +44,11 @@ func rowsText(list []operate.Row) string {
 	t := newTable("tenant", "table", "word", "row", "who", "when")
 	t.SetColumnConfigs([]table.ColumnConfig{wrapped(4, 60)})
 	for _, r := range list {
-		t.AppendRow(table.Row{r.Tenant, r.Table, r.Word, r.String(), r.Who, when(r.At)})
+		row := r.String()
+		if r.Hides != nil {
+			row += " (hides the mapping's own: " + r.Hides.String() + ")"
+		}
+		t.AppendRow(table.Row{r.Tenant, r.Table, r.Word, row, r.Who, when(r.At)})
 	}
 	return t.Render() + "\n"
 }

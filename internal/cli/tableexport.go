@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -50,12 +48,12 @@ func exportJSON(w io.Writer, t operate.TableRows) error {
 }
 
 func exportCSV(w io.Writer, t operate.TableRows) error {
-	lines := [][]string{append([]string{cmp.Or(t.Word, "word")}, t.Columns...)}
-	for _, r := range t.Rows {
-		lines = append(lines, append([]string{r.Word}, r.Cells.Values...))
-	}
-	return csv.NewWriter(w).WriteAll(lines)
+	_, err := io.WriteString(w, t.CSV())
+	return err
 }
+
+// longestKey is how long a key may be that YAML finds by its colon alone.
+const longestKey = 1000
 
 // exportYAML writes every text in quotes: 0123 must stay text for every reader.
 func exportYAML(w io.Writer, t operate.TableRows) error {
@@ -70,7 +68,11 @@ func exportYAML(w io.Writer, t operate.TableRows) error {
 			}
 			value = "{" + strings.Join(cells, ", ") + "}"
 		}
-		if _, err := fmt.Fprintf(w, "%s: %s\n", strconv.Quote(r.Word), value); err != nil {
+		word := strconv.Quote(r.Word)
+		if len(word) > longestKey {
+			word = "? " + word + "\n"
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n", word, value); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,11 @@ func (c tableArgs) tell(s *session, done operate.TableChange, err error) error {
 }
 
 func changeText(done operate.TableChange) string {
-	text := done.Tenant + ": table " + done.Table
+	text := ""
+	for _, w := range done.Warnings {
+		text += "warning: " + w.String() + "\n"
+	}
+	text += done.Tenant + ": table " + done.Table
 	switch n := len(done.Changes); n {
 	case 0:
 		text += " says so already; nothing was changed\n"

@@ -11,9 +11,12 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"gongdan-bridge/internal/textfile"
 )
 
 // Config is bridge.yaml with every default filled in. Paths are absolute; the file's own directory
@@ -28,8 +31,12 @@ type Config struct {
 	// File is the path that was loaded, absolute.
 	File string `yaml:"-"`
 
-	written map[string]*yaml.Node // what the file says, by its path
+	written  map[string]*yaml.Node // what the file says, by its path
+	warnings textfile.Faults
 }
+
+// Warnings are what is allowed and should not be so: files of secrets that every user of the host may read.
+func (c *Config) Warnings() textfile.Faults { return slices.Clone(c.warnings) }
 
 // NATS is the section nats.
 type NATS struct {

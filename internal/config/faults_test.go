@@ -163,7 +163,7 @@ func TestFaults(t *testing.T) {
 			`bridge.yaml:13:15: tenants[0].weiban.secret: is a mapping; expected env:NAME or file:PATH`,
 		}},
 		{"variable not set", `secret: env:WEIBAN_SECRET`, `secret: env:WIEBAN_SECRET`, []string{
-			`bridge.yaml:13:15: tenants[0].weiban.secret: is env:WIEBAN_SECRET, which is not set; expected a variable of the environment`,
+			`bridge.yaml:13:15: tenants[0].weiban.secret: is env:WIEBAN_SECRET, which is not set; expected a variable of the environment, or of the file that --env-file names`,
 		}},
 		{"variable empty", `secret: env:WEIBAN_SECRET`, `secret: env:EMPTY`, []string{
 			`bridge.yaml:13:15: tenants[0].weiban.secret: is env:EMPTY, which is empty; expected a secret`,

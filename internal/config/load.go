@@ -57,6 +57,9 @@ func Parse(text []byte, path string, env func(string) (string, bool)) (*Config, 
 	if err := d.Faults.Err(); err != nil {
 		return nil, err
 	}
+	for _, path := range d.secrets.open {
+		c.warnings = append(c.warnings, textfile.Fault{File: path, Message: "every user of this host may read the secret", Expected: "chmod o-r"})
+	}
 	return c, nil
 }
 

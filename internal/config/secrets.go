@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 )
 
@@ -16,8 +17,9 @@ const maxSecret = 16 << 10
 
 // secretSource reads what env:NAME and file:PATH name.
 type secretSource struct {
-	dir string
-	env func(string) (string, bool)
+	dir  string
+	env  func(string) (string, bool)
+	open []string // files of secrets that every user of the host may read
 }
 
 // read gives the secret, or what was found and what was expected. A reference that is none is never
@@ -30,7 +32,7 @@ func (s *secretSource) read(reference string) (secret Secret, found, expected st
 		}
 		value, set := s.env(name)
 		if !set {
-			return Secret{}, reference + ", which is not set", "a variable of the environment"
+			return Secret{}, reference + ", which is not set", "a variable of the environment, or of the file that --env-file names"
 		}
 		return settle(reference, value)
 	}
@@ -44,9 +46,12 @@ func (s *secretSource) read(reference string) (secret Secret, found, expected st
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(s.dir, path)
 	}
-	value, err := readSecretFile(path)
+	value, mode, err := readSecretFile(path)
 	if err != nil {
 		return Secret{}, fmt.Sprintf("file:%s, which %v", path, err), "a readable file with the secret and nothing else"
+	}
+	if mode&othersRead != 0 && runtime.GOOS != "windows" { // Windows makes modes up
+		s.open = append(s.open, path)
 	}
 	return settle("file:"+path, value)
 }
@@ -56,43 +61,34 @@ func isVariable(name string) bool {
 	return name != "" && len(name) <= 128 && (name[0] < '0' || name[0] > '9') && strings.IndexFunc(name, bad) < 0
 }
 
-// settle trims the line's end that editors and shells leave, and refuses what no vendor could have issued.
-func settle(from, value string) (secret Secret, found, expected string) {
-	value = strings.TrimSpace(value)
-	switch {
-	case value == "":
-		return Secret{}, from + ", which is empty", "a secret"
-	case strings.IndexFunc(value, isControl) >= 0:
-		return Secret{}, from + ", which holds line breaks or control characters", "a secret of one line"
-	default:
-		return Secret{from: from, held: &value}, "", ""
-	}
-}
+// othersRead is the permission of everybody to read a file. A group may read secrets:
+// that is how systemd and containers hand them over.
+const othersRead fs.FileMode = 0o004
 
 // readSecretFile reads a regular file; a pipe or a device could block or never end.
-func readSecretFile(path string) (value string, err error) {
+func readSecretFile(path string) (value string, mode fs.FileMode, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", errors.New("does not exist")
+		return "", 0, errors.New("does not exist")
 	case err != nil:
-		return "", errors.New("cannot be read")
+		return "", 0, errors.New("cannot be read")
 	case !info.Mode().IsRegular():
-		return "", errors.New("is not a regular file")
+		return "", 0, errors.New("is not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", errors.New("cannot be opened")
+		return "", 0, errors.New("cannot be opened")
 	}
 	defer func() { _ = f.Close() }() // only read from
 	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	switch {
 	case err != nil:
-		return "", errors.New("cannot be read")
+		return "", 0, errors.New("cannot be read")
 	case len(b) > maxSecret:
-		return "", fmt.Errorf("is longer than %d bytes", maxSecret)
+		return "", 0, fmt.Errorf("is longer than %d bytes", maxSecret)
 	}
-	return string(b), nil
+	return string(b), info.Mode(), nil
 }
 
 // Secrets is every secret of the configuration revealed, for the redactor that keeps them out of

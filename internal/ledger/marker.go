@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // Marker is the token that marks the handling record of one application of an
@@ -41,17 +43,20 @@ func WithMarker(text, marker string, max int) string {
 	return text + " " + marker
 }
 
-// cut keeps the first max characters; max ≤ 0 is no limit.
+// cut keeps at most the first max characters, and ends before a picture or a letter of
+// several characters that would be cut apart; max ≤ 0 is no limit.
 func cut(text string, max int) string {
-	if max <= 0 {
+	if max <= 0 || len(text) <= max {
 		return text
 	}
-	n := 0
-	for i := range text {
-		if n == max {
-			return text[:i]
+	end, rest, state := 0, text, -1
+	for rest != "" {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if max -= utf8.RuneCountInString(cluster); max < 0 {
+			return text[:end]
 		}
-		n++
+		end += len(cluster)
 	}
 	return text
 }

@@ -25,3 +25,13 @@ func TestMarkersOfACallThatNobodyKnows(t *testing.T) {
 		}
 	}
 }
+
+// A note is cut before a picture of several characters, and not within it.
+func TestNoteIsCutBetweenCharacters(t *testing.T) {
+	const family = "👨‍👩‍👧"
+	for max, want := range map[int]string{4: "ab", 7: "ab" + family, 0: "ab" + family + "c"} {
+		if got := WithMarker("ab"+family+"c", "", max); got != want {
+			t.Errorf("%d: %q, want %q", max, got, want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gongdan-bridge/internal/connectors/kingdee"
 	"gongdan-bridge/internal/events"
@@ -153,7 +154,7 @@ func (w *worker) failed() *events.Failure {
 
 // kingdeeBody is a checked body as the connector takes it.
 func kingdeeBody(m map[string]any) kingdee.Body {
-	text := func(name string) string { s, _ := m[name].(string); return s }
+	text := func(name string) string { s, _ := m[name].(string); return printable(s) }
 	hours, _ := m["diff"].(json.Number)
 	return kingdee.Body{
 		OrderNo: text(fieldOrderNo), StartDate: text(fieldStart), EndDate: text(fieldEnd),
@@ -164,6 +165,17 @@ func kingdeeBody(m map[string]any) kingdee.Body {
 		Latitude: text("lat"), Longitude: text("lgt"), Address: text("handleAddress"),
 		PhotosPre: photos(m["attmentInforspre"]), PhotosAfter: photos(m["attmentInforsafter"]),
 	}
+}
+
+// printable drops control characters, which Kingdee's pages and exports stumble over; the
+// ends of lines and tabs stay.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func helpers(v any) []kingdee.Helper {
@@ -180,7 +192,7 @@ func photos(v any) []kingdee.Photo {
 	for _, o := range objects(v) {
 		url, _ := o["url"].(string)
 		name, _ := o["name"].(string)
-		out = append(out, kingdee.Photo{URL: url, Name: name})
+		out = append(out, kingdee.Photo{URL: url, Name: printable(name)})
 	}
 	return out
 }

@@ -81,6 +81,7 @@ func (l *Live) reload() (bool, error) {
 	if old != nil && old.Hash() == m.Hash() {
 		return false, nil
 	}
+	m.edited(old)
 	l.current.Store(m)
 	l.sources = sources
 	return true, nil

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gongdan-bridge/internal/mapping/table"
 )
 
 // folder is a mapping with a table in a directory of its own.
@@ -169,4 +171,27 @@ func TestReloadDropsNoEvent(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
+}
+
+// TestEditThatIsHidden: an edit of a row that operators' row hides is a warning, and no
+// other is.
+func TestEditThatIsHidden(t *testing.T) {
+	path, write := folder(t)
+	added := table.Set{"people": table.Single("LiHua", []string{"emp"}, []string{"9"})}
+	l, err := NewLive(path, Options{Tables: added})
+	if err != nil || len(l.Mapping().Warnings()) > 0 {
+		t.Fatal(l, err)
+	}
+	write("people.csv", "id,emp\nLiHua,1\nLiMei,2\n")
+	if _, err := l.Reload(); err != nil || len(l.Mapping().Warnings()) > 0 {
+		t.Errorf("another row: %v, %v", l.Mapping().Warnings(), err)
+	}
+	write("people.csv", "id,emp\nLiHua,3\nLiMei,2\n")
+	if _, err := l.Reload(); err != nil || !strings.Contains(l.Mapping().Warnings().Error(), `people.csv:2: row "LiHua" of table people was edited, but the row that operators have added hides it`) {
+		t.Errorf("a hidden edit: %v, %v", l.Mapping().Warnings(), err)
+	}
+	write("people.csv", "id,emp\nLiHua,9\nLiMei,2\n")
+	if _, err := l.Reload(); err != nil || len(l.Mapping().Warnings()) > 0 {
+		t.Errorf("the file says the same now: %v, %v", l.Mapping().Warnings(), err)
+	}
 }

@@ -76,6 +76,8 @@ type Mapping struct {
 	language  *Language
 	files     []string // what it was read from
 	tableFile map[string]string
+	codes     map[codeColumn]*shape // the columns of tables that feed a code of the body
+	warnings  textfile.Faults
 }
 
 // Load reads a mapping and its tables and checks everything. The error is a
@@ -103,6 +105,7 @@ func Parse(path string, src []byte, read func(path string) ([]byte, error), o Op
 	if err := l.Faults.Err(); err != nil {
 		return nil, err
 	}
+	l.m.warnings = textfile.Of(l.warnings.Err())
 	l.digest = append(l.digest, events.Hash(src)...)
 	l.m.hash = events.Hash(l.digest)[:16]
 	return l.m, nil
@@ -128,7 +131,7 @@ func newLoader(path string, read func(string) ([]byte, error), o Options) (*load
 		reader: newReader(path),
 		read:   read,
 		m: &Mapping{
-			file: path, files: []string{path}, tables: table.Set{}, tableFile: map[string]string{}, overlay: o.Tables,
+			file: path, files: []string{path}, tables: table.Set{}, tableFile: map[string]string{}, codes: map[codeColumn]*shape{}, overlay: o.Tables,
 			language: language,
 		},
 	}, nil
@@ -152,6 +155,9 @@ func (m *Mapping) Rules() []string {
 	}
 	return names
 }
+
+// Warnings are what is allowed in the mapping's files and most likely not meant.
+func (m *Mapping) Warnings() Faults { return slices.Clone(m.warnings) }
 
 // Table is a table of the mapping as its file or rows give it, without what
 // operators have added; nil if the mapping declares none of that name.

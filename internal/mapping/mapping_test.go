@@ -157,6 +157,10 @@ func TestBillFailures(t *testing.T) {
 		{`orderNo: '${component("金蝶单号")}'`, "金蝶单号", `rule "close" cannot work out bill.orderNo: the form has "金蝶工单号" and no component: "金蝶单号"`},
 		{`orderNo: '${work_order.stage_name}'`, "", `rule "close" cannot work out bill.orderNo: it gives an empty text`},
 		{`orderNo: '${work_order.title + " 1"}'`, "冲压机漏油 1", `rule "close" cannot work out bill.orderNo: that is no bill's number: "冲压机漏油 1"`},
+		{`orderNo: '${"无"}'`, "无", `rule "close" cannot work out bill.orderNo: that is no bill's number: it has no digit and no letter of a to z: "无"`},
+		{`orderNo: '${"fwgs-1、fwgs-2"}'`, "fwgs-1、fwgs-2", `rule "close" cannot work out bill.orderNo: that is more than one bill's number: "fwgs-1、fwgs-2"`},
+		{`orderNo: '${"fwgs-1"}', pattern: "fwgs-[0-9]{8}"`, "fwgs-1", `rule "close" cannot work out bill.orderNo: that is no bill's number by bill.pattern fwgs-[0-9]{8}: "fwgs-1"`},
+		{`orderNo: '${fail("只填一个")}'`, "", `rule "close" cannot work out bill.orderNo: 只填一个`},
 		{`id: '${work_order.title}'`, "冲压机漏油", `rule "close" cannot work out bill.id: the bill's id is not digits: "冲压机漏油"`},
 	} {
 		src := strings.Replace(ruleFile("", ""), `orderNo: '${component("金蝶工单号")}'`, tt.expr, 1)

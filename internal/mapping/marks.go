@@ -11,10 +11,13 @@ import (
 )
 
 // reader reads a mapping or an example.
-type reader struct{ *textfile.Reader }
+type reader struct {
+	*textfile.Reader
+	warnings textfile.List
+}
 
 func newReader(file string) *reader {
-	return &reader{textfile.NewReader(file, textfile.Small())}
+	return &reader{Reader: textfile.NewReader(file, textfile.Small())}
 }
 
 // marked takes the marks off an expression. A scalar without them is a literal.
@@ -77,13 +80,23 @@ func closing(s string) int {
 func (r *reader) compile(n *yaml.Node, where, source string, l *expr.Language, s expr.Spec) *expr.Program {
 	p, issues := l.Compile(source, s)
 	for _, i := range issues {
-		line, column := r.place(n, source, i.Line, i.Column)
-		r.Faults.Add(textfile.Fault{
-			File: r.File, Line: line, Column: column, Where: where,
-			Expr: strings.TrimSpace(source), Message: i.Message, Expected: i.Expected,
-		})
+		r.Faults.Add(r.fault(n, where, source, i))
+	}
+	if p != nil {
+		for _, i := range p.Warnings {
+			r.warnings.Add(r.fault(n, where, source, i))
+		}
 	}
 	return p
+}
+
+// fault is an issue of an expression at its place in the file.
+func (r *reader) fault(n *yaml.Node, where, source string, i expr.Issue) textfile.Fault {
+	line, column := r.place(n, source, i.Line, i.Column)
+	return textfile.Fault{
+		File: r.File, Line: line, Column: column, Where: where,
+		Expr: strings.TrimSpace(source), Message: i.Message, Expected: i.Expected,
+	}
 }
 
 // place finds a place of the expression in the file: its line stands somewhere

@@ -100,12 +100,29 @@ func (x *Match) Bill() (BillRef, error) {
 		return ref, err
 	}
 	no, err := x.billText("bill.orderNo", b.orderNo)
-	bad := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
-	if err == nil && (utf8.RuneCountInString(no) > maxOrderNo || strings.IndexFunc(no, bad) >= 0) {
-		err = x.unfit("bill.orderNo", b.orderNo, no, "that is no bill's number")
+	if why := b.unlike(no); err == nil && why != "" {
+		err = x.unfit("bill.orderNo", b.orderNo, no, why)
 	}
 	ref.OrderNo = no
 	return ref, err
+}
+
+// unlike says why a text cannot be a bill's number, "" if it can: waiting for such a
+// bill would be in vain.
+func (b *billRule) unlike(no string) string {
+	bad := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	plain := func(r rune) bool { return r < unicode.MaxASCII && (unicode.IsDigit(r) || unicode.IsLetter(r)) }
+	switch {
+	case b.pattern != nil && !b.pattern.MatchString(no):
+		return "that is no bill's number by bill.pattern " + b.written
+	case utf8.RuneCountInString(no) > maxOrderNo || strings.IndexFunc(no, bad) >= 0:
+		return "that is no bill's number"
+	case strings.ContainsAny(no, ",，、;；"):
+		return "that is more than one bill's number"
+	case strings.IndexFunc(no, plain) < 0:
+		return "that is no bill's number: it has no digit and no letter of a to z"
+	}
+	return ""
 }
 
 func (x *Match) billText(field string, p *expr.Program) (string, error) {

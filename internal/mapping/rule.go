@@ -190,6 +190,7 @@ func (l *ruleReader) body(rule, n *yaml.Node, where string, r *rule) {
 	t := &treeReader{reader: l.reader, language: l.m.language.expr, spec: l.spec(r.noun, true, expr.Text), where: where}
 	if r.body = t.read(n, "", s, 3); r.body != nil {
 		l.literals(r.body, where+".body")
+		l.results(r.body, where+".body")
 	}
 }
 

@@ -117,6 +117,9 @@ func (l *loader) tableFile(n *yaml.Node, name, where string) *table.Table {
 		return nil
 	}
 	l.Faults.Merge(textfile.Of(err))
+	if t != nil {
+		l.warnings.Merge(t.Warnings())
+	}
 	return t
 }
 
@@ -153,10 +156,12 @@ func (l *loader) columns(name string) ([]string, bool) {
 type billRule struct {
 	orderNo, id *expr.Program // one of them
 	wait        time.Duration
+	pattern     *regexp.Regexp // of the whole number; nil for none
+	written     string         // the pattern as the file has it
 }
 
 func (l *loader) bill(n *yaml.Node, where string, noun events.Noun) *billRule {
-	s, ok := l.Section(n, where, 2, "orderNo", "id", "wait")
+	s, ok := l.Section(n, where, 2, "orderNo", "id", "wait", "pattern")
 	if !ok {
 		return nil
 	}
@@ -174,7 +179,26 @@ func (l *loader) bill(n *yaml.Node, where string, noun events.Noun) *billRule {
 	if n := s["wait"]; n != nil {
 		b.wait = l.wait(n, where+".wait")
 	}
+	if n := s["pattern"]; n != nil && s["id"] != nil {
+		l.Fault(n, where+".pattern", "stands beside id, which is digits", "orderNo, or no pattern")
+	} else if n != nil {
+		l.pattern(n, where+".pattern", b)
+	}
 	return b
+}
+
+func (l *loader) pattern(n *yaml.Node, where string, b *billRule) {
+	const expected = "a regular expression (RE2) of the whole number, such as fwgs-[0-9]{8}-[0-9]{8}"
+	w, ok := l.Word(n, where, expected)
+	if !ok {
+		return
+	}
+	re, err := regexp.Compile("^(?:" + w + ")$")
+	if err != nil {
+		l.Fault(n, where, fmt.Sprintf("%q is no regular expression", textfile.Shorten(w)), expected)
+		return
+	}
+	b.pattern, b.written = re, w
 }
 
 func (l *loader) billExpr(n *yaml.Node, where string, noun events.Noun) *expr.Program {

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"cmp"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"slices"
@@ -211,15 +210,7 @@ func (m *Mapping) headerNote(name string) string {
 	if t == nil || t.KeyColumn() == "" {
 		return ""
 	}
-	return "# " + csvLine(append([]string{t.KeyColumn()}, t.Columns()...))
-}
-
-func csvLine(cells []string) string {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	_ = w.Write(cells) // a strings.Builder takes everything
-	w.Flush()
-	return b.String()
+	return "# " + table.CSVLine(append([]string{t.KeyColumn()}, t.Columns()...))
 }
 
 func (s Suggestion) note() string {
@@ -243,7 +234,7 @@ func (m *Mapping) line(s Suggestion) string {
 	for _, c := range t.Columns() {
 		cells = append(cells, s.cell(c))
 	}
-	line := csvLine(cells)
+	line := table.CSVLine(cells)
 	if note := s.note(); note != "" {
 		line = "# " + note + "\n" + line
 	}

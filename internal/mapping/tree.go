@@ -158,18 +158,28 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// programs visits every expression of the tree.
-func (p *part) programs(visit func(*expr.Program)) {
-	if p.prg != nil {
-		visit(p.prg)
-	}
+// each visits every place of the tree.
+func (p *part) each(visit func(*part)) {
+	visit(p)
 	for _, m := range p.members {
-		m.part.programs(visit)
+		m.part.each(visit)
 	}
 	for _, i := range p.items {
-		i.programs(visit)
+		i.each(visit)
 	}
 }
+
+// programs visits every expression of the tree.
+func (p *part) programs(visit func(*expr.Program)) {
+	p.each(func(p *part) {
+		if p.prg != nil {
+			visit(p.prg)
+		}
+	})
+}
+
+// lastName is the member that a path such as labs[0].id ends with.
+func lastName(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // find is the part at a JSON pointer's steps, the nearest one above where there
 // is none.

@@ -11,6 +11,7 @@ import (
 	"gongdan-bridge/internal/inspect"
 	"gongdan-bridge/internal/mapping"
 	"gongdan-bridge/internal/tables"
+	"gongdan-bridge/internal/textfile"
 )
 
 // TableChange is what a change of a table did.
@@ -22,6 +23,7 @@ type TableChange struct {
 	Seen      *tables.Cells   `json:"-"`             // what look-ups find, where that is more than the changed row
 	Repairs   []Repair        `json:"repairs"`       // never nil
 	Remaining []Remaining     `json:"remaining,omitempty"`
+	Warnings  textfile.Faults `json:"warnings,omitempty"` // of the file that was imported
 }
 
 // Removed reports whether one row was taken away.

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,15 +37,25 @@ func (a *Acts) ImportRows(ctx context.Context, r ImportRequest, tell inspect.Pro
 	if err != nil {
 		return TableChange{}, err
 	}
-	list, err := writes(r, given, own)
+	given, err = under(r, given, own)
 	if err != nil {
 		return TableChange{}, err
+	}
+	list, err := m.news(ctx, r.Table, given, own)
+	if err != nil {
+		return TableChange{}, err
+	}
+	faults, warnings := m.mapping.CheckRows(r.Table, r.File, given)
+	if len(faults) > 0 {
+		return TableChange{}, faults
 	}
 	done, err := m.store.SetAll(ctx, m.tenant.Name, r.Table, list, tables.Act(r.Decision), func(n, of int) { tell("rows", uint64(n), uint64(of)) })
 	if err != nil {
 		return TableChange{}, fmt.Errorf("%w (%d of %d rows were changed; put that right and import again)", err, len(done), len(list))
 	}
-	return m.changed(ctx, r.Table, done, tell)
+	change, err := m.changed(ctx, r.Table, done, tell)
+	change.Warnings = append(given.Warnings(), warnings...)
+	return change, err
 }
 
 // TableReader reads files of the kind that a file's name ends with.
@@ -58,9 +69,9 @@ func TableReader(file string) (func(file string, text []byte) (*table.Table, err
 	return nil, refuse("%s is of no known kind; expected .csv, .yaml or .yml at its end", file)
 }
 
-// writes are a file's rows for a table: under its columns' names, or, of a file of
-// words and texts, under the table's only column.
-func writes(r ImportRequest, given, own *table.Table) ([]tables.Write, error) {
+// under is a file's rows under the table's columns' names: a file of words and texts
+// has the table's only column.
+func under(r ImportRequest, given, own *table.Table) (*table.Table, error) {
 	columns := given.Columns()
 	if only := own.Columns(); len(only) == 1 && slices.Equal(columns, []string{table.TextColumn}) {
 		columns = only
@@ -70,14 +81,37 @@ func writes(r ImportRequest, given, own *table.Table) ([]tables.Write, error) {
 			return nil, fmt.Errorf("%s: table %s has no column %q; expected %s", r.File, r.Table, column, textfile.Choice(column, own.Columns()))
 		}
 	}
-	var list []tables.Write
+	return given.Under(columns), nil
+}
+
+// news are the rows that say something which the mapping's own table does not say
+// already, and all for whose word operators have added one: a row that only repeats the
+// file would hide the file's next edit.
+func (r *rules) news(ctx context.Context, name string, given, own *table.Table) (list []tables.Write, err error) {
+	added, err := r.store.List(ctx, r.tenant.Name, name)
+	if err != nil && !errors.Is(err, tables.ErrBroken) {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, e := range added {
+		known[e.Word] = true
+	}
 	for _, word := range given.Keys() {
 		row, _ := given.Lookup(word)
-		cells := tables.Of(row)
-		cells.Columns = columns
-		list = append(list, tables.Write{Word: word, Cells: cells})
+		if was, ok := own.Lookup(word); !ok || known[word] || !says(was, row) {
+			list = append(list, tables.Write{Word: word, Cells: tables.Of(row)})
+		}
 	}
 	return list, nil
+}
+
+// says reports whether a row has every value of another that is not empty.
+func says(own, row table.Row) bool {
+	return !slices.ContainsFunc(row.Columns(), func(column string) bool {
+		value, _ := row.Column(column)
+		has, _ := own.Column(column)
+		return value != "" && value != has
+	})
 }
 
 // TableRows are rows of a table with all its columns.
@@ -86,6 +120,20 @@ type TableRows struct {
 	Columns []string
 	Texts   bool // there is one column, and it has no name: the rows are words and texts
 	Rows    []tables.Write
+}
+
+// CSV is the rows as a file that [Acts.ImportRows] and a mapping read back.
+func (t TableRows) CSV() string {
+	key := cmp.Or(t.Word, "word")
+	for slices.Contains(t.Columns, key) {
+		key = "_" + key
+	}
+	var b strings.Builder
+	b.WriteString(table.CSVLine(append([]string{key}, t.Columns...)))
+	for _, r := range t.Rows {
+		b.WriteString(table.CSVLine(append([]string{r.Word}, r.Cells.Values...)))
+	}
+	return b.String()
 }
 
 // ExportRows are the rows of a table as look-ups see them, or those alone that

@@ -19,6 +19,7 @@ import (
 type Row struct {
 	Tenant string `json:"tenant"`
 	tables.Entry
+	Hides *tables.Cells `json:"hides,omitempty"` // what the mapping's own row says in its place
 }
 
 // TableRequest names a table of a tenant's mapping.
@@ -39,14 +40,42 @@ func (a *Acts) Rows(ctx context.Context, r TableRequest) ([]Row, error) {
 			return nil, err
 		}
 		broken = errors.Join(broken, err)
+		own := a.own(t)
 		for _, e := range part {
-			list = append(list, Row{t, e})
+			list = append(list, Row{t, e, hides(own, e)})
 		}
 	}
 	if len(list) == 0 && broken == nil {
 		broken = a.declared(tenants, r.Table)
 	}
 	return list, broken
+}
+
+// own is a tenant's mapping as its files give it, nil if they have faults.
+func (a *Acts) own(tenant string) *mapping.Mapping {
+	t, err := a.tenant(tenant)
+	if err != nil {
+		return nil
+	}
+	m, err := mapping.Load(t.Mapping, mapping.Options{})
+	if err != nil {
+		return nil //nolint:nilerr // the check of mappings names its faults
+	}
+	return m
+}
+
+// hides is what an added row hides of the mapping's own, nil for nothing.
+func hides(m *mapping.Mapping, e tables.Entry) *tables.Cells {
+	if m == nil || m.Table(e.Table) == nil {
+		return nil
+	}
+	own, _ := m.Table(e.Table).Lookup(e.Word)
+	row, ok := mapping.Hidden(own, table.NewRow(e.Columns, e.Values))
+	if !ok {
+		return nil
+	}
+	cells := tables.Of(row)
+	return &cells
 }
 
 // declared tells a table without added rows from one that was misspelt. Mappings with
@@ -100,6 +129,10 @@ func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) 
 			return TableChange{}, refuse("%s: a number that a spreadsheet has rounded; expected all digits", strconv.Quote(value))
 		}
 	}
+	warnings, err := m.checkRow(r, t)
+	if err != nil {
+		return TableChange{}, err
+	}
 	done, err := m.store.Edit(ctx, m.tenant.Name, r.Table, r.Word, func(was tables.Cells) (tables.Cells, error) {
 		c := tables.Cells{Columns: t.Columns(), Values: make([]string, len(t.Columns()))}
 		for i, name := range c.Columns {
@@ -110,13 +143,31 @@ func (a *Acts) SetRow(ctx context.Context, r RowRequest, tell inspect.Progress) 
 		}
 		return c, nil
 	}, tables.Act(r.Decision))
-	switch {
-	case err != nil:
+	if err != nil {
 		return TableChange{}, err
-	case done.After == nil: // it said so already
-		return m.changed(ctx, r.Table, nil, tell)
 	}
-	return m.changed(ctx, r.Table, []tables.Change{done}, tell)
+	list := []tables.Change{done}
+	if done.After == nil { // it said so already
+		list = nil
+	}
+	change, err := m.changed(ctx, r.Table, list, tell)
+	change.Warnings = warnings
+	return change, err
+}
+
+// checkRow refuses what the word and the cells cannot be.
+func (r *rules) checkRow(q RowRequest, t *table.Table) (warnings textfile.Faults, err error) {
+	var columns, values []string
+	for _, name := range t.Columns() {
+		if value, given := q.Cells[name]; given {
+			columns, values = append(columns, name), append(values, table.Clean(value))
+		}
+	}
+	faults, warnings := r.mapping.CheckRows(q.Table, "table "+q.Table, table.Single(q.Word, columns, values))
+	if len(faults) > 0 {
+		return nil, refuse("%s", faults)
+	}
+	return warnings, nil
 }
 
 // UnsetRow takes an added row away, so that the mapping's own table answers again. A

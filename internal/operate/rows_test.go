@@ -3,6 +3,7 @@ package operate_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"gongdan-bridge/internal/events"
@@ -70,7 +71,12 @@ func TestRowSlips(t *testing.T) {
 	}
 	wants(t, set(map[string]string{"emq": "1"}), `expected "emp"`)
 	wants(t, set(map[string]string{"emp": "1.69701E+18"}), "a spreadsheet has rounded")
-	_, err := p.ImportRows(t.Context(), operate.ImportRequest{Decision: li, TableRequest: staff, File: "staff.xls"}, quiet)
+	wants(t, set(map[string]string{"emp": "'1697"}), `emp of row "LiMei" cannot be "'1697"`)
+	_, err := p.ImportRows(t.Context(), operate.ImportRequest{Decision: li, TableRequest: staff, File: "x.csv", Text: []byte("word,emp\nLiMei,#N/A\n")}, quiet)
+	if err == nil || !strings.Contains(err.Error(), `x.csv:2: emp of row "LiMei" cannot be "#N/A"`) {
+		t.Error(err)
+	}
+	_, err = p.ImportRows(t.Context(), operate.ImportRequest{Decision: li, TableRequest: staff, File: "staff.xls"}, quiet)
 	wants(t, err, "expected .csv, .yaml or .yml")
 	if list, err := p.Rows(t.Context(), staff); err != nil || len(list) > 0 {
 		t.Errorf("%v, %v", list, err)
@@ -88,6 +94,28 @@ func TestImportRows(t *testing.T) {
 	list, err := p.Rows(t.Context(), operate.TableRequest{})
 	if err != nil || len(list) != 2 || list[0].Tenant != "acme" || list[0].Who != li.Who {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// What the mapping's file says already is not imported: it would hide the file's next
+// edit. A row that hides something says what.
+func TestImportOfWhatTheFileSays(t *testing.T) {
+	p := newPlace(t)
+	r := operate.ImportRequest{Decision: li, TableRequest: staff, File: "more.csv", Text: []byte("word,emp\nLiYang,1\nLiMei,2\n")}
+	done, err := p.ImportRows(t.Context(), r, quiet)
+	if err != nil || len(done.Changes) != 1 || done.Changes[0].Word != "LiMei" {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	set := operate.RowRequest{Decision: li, TableRequest: staff, Word: "LiYang", Cells: map[string]string{"emp": "9"}}
+	if _, err := p.SetRow(t.Context(), set, quiet); err != nil {
+		t.Fatal(err)
+	}
+	list, err := p.Rows(t.Context(), staff)
+	if err != nil || len(list) != 2 || list[0].Hides != nil || list[1].Hides == nil || list[1].Hides.String() != "emp=1" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if done, err = p.ImportRows(t.Context(), r, quiet); err != nil || len(done.Changes) != 1 || done.Changes[0].Word != "LiYang" {
+		t.Errorf("over an added row: %+v, %v", done, err)
 	}
 }
 

@@ -138,19 +138,35 @@ func (w *world) clock() time.Time {
 	return time.Now().Add(time.Duration(w.passed.Load()) - 6*time.Hour)
 }
 
+// markFile tells a folder of the sandbox from every other.
+const markFile = ".gongdan-sandbox"
+
+// workDir makes the folder, or takes one that is empty or the sandbox's own: it would
+// overwrite the files of another.
 func workDir(dir string) (string, func() error, error) {
-	if dir != "" {
-		abs, err := filepath.Abs(dir)
+	if dir == "" {
+		dir, err := os.MkdirTemp("", "gongdan-sandbox-")
 		if err != nil {
-			return "", nil, err
+			return "", nil, fmt.Errorf("sandbox: %w", err)
 		}
-		return abs, func() error { return nil }, os.MkdirAll(abs, 0o700)
+		return dir, func() error { return os.RemoveAll(dir) }, nil
 	}
-	dir, err := os.MkdirTemp("", "gongdan-sandbox-")
+	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return "", nil, fmt.Errorf("sandbox: %w", err)
+		return "", nil, err
 	}
-	return dir, func() error { return os.RemoveAll(dir) }, nil
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return "", nil, err
+	}
+	held, err := os.ReadDir(abs)
+	if err != nil {
+		return "", nil, err
+	}
+	mark := filepath.Join(abs, markFile)
+	if _, err := os.Stat(mark); err != nil && len(held) > 0 {
+		return "", nil, fmt.Errorf("sandbox: %s holds files that are not the sandbox's; give an empty folder, or one that does not exist", abs)
+	}
+	return abs, func() error { return nil }, os.WriteFile(mark, []byte("a folder of the sandbox: its files may be overwritten\n"), 0o600)
 }
 
 // simulators starts both vendors and writes the files of an installation that

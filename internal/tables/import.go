@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"gongdan-bridge/internal/mapping/table"
 )
 
 // importers is how many shards are written at once.
@@ -59,7 +60,7 @@ func divide(name string, list []Write) (parts [Shards][]Write, err error) {
 	seen := make(map[string]bool, len(list))
 	for i := range list {
 		w := &list[i]
-		w.Word = strings.TrimSpace(w.Word)
+		w.Word, w.Cells = table.Clean(w.Word), w.Cells.clean()
 		err := checkWord(w.Word)
 		if err == nil {
 			err = w.Cells.check()

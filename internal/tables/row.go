@@ -88,6 +88,15 @@ func (c Cells) String() string {
 	return strings.Join(parts, " ")
 }
 
+// clean is the cells as a file of a table keeps them.
+func (c Cells) clean() Cells {
+	values := make([]string, len(c.Values))
+	for i, v := range c.Values {
+		values[i] = table.Clean(v)
+	}
+	return Cells{Columns: c.Columns, Values: values}
+}
+
 func (c Cells) equal(d Cells) bool {
 	return slices.Equal(c.Columns, d.Columns) && slices.Equal(c.Values, d.Values)
 }

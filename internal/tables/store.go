@@ -12,6 +12,7 @@ import (
 
 	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/events"
+	"gongdan-bridge/internal/mapping/table"
 )
 
 // Act is who decides, and why.
@@ -80,7 +81,7 @@ func (s *Store) shards(ctx context.Context, tenant, name string) (found map[stri
 
 // Get is one row; [ErrNoRow] if operators have added none.
 func (s *Store) Get(ctx context.Context, tenant, name, word string) (Entry, error) {
-	word = strings.TrimSpace(word)
+	word = table.Clean(word)
 	sh, err := s.shard(ctx, place{tenant, name, shardOf(word)})
 	if err != nil {
 		return Entry{}, fmt.Errorf("table %s, row %q: %w", name, word, err)
@@ -125,7 +126,7 @@ func (s *Store) Set(ctx context.Context, tenant, name string, w Write, act Act) 
 // Edit is [Store.Set] where what the row is to say depends on what it says now:
 // decide is given that, no cells if there is no row.
 func (s *Store) Edit(ctx context.Context, tenant, name, word string, decide func(Cells) (Cells, error), act Act) (Change, error) {
-	word = strings.TrimSpace(word)
+	word = table.Clean(word)
 	fail := func(err error) (Change, error) {
 		return Change{}, fmt.Errorf("table %s, row %q: %w", name, word, err)
 	}
@@ -140,6 +141,7 @@ func (s *Store) Edit(ctx context.Context, tenant, name, word string, decide func
 	if err != nil {
 		return Change{}, err
 	}
+	cells = cells.clean()
 	if err := cells.check(); err != nil {
 		return fail(err)
 	}
@@ -155,7 +157,7 @@ func (s *Store) Edit(ctx context.Context, tenant, name, word string, decide func
 // Unset takes one row away, so that the mapping's own table answers again;
 // [ErrNoRow] if there is none, [ErrRace] if it changes meanwhile.
 func (s *Store) Unset(ctx context.Context, tenant, name, word string, act Act) (Change, error) {
-	word = strings.TrimSpace(word)
+	word = table.Clean(word)
 	sh, err := s.shard(ctx, place{tenant, name, shardOf(word)})
 	if err != nil {
 		return Change{}, fmt.Errorf("table %s, row %q: %w", name, word, err)

@@ -74,3 +74,11 @@ const (
 	StatusReopen = "reopen" // 重新打开
 	StatusReply  = "reply"  // 评论
 )
+
+// Statuses are the documented changes of a work order, and the other spelling of close.
+func Statuses() []string {
+	return []string{StatusCreate, StatusSwitch, StatusClose, "closed", StatusReopen, StatusReply}
+}
+
+// Events are the callback events whose order is known to have a detail call.
+func Events() []string { return []string{EventWorkOrder, EventOpportunity} }

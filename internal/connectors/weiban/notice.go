@@ -106,7 +106,7 @@ func status(v any) string {
 	if text, f := scalarOf(v); f == formNumber || f == formBool {
 		v = text
 	}
-	w := word(v, StatusCreate, StatusSwitch, StatusClose, "closed", StatusReopen, StatusReply)
+	w := word(v, Statuses()...)
 	if w == "" {
 		return UnknownStatus
 	}

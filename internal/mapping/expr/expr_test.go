@@ -122,6 +122,8 @@ func TestValues(t *testing.T) {
 		{Text, `cut("工单处理完成", 2)`, "工单"},
 		{Text, `cut("e\u0301a", 1)`, "e\u0301"},
 		{Text, `cut("ab", 5)`, "ab"},
+		{Text, `cut("👨‍👩‍👧‍👦🇨🇳a", 1)`, "👨‍👩‍👧‍👦"},
+		{Text, `cut("👨‍👩‍👧‍👦🇨🇳a", 2)`, "👨‍👩‍👧‍👦🇨🇳"},
 		{Text, `trim("  a ")`, "a"},
 		{Text, `replace("a-b-c", "-", "")`, "abc"},
 		{Text, `replace("abc", "", "x")`, "abc"},

@@ -28,6 +28,10 @@ const (
 type Program struct {
 	Source string
 	Uses   []Use // tables that it asks
+	// Results are the constants and columns that it may give.
+	Results []Result
+	// Warnings are comparisons that can never be true.
+	Warnings []Issue
 	// NeedsBillID says that the expression speaks of the bill, and not of its number alone.
 	NeedsBillID bool
 

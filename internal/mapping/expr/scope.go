@@ -91,6 +91,8 @@ func (s *Scope) ResolveFunction(name string) (cel.LateBoundFunction, bool) {
 		return s.flowTime((*facts.Facts).Began), true
 	case "flowEnd":
 		return s.flowTime((*facts.Facts).Ended), true
+	case "fail":
+		return func(_ string, args ...ref.Val) ref.Val { return failed(Missing{Reason: text(args[0])}) }, true
 	case "picturesBefore":
 		return s.pictures((*facts.Facts).Before), true
 	case "picturesAfter":
@@ -122,6 +124,7 @@ func bound() []cel.EnvOption {
 		late("lookupOr", str, []*cel.Type{str, str, str}, []*cel.Type{str, str, str, str}),
 		late("flowStart", cel.TimestampType, []*cel.Type{str}),
 		late("flowEnd", cel.TimestampType, []*cel.Type{str}),
+		late("fail", cel.DynType, []*cel.Type{str}),
 		late("picturesBefore", pics, nil),
 		late("picturesAfter", pics, nil),
 		cel.Function("pictures", cel.Overload("pictures_list", []*cel.Type{strs}, pics, cel.UnaryBinding(picturesOf))),
@@ -159,6 +162,9 @@ func (s *Scope) lookup(_ string, args ...ref.Val) ref.Val {
 	}
 	v, err := s.find(text(args[0]), text(args[1]), column)
 	if err != nil {
+		if m := (*Missing)(nil); errors.As(err, &m) && m.Reason == "" && m.Column == "" {
+			m.Like = textfile.Shorten(s.like(text(args[0]), text(args[1])))
+		}
 		return types.WrapErr(err)
 	}
 	return types.String(v)
@@ -201,6 +207,18 @@ func (s *Scope) find(name, key, column string) (string, error) {
 		}
 	}
 	return "", m
+}
+
+// like is a word of a table that differs from key in form alone, "" if there is none.
+func (s *Scope) like(name, key string) string {
+	for _, t := range s.tables {
+		if t, ok := t.(interface{ Like(name, key string) string }); ok {
+			if word := t.Like(name, key); word != "" {
+				return word
+			}
+		}
+	}
+	return ""
 }
 
 func (s *Scope) flowTime(of func(*facts.Facts, string) (time.Time, error)) cel.LateBoundFunction {

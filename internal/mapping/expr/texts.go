@@ -8,8 +8,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"github.com/rivo/uniseg"
 	"github.com/shopspring/decimal"
-	"golang.org/x/text/unicode/norm"
 )
 
 // maxText bounds every text that a helper makes, in bytes: nesting them cannot
@@ -49,17 +49,17 @@ func cut(v, limit ref.Val) ref.Val {
 	return types.String(Cut(s, n))
 }
 
-// Cut keeps at most n characters of s; a letter with its combining marks is one.
+// Cut keeps at most n characters of s. A letter with its combining marks is one, and so
+// is a picture of several code points (a family, a flag).
 func Cut(s string, n int64) string {
 	if int64(len(s)) <= n {
 		return s
 	}
-	var it norm.Iter
-	it.InitString(norm.NFC, s)
-	end := 0
-	for ; n > 0 && !it.Done(); n-- {
-		it.Next()
-		end = it.Pos()
+	end, rest, state := 0, s, -1
+	for ; n > 0 && rest != ""; n-- {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		end += len(cluster)
 	}
 	return s[:end]
 }

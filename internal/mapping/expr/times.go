@@ -40,6 +40,8 @@ func times(china *time.Location) []cel.EnvOption {
 			cel.Overload("kingdeeTime_timestamp", []*cel.Type{ts}, cel.StringType, cel.UnaryBinding(text(KingdeeTime)))),
 		cel.Function("kingdeeDate",
 			cel.Overload("kingdeeDate_timestamp", []*cel.Type{ts}, cel.StringType, cel.UnaryBinding(text(time.DateOnly)))),
+		cel.Function("localTime",
+			cel.Overload("localTime_string", []*cel.Type{cel.StringType}, ts, cel.UnaryBinding(localTime(china)))),
 		cel.Function("hours",
 			cel.Overload("hours_timestamp_timestamp", []*cel.Type{ts, ts}, decimalType, cel.BinaryBinding(hours))),
 	}

@@ -31,6 +31,7 @@ type inspector struct {
 func inspect(p *Program, a *ast.AST, s Spec) []Issue {
 	in := &inspector{a: a, spec: s, p: p, loops: map[string]ast.Expr{}}
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(in.visit))
+	in.results(a.Expr(), "", 0)
 	p.NeedsBillID = in.bills > 0
 	return in.issues
 }
@@ -53,7 +54,10 @@ func (in *inspector) visit(x ast.Expr) {
 	case ast.ComprehensionKind:
 		in.p.loops = true
 		in.loops[x.AsComprehension().IterVar()] = x.AsComprehension().IterRange()
+	case ast.MapKind:
+		in.object(x.AsMap())
 	case ast.CallKind:
+		in.compared(x.AsCall())
 		switch c := x.AsCall(); c.FunctionName() {
 		case "lookup", "lookupOr":
 			in.lookup(c)

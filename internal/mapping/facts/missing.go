@@ -12,6 +12,7 @@ type Missing struct {
 	Table  string // the table that lacks the word, "" if none was asked
 	Column string // the column that is empty, "" if the row itself is missing
 	Word   string // the word that was looked for, shortened
+	Like   string // the table's word that differs from it in form alone, "" if there is none
 	Reason string // one phrase for a person, "" where the table says it all
 }
 
@@ -25,7 +26,11 @@ func (m *Missing) Error() string {
 	case m.Column != "":
 		return "table " + m.Table + " has no " + m.Column + " for " + strconv.Quote(m.Word)
 	}
-	return "table " + m.Table + " has no row " + strconv.Quote(m.Word)
+	text := "table " + m.Table + " has no row " + strconv.Quote(m.Word)
+	if m.Like != "" {
+		text += ", but " + strconv.Quote(m.Like) + ", which differs from it in form alone (capitals, full width, blanks, characters that look alike): add this one too"
+	}
+	return text
 }
 
 // NotRead says that a member was sent in a form that cannot be read, or not all of

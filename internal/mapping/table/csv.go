@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"gongdan-bridge/internal/textfile"
@@ -17,11 +16,13 @@ func bounds() textfile.Bounds { return textfile.Bounds{Bytes: 64 << 20, Nodes: 6
 
 // ReadCSV reads a table from CSV in UTF-8: a header line, then a row a line, the
 // first column being the key. Every cell stays text, white space around it is
-// dropped, blank lines and lines that begin with # are skipped. The error is a
-// [textfile.Faults] that names file, line and column of everything at once.
+// dropped, blank lines and lines that begin with # are skipped; [Table.Warnings]
+// names the skipped lines that look like rows. The error is a [textfile.Faults]
+// that names file, line and column of everything at once.
 func ReadCSV(file string, b []byte) (*Table, error) {
-	c := &csvReader{Reader: textfile.NewReader(file, bounds()), t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
-	if !c.open(b) {
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
+	c := &csvReader{src: b, line: 1, Reader: textfile.NewReader(file, bounds()), t: &Table{rows: map[string][]string{}}, lines: map[string]int{}}
+	if !c.open() {
 		return nil, c.Faults.Err()
 	}
 	for c.next() {
@@ -33,16 +34,23 @@ func ReadCSV(file string, b []byte) (*Table, error) {
 	if err := c.Faults.Err(); err != nil {
 		return nil, err
 	}
+	c.t.lines = c.lines
+	c.t.warnings = textfile.Of(c.skipped.Err())
 	return c.t, nil
 }
 
 type csvReader struct {
 	*textfile.Reader
+	src    []byte
 	r      *csv.Reader
 	record []string
 	width  int // cells of a full row
 	t      *Table
 	lines  map[string]int // key → line, for duplicates
+
+	skipped textfile.List // lines that begin with # and look like rows
+	counted int64         // offset in src up to which lines are counted
+	line    int           // the line at that offset
 }
 
 func (c *csvReader) fault(line, column int, message, expected string) {
@@ -56,12 +64,11 @@ func (c *csvReader) faultAt(cell int, message, expected string) {
 }
 
 // open looks at the bytes and reads the header.
-func (c *csvReader) open(b []byte) bool {
-	b = bytes.TrimPrefix(b, []byte("\ufeff"))
-	if !c.Sound(b) {
+func (c *csvReader) open() bool {
+	if !c.Sound(c.src) {
 		return false
 	}
-	c.r = csv.NewReader(bytes.NewReader(b))
+	c.r = csv.NewReader(bytes.NewReader(c.src))
 	c.r.FieldsPerRecord, c.r.ReuseRecord, c.r.Comment = -1, false, '#'
 	if !c.next() {
 		if c.Faults.Empty() {
@@ -74,7 +81,7 @@ func (c *csvReader) open(b []byte) bool {
 
 func (c *csvReader) header() bool {
 	for i, name := range c.record {
-		c.record[i] = trim(name)
+		c.record[i] = Clean(name)
 	}
 	c.width = len(c.record)
 	if c.width < 2 {
@@ -104,7 +111,11 @@ func (c *csvReader) header() bool {
 // next reads a record; false at the end and at what is not CSV.
 func (c *csvReader) next() bool {
 	var err error
+	begin := c.r.InputOffset()
 	c.record, err = c.r.Read()
+	if c.width > 0 {
+		c.comments(begin)
+	}
 	if err == nil {
 		return true
 	}
@@ -119,18 +130,10 @@ func (c *csvReader) next() bool {
 	return false
 }
 
-// rounded is how a spreadsheet shows a long number, and then saves it: the
-// digits behind are lost. Spreadsheets write the +; a code such as 5E01 has none.
-var rounded = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}$`)
-
-// Rounded reports whether a cell is a long number as a spreadsheet has spoilt it,
-// such as 1.69701E+18.
-func Rounded(cell string) bool { return rounded.MatchString(cell) }
-
 func (c *csvReader) row() {
 	blank := true
 	for i, cell := range c.record {
-		c.record[i] = trim(cell)
+		c.record[i] = Clean(cell)
 		blank = blank && c.record[i] == ""
 		if Rounded(c.record[i]) {
 			c.faultAt(i, fmt.Sprintf("%s is a number that a spreadsheet has rounded", c.record[i]), "all digits: format the column as text")
@@ -157,7 +160,3 @@ func (c *csvReader) row() {
 	c.t.rows[key] = c.record[1:]
 	c.t.order = append(c.t.order, key)
 }
-
-// trim drops white space of every kind, the ideographic and the non-breaking
-// one too, and the marks that a spreadsheet leaves around a cell.
-func trim(s string) string { return strings.Trim(s, " \t\r\n\u00a0\u3000\ufeff") }

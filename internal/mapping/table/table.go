@@ -9,6 +9,8 @@ package table
 
 import (
 	"slices"
+
+	"gongdan-bridge/internal/textfile"
 )
 
 // Tables answers look-ups by a table's name and a row's key. The files beside a
@@ -55,12 +57,20 @@ func (r Row) Column(name string) (string, bool) {
 // Columns is the row's column names in order.
 func (r Row) Columns() []string { return slices.Clone(r.columns) }
 
+// Equal reports whether both rows say the same under the same columns.
+func (r Row) Equal(o Row) bool {
+	return slices.Equal(r.columns, o.columns) && slices.Equal(r.values, o.values)
+}
+
 // Table is one table, unchanging once read and safe for concurrent use.
 type Table struct {
 	key     string   // what the key column is called, "" where the file does not say
 	columns []string // without the key
 	rows    map[string][]string
 	order   []string // keys as they stand in the file
+	lines   map[string]int
+
+	warnings textfile.Faults
 }
 
 // Lookup is the row of that key, false if there is none.
@@ -84,6 +94,12 @@ func (t *Table) Keys() []string { return slices.Clone(t.order) }
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.order) }
 
+// Line is the line of the file on which a key's row begins, 0 where it is not known.
+func (t *Table) Line(key string) int { return t.lines[key] }
+
+// Warnings are the lines of the file that were skipped and look like rows.
+func (t *Table) Warnings() textfile.Faults { return slices.Clone(t.warnings) }
+
 // Set is tables by name.
 type Set map[string]*Table
 
@@ -94,6 +110,29 @@ func (s Set) Lookup(table, key string) (Row, bool) {
 		return Row{}, false
 	}
 	return t.Lookup(key)
+}
+
+// Under is the same rows under other columns' names.
+func (t *Table) Under(columns []string) *Table {
+	u := *t
+	u.columns = slices.Clone(columns)
+	return &u
+}
+
+// Single is a table of one row.
+func Single(key string, columns, values []string) *Table {
+	t := New(columns)
+	t.rows[key], t.order = slices.Clone(values), []string{key}
+	return t
+}
+
+// Like is a key of a table that differs from key in form alone, "" if there is none.
+func (s Set) Like(table, key string) string {
+	t := s[table]
+	if t == nil {
+		return ""
+	}
+	return alike(key, slices.Values(t.order))
 }
 
 // New is a table without rows, to be filled by others while the bridge runs.

@@ -42,6 +42,7 @@ func FromNode(r *textfile.Reader, n *yaml.Node, where string) *Table {
 	if !y.good {
 		return nil
 	}
+	y.t.lines = y.lines
 	return y.t
 }
 
@@ -59,9 +60,13 @@ func (y *yamlReader) fault(n *yaml.Node, message, expected string) {
 }
 
 func (y *yamlReader) row(k, v *yaml.Node) {
-	key := trim(k.Value)
+	key := Clean(k.Value)
 	if k.Kind != yaml.ScalarNode || key == "" {
 		y.fault(k, "a row's key is a text", "")
+		return
+	}
+	if Rounded(key) {
+		y.fault(k, fmt.Sprintf("%s is a number that a spreadsheet has rounded", key), "all digits")
 		return
 	}
 	if first, twice := y.lines[key]; twice {
@@ -118,7 +123,7 @@ func (y *yamlReader) text(key string, n *yaml.Node) string {
 	case n.ShortTag() == "!!null":
 		return ""
 	}
-	text := trim(n.Value)
+	text := Clean(n.Value)
 	if Rounded(text) {
 		y.fault(n, fmt.Sprintf("%s is a number that a spreadsheet has rounded", text), "all digits")
 	}
