@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gongdan-bridge/internal/app"
 	"gongdan-bridge/internal/testwing/harness"
 )
 
@@ -22,14 +23,19 @@ const role = "GONGDAN_PROOF_ROLE"
 var builder = harness.Builder{Flags: []string{"-tags=crashpoints"}}
 
 func TestMain(m *testing.M) {
-	if os.Getenv(role) != "dispatcher" {
+	program := map[string]func(context.Context) error{
+		"dispatcher":         dispatcherRole,
+		"ingest at once":     func(ctx context.Context) error { return atOnceRole(ctx, app.Run.Ingest) },
+		"dispatcher at once": func(ctx context.Context) error { return atOnceRole(ctx, app.Run.Dispatcher) },
+	}[os.Getenv(role)]
+	if program == nil {
 		os.Exit(sideBySide(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	err := dispatcherRole(ctx)
+	err := program(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "dispatcher:", err)
+		fmt.Fprintln(os.Stderr, os.Getenv(role)+":", err)
 		os.Exit(1)
 	}
 	os.Exit(0)
