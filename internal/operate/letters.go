@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gongdan-bridge/internal/bus"
 	"gongdan-bridge/internal/deadletter"
 	"gongdan-bridge/internal/events"
 	"gongdan-bridge/internal/inspect"
@@ -93,7 +94,7 @@ const mostErrors = 20
 // letter fails and stops with ctx, but between two letters only. Letters that come
 // meanwhile, perhaps of the very events that are replayed, are left.
 func (a *Acts) ReplayAll(ctx context.Context, r BulkRequest, tell inspect.Progress) (BulkResult, error) {
-	numbers, passed, err := a.replayable(ctx, r.Filter)
+	numbers, passed, err := replayable(ctx, a.o.Bus, a.box, r.Filter)
 	result := BulkResult{Fit: len(numbers), Passed: passed}
 	switch {
 	case err != nil || len(numbers) == 0 || r.Count == nil:
@@ -125,9 +126,9 @@ func (a *Acts) ReplayAll(ctx context.Context, r BulkRequest, tell inspect.Progre
 
 // replayable are the numbers of the letters that can be replayed together, and how
 // many more fit the filter.
-func (a *Acts) replayable(ctx context.Context, f deadletter.Filter) (numbers []uint64, passed int, err error) {
-	err = a.box.All(ctx, f, func(o deadletter.Open) error {
-		waits, err := inspect.Waits(ctx, a.o.Bus, o)
+func replayable(ctx context.Context, b *bus.Bus, box *deadletter.Box, f deadletter.Filter) (numbers []uint64, passed int, err error) {
+	err = box.All(ctx, f, func(o deadletter.Open) error {
+		waits, err := inspect.Waits(ctx, b, o)
 		if waits || o.Kind == events.Uncertain {
 			passed++
 			return err

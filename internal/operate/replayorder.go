@@ -61,7 +61,7 @@ func (a *Acts) replayOrder(ctx context.Context, k orders.ID, r OrderReplayReques
 	if r.Reason == "" {
 		return deadletter.ErrNeedsReason
 	}
-	m, err := a.enrichedOf(ctx, sent.Tenant, k, r.Event)
+	m, err := enrichedOf(ctx, a.o.Bus, sent.Tenant, k, r.Event)
 	if err != nil {
 		return err
 	}
@@ -74,14 +74,14 @@ func (a *Acts) replayOrder(ctx context.Context, k orders.ID, r OrderReplayReques
 	if h := record.Handle.Head; h != nil && h.EventID == sent.Event {
 		return ErrStillWaits
 	}
-	if err := a.noLetter(ctx, sent.Tenant, k, sent.Event); err != nil {
+	if err := noLetter(ctx, a.box, sent.Tenant, k, sent.Event); err != nil {
 		return err
 	}
 	sent.Generation = record.NextGeneration(sent.Event, orders.EventName(k, sent.Event))
 	if sent.Generation > 0 && !r.Force {
 		return ErrWasApplied
 	}
-	if sent.Replay, err = a.nextReplay(ctx, sent.Tenant, k, sent.Event, record); err != nil {
+	if sent.Replay, err = nextReplay(ctx, a.o.Bus, sent.Tenant, k, sent.Event, record); err != nil {
 		return err
 	}
 	err = a.box.Note(ctx, deadletter.Audit{
@@ -146,10 +146,10 @@ func callbackOf(position string) string {
 }
 
 // enrichedOf is the order's enriched event of an id, or the newest of a callback's.
-func (a *Acts) enrichedOf(ctx context.Context, tenant string, k orders.ID, id string) (bus.Stored, error) {
+func enrichedOf(ctx context.Context, b *bus.Bus, tenant string, k orders.ID, id string) (bus.Stored, error) {
 	var found bus.Stored
 	subject := "gongdan." + events.Token(tenant) + ".event.enriched." + string(k.Noun) + ".*." + events.Token(k.Key)
-	err := orders.EachPage(ctx, a.o.Bus, bus.Events, subject, 1, 0, func(m bus.Stored) error {
+	err := orders.EachPage(ctx, b, bus.Events, subject, 1, 0, func(m bus.Stored) error {
 		if ev := orders.EventOrZero(m); ev.Context != nil && (ev.ID() == id || orders.RootID(ev.ID()) == id) {
 			found = m
 		}
@@ -161,8 +161,8 @@ func (a *Acts) enrichedOf(ctx context.Context, tenant string, k orders.ID, id st
 	return found, err
 }
 
-func (a *Acts) noLetter(ctx context.Context, tenant string, k orders.ID, event string) error {
-	return a.box.All(ctx, deadletter.Filter{Tenant: tenant, Stage: events.Handle, Noun: k.Noun, Key: k.Key}, func(o deadletter.Open) error {
+func noLetter(ctx context.Context, box *deadletter.Box, tenant string, k orders.ID, event string) error {
+	return box.All(ctx, deadletter.Filter{Tenant: tenant, Stage: events.Handle, Noun: k.Noun, Key: k.Key}, func(o deadletter.Open) error {
 		if o.EventID == event {
 			return fmt.Errorf("%w: dispatcher dead replay %d", ErrHasALetter, o.Number)
 		}
@@ -171,7 +171,7 @@ func (a *Acts) noLetter(ctx context.Context, tenant string, k orders.ID, event s
 }
 
 // nextReplay is one more than the highest number of a known replay of the event.
-func (a *Acts) nextReplay(ctx context.Context, tenant string, k orders.ID, event string, r ledger.Record) (int, error) {
+func nextReplay(ctx context.Context, b *bus.Bus, tenant string, k orders.ID, event string, r ledger.Record) (int, error) {
 	last := 0
 	for _, e := range r.Effects {
 		if e.EventID == event {
@@ -181,7 +181,7 @@ func (a *Acts) nextReplay(ctx context.Context, tenant string, k orders.ID, event
 	if v := r.Handle.Last; v != nil && v.EventID == event {
 		last = max(last, v.Replay)
 	}
-	err := orders.EachPage(ctx, a.o.Bus, bus.Events, events.ReplaySubject(tenant, events.Handle, k.Noun, k.Key), 1, 0, func(m bus.Stored) error {
+	err := orders.EachPage(ctx, b, bus.Events, events.ReplaySubject(tenant, events.Handle, k.Noun, k.Key), 1, 0, func(m bus.Stored) error {
 		if ev := orders.EventOrZero(m); ev.Context != nil && ev.ID() == event {
 			if n, err := strconv.Atoi(m.Header.Get(deadletter.HeaderReplay)); err == nil {
 				last = max(last, n)

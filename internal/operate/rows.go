@@ -46,7 +46,7 @@ func (a *Acts) Rows(ctx context.Context, r TableRequest) ([]Row, error) {
 		}
 	}
 	if len(list) == 0 && broken == nil {
-		broken = a.declared(tenants, r.Table)
+		broken = declared(a.o.Tenants, tenants, r.Table)
 	}
 	return list, broken
 }
@@ -80,9 +80,9 @@ func hides(m *mapping.Mapping, e tables.Entry) *tables.Cells {
 
 // declared tells a table without added rows from one that was misspelt. Mappings with
 // faults are not asked.
-func (a *Acts) declared(tenants []string, name string) error {
+func declared(all []Tenant, tenants []string, name string) error {
 	var known []string
-	for _, t := range a.o.Tenants {
+	for _, t := range all {
 		if name == "" || !slices.Contains(tenants, t.Name) {
 			continue
 		}

@@ -18,13 +18,13 @@ import (
 func (a *Acts) Store(ctx context.Context, tenants []string) (inspect.StoreState, error) {
 	s, err := inspect.StoreOf(ctx, a.o.Bus, a.o.Silence, tenants)
 	if err == nil {
-		s.Unknown = append(s.Unknown, a.unknown(s)...)
+		s.Unknown = append(s.Unknown, unknown(s, a.o.Tenants)...)
 	}
 	return s, err
 }
 
 // unknown is what nothing that is stored can tell of a store that did not fit.
-func (a *Acts) unknown(s inspect.StoreState) (out []string) {
+func unknown(s inspect.StoreState, tenants []Tenant) (out []string) {
 	if s.Lost {
 		out = append(out, "records were lost: a call whose outcome is not in EVENTS any more is known only by the handling record that Kingdee shows for it")
 	}
@@ -34,7 +34,7 @@ func (a *Acts) unknown(s inspect.StoreState) (out []string) {
 	if !s.Lost && s.Stale.IsZero() {
 		return out
 	}
-	for _, t := range a.o.Tenants {
+	for _, t := range tenants {
 		if !t.Marker {
 			out = append(out, "tenant "+t.Name+" has marker: false: Kingdee cannot be asked whether an earlier call was made, so each such event becomes a letter")
 		}
@@ -79,7 +79,7 @@ func (a *Acts) LookAgain(ctx context.Context, d Decision, tenants []string) erro
 // again. The end of ctx ends only the waiting.
 func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell inspect.Progress) error {
 	for {
-		done, err := a.recovered(ctx, tenants)
+		done, err := recovered(ctx, a.o.Bus, tenants)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -95,12 +95,12 @@ func (a *Acts) AwaitRecovery(ctx context.Context, tenants []string, tell inspect
 }
 
 // recovered counts the tenants that have been looked at again.
-func (a *Acts) recovered(ctx context.Context, tenants []string) (done int, err error) {
-	r, err := inspect.StoreRecord(ctx, a.o.Bus)
+func recovered(ctx context.Context, b *bus.Bus, tenants []string) (done int, err error) {
+	r, err := inspect.StoreRecord(ctx, b)
 	if err != nil {
 		return 0, err
 	}
-	how, err := inspect.Recoveries(ctx, a.o.Bus, r, tenants)
+	how, err := inspect.Recoveries(ctx, b, r, tenants)
 	for _, x := range how {
 		if x.State == inspect.RecoverDone {
 			done++
