@@ -228,18 +228,9 @@ func (a *actor) seek(n ledger.Next) {
 // lowest finds the order's next message in the stage's stream: the first of its events and
 // replays.
 func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) result {
-	var first *bus.Stored
-	for _, subject := range events.OrderFilters(a.o.t.Name, n.Stage, a.key.Noun, a.key.Key) {
-		s, err := a.nextOn(ctx, orders.StreamOf(n.Stage), subject, n.After+1)
-		if errors.Is(err, bus.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return broken{"stream not read", err}
-		}
-		if first == nil || s.Sequence < first.Sequence {
-			first = &s
-		}
+	first, err := a.firstOf(ctx, n)
+	if err != nil {
+		return broken{"stream not read", err}
 	}
 	if head > 0 && (first == nil || first.Sequence > head) {
 		// The message of a waiting head does not leave its stream by itself.
@@ -253,9 +244,33 @@ func (a *actor) lowest(ctx context.Context, n ledger.Next, head uint64) result {
 	return found{n.Stage, orders.Read(n.Stage, *first, a.o.d.o.MaxFuture)}
 }
 
-// nextOn is the first message of one subject.
-func (a *actor) nextOn(ctx context.Context, stream, subject string, from uint64) (bus.Stored, error) {
+// firstOf reads the first of the order's events and replays; nil if there is none. It reads
+// the events first. Where a replay comes first it reads them once more: an event may have been
+// stored below that replay between the two reads.
+func (a *actor) firstOf(ctx context.Context, n ledger.Next) (*bus.Stored, error) {
+	subjects := events.OrderFilters(a.o.t.Name, n.Stage, a.key.Noun, a.key.Key)
+	event, err := a.nextOn(ctx, n, subjects[0])
+	if err != nil {
+		return nil, err
+	}
+	replay, err := a.nextOn(ctx, n, subjects[1])
+	if err != nil || replay == nil || event != nil && event.Sequence < replay.Sequence {
+		return event, err
+	}
+	event, err = a.nextOn(ctx, n, subjects[0])
+	if err != nil || event != nil && event.Sequence < replay.Sequence {
+		return event, err
+	}
+	return replay, nil
+}
+
+// nextOn is the first message of one subject; nil if there is none.
+func (a *actor) nextOn(ctx context.Context, n ledger.Next, subject string) (*bus.Stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeWait)
 	defer cancel()
-	return a.o.d.o.Ports.Log.Next(ctx, stream, subject, from)
+	m, err := a.o.d.o.Ports.Log.Next(ctx, orders.StreamOf(n.Stage), subject, n.After+1)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, nil
+	}
+	return &m, err
 }
