@@ -25,7 +25,7 @@ func TestReadmeNamesTheTwoCommands(t *testing.T) {
 	}
 }
 
-// TestReadmeIsShort: whoever reads the README first must be able to read all of it.
+// TestReadmeIsShort: a newcomer must be able to read all of the README.
 func TestReadmeIsShort(t *testing.T) {
 	const most = 14 * 1024
 	for _, page := range []string{readme, readmeChinese} {

@@ -187,9 +187,6 @@ func endpoint(b *base, conn *bus.Bus, space *ingest.Space) (*ingest.Endpoint, er
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
-		if t.Weiban.EmptyReceiver {
-			kc = kc.WithEmptyReceiver()
-		}
 		o.Tenants = append(o.Tenants, ingest.Tenant{Name: t.Name, CorpID: t.Weiban.CorpID, Codec: kc})
 	}
 	return ingest.New(o)

@@ -11,7 +11,7 @@ import (
 	"gongdan-bridge/internal/testwing/bustest"
 )
 
-// A replay travels with the trace of its letter, whoever sends it; a letter that was made
+// A replay travels with the trace of its letter, in every way of sending it; a letter that was made
 // before letters had one, with the trace that its event began with.
 func TestAReplayHasTheTraceOfItsLetter(t *testing.T) {
 	const (

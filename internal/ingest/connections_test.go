@@ -84,7 +84,7 @@ func TestLongestWaitIsClosed(t *testing.T) {
 	if status := kept.status(); status != http.StatusOK {
 		t.Errorf("a callback that had waited: %d", status)
 	}
-	kept.begin(query, len(body)) // once this is read, kept waits anew
+	kept.begin(query, len(body)) // once this is read, kept waits again
 	dial(t, at).begin(query, len(body))
 	head.closed()
 	dial(t, at).begin(query, len(body))

@@ -140,7 +140,7 @@ func echoQuery(t *testing.T, k weiban.Key, text, timestamp string) string {
 	return "msg_signature=" + signature + "&timestamp=" + timestamp + "&nonce=2&echostr=" + strings.NewReplacer("=", "%3D", "+", "%2B").Replace(encrypt)
 }
 
-// Whoever captured a callback cannot have it decrypted by asking for its echo.
+// A captured callback is not decrypted for a request that asks for its echo.
 func TestEchoTellsNoCallback(t *testing.T) {
 	at := listening(t, io.Discard, nil)
 	for text, want := range map[string]int{

@@ -118,11 +118,6 @@ func (t *step) found(in Found) {
 		t.ask(in.Stage)
 	case t.doubtedHead(in.Stage):
 		// Its call goes on being looked for, with or without its message.
-		if h := l.Head; in.EventID == h.EventID && in.Replay == h.Replay {
-			h.Seq, h.At = in.Seq, in.At
-		} else if in.Seq < h.Seq {
-			h.Was, h.Seq, h.At = h.Seq, in.Seq-1, 0 // the stage goes on with this message then
-		}
 	case l.Head != nil && in.Seq > l.Head.Seq:
 		t.vanished(in.Stage)
 	default:
